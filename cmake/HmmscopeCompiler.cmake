@@ -1,0 +1,45 @@
+# One interface target carries the language level and the warnings to every room.
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+
+# The hot loops are written so that the compiler can vectorise them; -O3 is what turns that on in GCC 12.
+set(CMAKE_CXX_FLAGS_RELEASE "-O3 -DNDEBUG" CACHE STRING "Release flags")
+
+find_program(HMMSCOPE_CCACHE ccache)
+if(HMMSCOPE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${HMMSCOPE_CCACHE}")
+endif()
+
+add_library(hmmscope_compiler INTERFACE)
+target_compile_features(hmmscope_compiler INTERFACE cxx_std_20)
+target_include_directories(hmmscope_compiler INTERFACE "${CMAKE_CURRENT_SOURCE_DIR}")
+target_compile_options(hmmscope_compiler INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
+  -Wimplicit-fallthrough $<$<BOOL:${HMMSCOPE_WERROR}>:-Werror>)
+
+set(HMMSCOPE_SANITIZE "" CACHE STRING "Sanitizers, comma separated: address,undefined or thread")
+if(HMMSCOPE_SANITIZE)
+  add_compile_options(-fsanitize=${HMMSCOPE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${HMMSCOPE_SANITIZE})
+endif()
+option(HMMSCOPE_COVERAGE "Instrument for gcov" OFF)
+if(HMMSCOPE_COVERAGE)
+  add_compile_options(--coverage -O0)
+  add_link_options(--coverage)
+endif()
+
+# hmmscope_room(NAME DIRS... LINK ...): a static library from the .cpp files directly inside DIRS.
+function(hmmscope_room name)
+  cmake_parse_arguments(ROOM "" "" "DIRS;LINK" ${ARGN})
+  set(sources)
+  foreach(dir IN LISTS ROOM_DIRS)
+    file(GLOB found CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${dir}/*.cpp" "${CMAKE_CURRENT_SOURCE_DIR}/${dir}/*.h")
+    list(APPEND sources ${found})
+  endforeach()
+  add_library(${name} STATIC ${sources})
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
+  target_link_libraries(${name} PUBLIC hmmscope_compiler ${ROOM_LINK})
+endfunction()

@@ -1,0 +1,59 @@
+#pragma once
+/// Machines and the mapping orders they really produce, and what a layout makes of each order.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/encoding/layout.h"
+
+namespace hmmscope {
+
+struct MappingOrder {
+  uint8_t order;      ///< log2 of pages
+  const char* name;   ///< "2M pmd leaf", "64K contiguous pte (hugetlb)"
+  bool from_hmm;      ///< hmm_range_fault itself reports this order on this machine (pmd leaf, pud leaf, hugetlb)
+};
+
+struct Geometry {
+  const char* id;     ///< "x86-64", "arm64-4k", "arm64-16k", "arm64-64k", "powerpc-64k", "s390", "lpae"
+  const char* title;
+  uint8_t page_shift;
+  uint8_t word_bits;
+  uint8_t physical_bits;  ///< largest physical address
+  std::span<const MappingOrder> orders;
+};
+
+std::span<const Geometry> geometries();
+const Geometry* find_geometry(std::string_view id);
+Result<const Geometry*> geometry_or_error(std::string_view id);
+
+enum class CollisionKind : uint8_t {
+  phantom_flag,   ///< an order's bits read back as a flag nobody set
+  wrong_order,    ///< a flag's bit read back as part of the order
+  pfn_overflow,   ///< the pfn of the highest physical address does not fit its field
+  order_overflow, ///< the order does not fit its field
+};
+
+struct Collision {
+  CollisionKind kind;
+  const Field* flag;      ///< the flag involved; nullptr for overflows
+  uint8_t order;          ///< the real order
+  uint8_t read_order;     ///< what the order field reads as (wrong_order)
+  uint64_t example;       ///< a word that shows it
+  const MappingOrder* mapping;  ///< who produces the order; nullptr for a flag on a 4K page (order 0) or an overflow
+  std::string text;       ///< one line explanation
+};
+
+struct LayoutCheck {
+  const Layout* layout;
+  const Geometry* geometry;
+  std::vector<Collision> collisions;
+  bool ok() const { return collisions.empty(); }
+};
+/// Every order the machine produces, in both directions. Empty = the layout is sound on this machine.
+LayoutCheck check_layout(const Layout& layout, const Geometry& geometry);
+
+}  // namespace hmmscope

@@ -1,0 +1,76 @@
+#pragma once
+/// The words. All state that hmmscope shows lives here as 64-bit words: page-table entries, hmm_pfns slots, folio
+/// counters, notifier sequences, VMA fields. Words are allocated in regions (a page table, an array, a folio); a
+/// region gives its words their identity. There is no second copy of state anywhere.
+///
+/// Ownership: a Memory owns its words. Threads: none of its own; one writer at a time.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/encoding/layout.h"
+
+namespace hmmscope {
+
+using WordIndex = uint32_t;
+using RegionId = uint32_t;
+inline constexpr WordIndex no_word = ~WordIndex{0};
+inline constexpr RegionId no_region = ~RegionId{0};
+
+enum class RegionKind : uint8_t {
+  pgd, p4d, pud, pmd, pte,      ///< page tables, 512 words each
+  hugetlb,                      ///< one entry of a hugetlb mapping that is not kept in the tables above
+  hmm_pfns,                     ///< one array handed to hmm_range_fault
+  migrate_src, migrate_dst,
+  vma,                          ///< named words, see word_names()
+  folio,
+  notifier,                     ///< an interval notifier subscription
+  mm,                           ///< an address space: sequence, lock, counters
+  range,                        ///< struct hmm_range
+  device_table,                 ///< a device's own page table, one word a page
+  mirror_table,                 ///< 2015 hmm_pt directory
+  counters,
+  count_
+};
+
+struct Region {
+  RegionKind kind = RegionKind::counters;
+  uint32_t owner = 0;       ///< which address space (tables, vma, arrays) or device the region belongs to
+  WordIndex first = 0;      ///< set by Memory
+  uint32_t count = 0;       ///< number of words
+  uint64_t address = 0;     ///< tables and arrays: virtual address of word 0; folio: first pfn; else 0
+  uint64_t stride = 0;      ///< tables and arrays: bytes of virtual address a word covers; else 0
+  std::string name;         ///< "pte table", "hmm_pfns", "vma heap"; for people, not unique
+};
+
+/// Names of the words of kinds that are structs rather than arrays (vma, folio, notifier, mm, range); empty span for
+/// arrays.
+std::span<const std::string_view> word_names(RegionKind kind);
+std::string_view region_kind_name(RegionKind kind);
+/// Which family of layouts reads words of this kind (hmm_pfns -> hmm_pfn, pte -> x86_pte, ...).
+Family family_of(RegionKind kind);
+
+class Memory {
+ public:
+  /// Words start as zero. Region ids and word indices only ever grow; nothing is freed, so an index stays an
+  /// identity for the life of a recording.
+  RegionId add_region(Region region);
+
+  uint64_t load(WordIndex word) const { return words_[word]; }
+  void store(WordIndex word, uint64_t value) { words_[word] = value; }
+  uint64_t* data() { return words_.data(); }   ///< invalidated by add_region
+  std::span<const uint64_t> words() const { return words_; }
+  std::span<const Region> regions() const { return regions_; }
+  const Region& region(RegionId id) const { return regions_[id]; }
+  /// The region that holds `word`; no_region if none. O(log regions).
+  RegionId region_of(WordIndex word) const;
+
+ private:
+  std::vector<uint64_t> words_;
+  std::vector<Region> regions_;
+};
+
+}  // namespace hmmscope

@@ -1,0 +1,170 @@
+#pragma once
+/// A recording: an append-only list of steps. A step carries the call it happened in, the rule that fired with its
+/// operands, and the writes it made. Everything hmmscope shows (views, queries, lessons, checks, exports) reads a
+/// recording only, whether it came from the engine, a kernel trace or a file.
+///
+/// Storage is columnar: structs of arrays with 32-bit indices, no heap object a step; at most 64 bytes a step for a
+/// typical engine step (rule, call, two or three operands, one write).
+/// A recording is immutable once finished; any number of threads may read it.
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/recording/memory.h"
+#include "engine/rules/rule.h"
+
+namespace hmmscope {
+
+using StepIndex = uint32_t;
+using CallId = uint32_t;
+using EventIndex = uint32_t;
+inline constexpr StepIndex no_step = ~StepIndex{0};
+inline constexpr CallId no_call = ~CallId{0};
+inline constexpr EventIndex no_event = ~EventIndex{0};
+
+/// How a written value is known. The engine's own runs are `computed`; kernel traces use the other three.
+enum class Evidence : uint8_t { computed, observed, inferred, unknown };
+
+enum class WriteShape : uint8_t {
+  single,   ///< one word
+  linear,   ///< count words, value(k) = base + k * stride
+  literal,  ///< count words, each with its own value
+};
+
+/// A write as read back. value_at/old_at take k in [0, count).
+struct WriteView {
+  WordIndex first;
+  uint32_t count;
+  Evidence evidence;
+  WriteShape new_shape, old_shape;
+  uint64_t new_base, new_stride;
+  uint64_t old_base, old_stride;
+  const uint64_t* new_literal;  ///< literal shape only
+  const uint64_t* old_literal;
+
+  uint64_t new_at(uint32_t k) const { return new_shape == WriteShape::literal ? new_literal[k] : new_base + k * new_stride; }
+  uint64_t old_at(uint32_t k) const { return old_shape == WriteShape::literal ? old_literal[k] : old_base + k * old_stride; }
+  bool covers(WordIndex word) const { return word >= first && word - first < count; }
+};
+
+struct Call {
+  CallId parent = no_call;
+  Function function = Function::scenario;
+  StepIndex first_step = 0;      ///< first step inside the call
+  StepIndex end_step = no_step;  ///< one past its last step (children included); no_step while open
+  uint32_t first_argument = 0;   ///< into Recording::arguments
+  uint16_t argument_count = 0;
+  uint16_t depth = 0;            ///< 0 for roots
+  uint32_t task = 0;             ///< index into tasks
+  bool returned = false;
+  int64_t result = 0;            ///< return value when `returned`
+};
+
+/// An event of the source trace (empty table for engine runs).
+struct Event {
+  int64_t time_ns = 0;   ///< the trace's own clock, exact
+  uint64_t line = 0;     ///< 1-based line in a text trace, record number otherwise
+  uint32_t task = 0;     ///< index into tasks
+  uint16_t cpu = 0;
+  uint16_t kind = 0;     ///< index into Recording::event_kinds
+};
+struct Task {
+  int32_t pid = 0;
+  std::string name;
+};
+
+enum class Verdict : uint8_t { agreed, diverged, unknown };
+
+/// The judgement of one kernel call, or of one word in it.
+struct CallCheck {
+  CallId call = no_call;
+  Verdict verdict = Verdict::agreed;
+  StepIndex step = no_step;      ///< where to look: the first difference, else the last step of the call
+  WordIndex word = no_word;      ///< the differing word; no_word when control flow or the return value differs
+  uint64_t kernel = 0;           ///< what the kernel had
+  uint64_t engine = 0;           ///< what the engine computed
+  uint64_t known = ~0ull;        ///< bits that could be compared
+  RuleId rule{};                 ///< the rule the engine took
+  uint32_t words_compared = 0;
+  uint32_t words_unknown = 0;
+  std::string reason;            ///< one line for people
+};
+
+class Recording {
+ public:
+  StepIndex steps() const { return static_cast<StepIndex>(rule_.size()); }
+
+  RuleId rule_of(StepIndex step) const { return static_cast<RuleId>(rule_[step]); }
+  CallId call_of(StepIndex step) const { return call_[step]; }
+  EventIndex event_of(StepIndex step) const { return event_.empty() ? no_event : event_[step]; }
+  std::span<const uint64_t> operands(StepIndex step) const;
+  uint32_t write_count(StepIndex step) const;
+  WriteView write(StepIndex step, uint32_t index) const;
+
+  std::span<const Call> calls() const { return calls_; }
+  std::span<const uint64_t> arguments(CallId call) const;
+  /// From the root down to `call`.
+  std::vector<CallId> path(CallId call) const;
+
+  std::span<const Region> regions() const { return regions_; }
+  RegionId region_of(WordIndex word) const;
+  /// "hmm_pfns[7]", "pte 0x7f0000000000 [12]", "vma heap.flags".
+  std::string word_name(WordIndex word) const;
+  WordIndex word_count() const { return static_cast<WordIndex>(initial_.size()); }
+  std::span<const uint64_t> initial() const { return initial_; }   ///< state before step 0; words added later are 0
+
+  std::span<const Event> events() const { return events_; }
+  std::span<const Task> tasks() const { return tasks_; }
+  std::span<const std::string> event_kinds() const { return event_kinds_; }
+  std::span<const CallCheck> checks() const { return checks_; }
+  /// "model", "kernel", "patch", "config", "arch", "source", "layout", "title": what is known of the origin.
+  const std::map<std::string, std::string>& meta() const { return meta_; }
+  std::string meta(const std::string& key) const;   ///< "" when absent
+
+  size_t bytes() const;   ///< heap held by the columns (not the index of history.h)
+
+ private:
+  friend class Recorder;
+  friend class RecordingFile;
+  friend class Cursor;
+  friend class History;
+
+  static constexpr uint8_t shape_mask = 3;
+  struct Run {  ///< the extra data of a write of more than one word
+    uint32_t count;
+    WriteShape new_shape, old_shape;
+    uint64_t new_base, new_stride, old_base, old_stride;  ///< base holds the index into literals_ for literal shapes
+  };
+
+  // per step
+  std::vector<uint16_t> rule_;
+  std::vector<uint32_t> call_;
+  std::vector<uint32_t> operand_end_;  ///< end into operands_, so the begin is the previous step's end
+  std::vector<uint32_t> write_end_;
+  std::vector<uint32_t> event_;        ///< empty unless the recording came from a trace
+  // per operand / per write
+  std::vector<uint64_t> operands_;
+  std::vector<uint32_t> write_word_;
+  std::vector<uint8_t> write_info_;    ///< bits 0-1 Evidence, bit 2: a run (old_ holds the index into runs_)
+  std::vector<uint64_t> write_old_;
+  std::vector<uint64_t> write_new_;
+  std::vector<Run> runs_;
+  std::vector<uint64_t> literals_;
+
+  std::vector<Call> calls_;
+  std::vector<uint64_t> arguments_;
+  std::vector<Region> regions_;
+  std::vector<uint64_t> initial_;      ///< sized to all words ever allocated
+  std::vector<Event> events_;
+  std::vector<Task> tasks_;
+  std::vector<std::string> event_kinds_;
+  std::vector<CallCheck> checks_;
+  std::map<std::string, std::string> meta_;
+};
+
+}  // namespace hmmscope

@@ -1,0 +1,50 @@
+#pragma once
+/// One opened thing: a kernel trace replayed and checked, a scenario the engine ran, or a saved recording. The
+/// window, the command line, lessons and tests all open files through open_document().
+///
+/// Threads: open_document may run on any thread; a finished Document is immutable.
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "engine/base/result.h"
+#include "engine/model/kernel_model.h"
+#include "engine/recording/cursor.h"
+#include "engine/recording/history.h"
+#include "engine/recording/recording.h"
+
+namespace hmmscope::traces {
+
+enum class SourceKind : uint8_t { trace, scenario, recording };
+
+struct Document {
+  SourceKind kind = SourceKind::recording;
+  std::filesystem::path path;
+  std::string title;                        ///< file name without directory and suffixes
+  KernelModel model;                        ///< the model in force
+  std::shared_ptr<const Recording> recording;
+  std::shared_ptr<const Keyframes> keyframes;  ///< shared by every cursor on the recording
+  std::shared_ptr<const History> history;
+};
+
+/// Real progress and cancellation for work off the UI thread. Both are called from the working thread.
+struct Progress {
+  std::function<void(std::string_view stage, uint64_t done, uint64_t total)> report;  ///< units: bytes for reading, steps after; may be empty
+  const std::atomic<bool>* cancel = nullptr;                                          ///< polled; may be null
+  bool cancelled() const { return cancel != nullptr && cancel->load(std::memory_order_relaxed); }
+};
+
+struct OpenOptions {
+  std::string kernel;        ///< model id that overrides what the file says; empty = as the file says
+  Progress progress;
+};
+
+/// Recognises the kind by content (recording magic, JSON, ftrace text; xz, gz and zstd are unpacked on the way).
+/// Errors name file and line or offset; a cancelled open fails with the message "cancelled".
+Result<std::shared_ptr<const Document>> open_document(const std::filesystem::path& path, const OpenOptions& options = {});
+
+}  // namespace hmmscope::traces

@@ -1,0 +1,43 @@
+#pragma once
+/// One ImGui context around one panel. A frame turns input and view into a draw list; the list is then drawn with
+/// OpenGL by the window, or rasterised in software here (tests, screenshots, machines without a usable OpenGL).
+/// All code that depends on the ImGui version is in canvas.cpp.
+///
+/// Threads: one thread a canvas. Ownership: owns its ImGui context, fonts and panel.
+
+#include <memory>
+
+#include "ui/canvas/input.h"
+#include "ui/panels/panel.h"
+
+struct ImDrawData;
+
+namespace hmmscope::ui {
+
+class Canvas {
+ public:
+  explicit Canvas(std::unique_ptr<Panel> panel);
+  ~Canvas();
+  Canvas(const Canvas&) = delete;
+  Canvas& operator=(const Canvas&) = delete;
+
+  Panel& panel();
+  /// One frame. The draw data stays valid until the next frame. Intents are appended.
+  void frame(const CanvasSize& size, const CanvasInput& input, const ViewContext& view, Intents& intents);
+  const ImDrawData* draw_data() const;
+  /// True while something animates or a second frame is needed to settle (layout, hover); the shell schedules another.
+  bool wants_another_frame() const;
+  /// Rasterises the last frame. Byte-stable for the same input on any machine with the same fonts.
+  void rasterise(Image& image) const;
+  /// The font atlas as RGBA8, and a counter that changes when it was rebuilt (device pixel ratio, theme).
+  void font_atlas(const uint8_t*& rgba, int& width, int& height, uint64_t& generation) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Saves as PNG; error names the path.
+Result<void> save_png(const Image& image, const std::string& path);
+
+}  // namespace hmmscope::ui
