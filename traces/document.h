@@ -4,10 +4,8 @@
 ///
 /// Threads: open_document may run on any thread; a finished Document is immutable.
 
-#include <atomic>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -16,6 +14,7 @@
 #include "engine/recording/cursor.h"
 #include "engine/recording/history.h"
 #include "engine/recording/recording.h"
+#include "traces/progress.h"
 
 namespace hmmscope::traces {
 
@@ -29,13 +28,6 @@ struct Document {
   std::shared_ptr<const Recording> recording;
   std::shared_ptr<const Keyframes> keyframes;  ///< shared by every cursor on the recording
   std::shared_ptr<const History> history;
-};
-
-/// Real progress and cancellation for work off the UI thread. Both are called from the working thread.
-struct Progress {
-  std::function<void(std::string_view stage, uint64_t done, uint64_t total)> report;  ///< units: bytes for reading, steps after; may be empty
-  const std::atomic<bool>* cancel = nullptr;                                          ///< polled; may be null
-  bool cancelled() const { return cancel != nullptr && cancel->load(std::memory_order_relaxed); }
 };
 
 struct OpenOptions {
