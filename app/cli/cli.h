@@ -4,6 +4,10 @@
 
 namespace hmmscope::app {
 
-int run(int argc, char** argv);
+struct Frontend;
+
+/// Runs the program. Without a command: the window when `frontend` has one and a display is there, else the recording
+/// as text. Never throws.
+int run(int argc, char** argv, const Frontend& frontend);
 
 }  // namespace hmmscope::app
