@@ -50,8 +50,13 @@ struct Region {
 /// arrays.
 std::span<const std::string_view> word_names(RegionKind kind);
 std::string_view region_kind_name(RegionKind kind);
+/// The kind with that name; false when there is none.
+bool region_kind_named(std::string_view name, RegionKind& kind);
 /// Which family of layouts reads words of this kind (hmm_pfns -> hmm_pfn, pte -> x86_pte, ...).
 Family family_of(RegionKind kind);
+
+/// The region of `regions` (ascending, disjoint) that holds `word`; no_region if none. O(log regions).
+RegionId find_region(std::span<const Region> regions, WordIndex word);
 
 class Memory {
  public:

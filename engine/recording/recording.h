@@ -6,6 +6,9 @@
 /// Storage is columnar: structs of arrays with 32-bit indices, no heap object a step; at most 64 bytes a step for a
 /// typical engine step (rule, call, two or three operands, one write).
 /// A recording is immutable once finished; any number of threads may read it.
+///
+/// Indices are in range wherever one column names another (also for a recording from a file: loading verifies it).
+/// Accessors do not check their arguments beyond assertions.
 
 #include <array>
 #include <cstdint>
@@ -15,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/recording/column.h"
 #include "engine/recording/memory.h"
 #include "engine/rules/rule.h"
 
@@ -36,7 +40,8 @@ enum class WriteShape : uint8_t {
   literal,  ///< count words, each with its own value
 };
 
-/// A write as read back. value_at/old_at take k in [0, count).
+/// A write as read back. new_at/old_at take k in [0, count). A run has one evidence for all its words; the words of
+/// one run do not repeat, but two writes of one step may name the same word (the later one wins).
 struct WriteView {
   WordIndex first;
   uint32_t count;
@@ -100,25 +105,45 @@ class Recording {
   StepIndex steps() const { return static_cast<StepIndex>(rule_.size()); }
 
   RuleId rule_of(StepIndex step) const { return static_cast<RuleId>(rule_[step]); }
-  CallId call_of(StepIndex step) const { return call_[step]; }
+  CallId call_of(StepIndex step) const { return call_[step]; }   ///< no_call for a step outside any call
   EventIndex event_of(StepIndex step) const { return event_.empty() ? no_event : event_[step]; }
-  std::span<const uint64_t> operands(StepIndex step) const;
-  uint32_t write_count(StepIndex step) const;
-  WriteView write(StepIndex step, uint32_t index) const;
+  std::span<const uint64_t> operands(StepIndex step) const {
+    const uint32_t begin = step == 0 ? 0 : operand_end_[step - 1];
+    return {operands_.data() + begin, operand_end_[step] - begin};
+  }
+  uint32_t write_count(StepIndex step) const { return write_end_[step] - first_write(step); }
+  WriteView write(StepIndex step, uint32_t index) const { return write_at(first_write(step) + index); }
 
-  std::span<const Call> calls() const { return calls_; }
-  std::span<const uint64_t> arguments(CallId call) const;
-  /// From the root down to `call`.
+  /// Writes numbered through the whole recording, in step order: those of `step` are
+  /// [first_write(step), first_write(step + 1)).
+  uint32_t writes() const { return static_cast<uint32_t>(write_word_.size()); }
+  uint32_t first_write(StepIndex step) const { return step == 0 ? 0 : write_end_[step - 1]; }
+  WriteView write_at(uint32_t write) const;
+  StepIndex step_of_write(uint32_t write) const;   ///< O(log steps)
+
+  /// The stable id of the step's rule. Differs from rule(rule_of(step)).id only for RuleId::unknown_rule: a file
+  /// written by a build that knew more rules keeps their ids.
+  std::string_view rule_name(StepIndex step) const;
+  /// As rule_name, for the function of a call.
+  std::string_view function_name_of(CallId call) const;
+
+  std::span<const Call> calls() const { return calls_.span(); }
+  std::span<const uint64_t> arguments(CallId call) const {
+    return {arguments_.data() + calls_[call].first_argument, calls_[call].argument_count};
+  }
+  /// From the root down to `call`; empty for no_call.
   std::vector<CallId> path(CallId call) const;
 
   std::span<const Region> regions() const { return regions_; }
-  RegionId region_of(WordIndex word) const;
-  /// "hmm_pfns[7]", "pte 0x7f0000000000 [12]", "vma heap.flags".
+  RegionId region_of(WordIndex word) const { return find_region(regions_, word); }
+  /// "hmm_pfns[7]", "pte 0x7f0000000000 [12]", "vma heap.vm_flags".
   std::string word_name(WordIndex word) const;
   WordIndex word_count() const { return static_cast<WordIndex>(initial_.size()); }
-  std::span<const uint64_t> initial() const { return initial_; }   ///< state before step 0; words added later are 0
+  /// State before step 0; words added later are 0.
+  std::span<const uint64_t> initial() const { return initial_.span(); }
 
-  std::span<const Event> events() const { return events_; }
+  std::span<const Event> events() const { return events_.span(); }
+  /// Every call's and event's task is an index into this.
   std::span<const Task> tasks() const { return tasks_; }
   std::span<const std::string> event_kinds() const { return event_kinds_; }
   std::span<const CallCheck> checks() const { return checks_; }
@@ -131,40 +156,77 @@ class Recording {
  private:
   friend class Recorder;
   friend class RecordingFile;
-  friend class Cursor;
-  friend class History;
+  friend class RecordingReader;
+  friend class RecordingWriter;
 
-  static constexpr uint8_t shape_mask = 3;
+  // write_info_: bits 0-1 Evidence; a run keeps its index into runs_ in write_old_.
+  static constexpr uint8_t evidence_mask = 3;
+  static constexpr uint8_t run_flag = 4;
+
   struct Run {  ///< the extra data of a write of more than one word
     uint32_t count;
-    WriteShape new_shape, old_shape;
+    WriteShape new_shape, old_shape;   ///< linear or literal
     uint64_t new_base, new_stride, old_base, old_stride;  ///< base holds the index into literals_ for literal shapes
   };
 
-  // per step
-  std::vector<uint16_t> rule_;
-  std::vector<uint32_t> call_;
-  std::vector<uint32_t> operand_end_;  ///< end into operands_, so the begin is the previous step's end
-  std::vector<uint32_t> write_end_;
-  std::vector<uint32_t> event_;        ///< empty unless the recording came from a trace
-  // per operand / per write
-  std::vector<uint64_t> operands_;
-  std::vector<uint32_t> write_word_;
-  std::vector<uint8_t> write_info_;    ///< bits 0-1 Evidence, bit 2: a run (old_ holds the index into runs_)
-  std::vector<uint64_t> write_old_;
-  std::vector<uint64_t> write_new_;
-  std::vector<Run> runs_;
-  std::vector<uint64_t> literals_;
+  void shrink_to_fit();
+  /// Describe the values a run writes or replaces; values without a pattern are copied to the literals.
+  void set_new(Run& run, std::span<const uint64_t> values);
+  void set_old(Run& run, std::span<const uint64_t> values);
 
-  std::vector<Call> calls_;
-  std::vector<uint64_t> arguments_;
+  // per step
+  Column<uint16_t> rule_;
+  Column<uint32_t> call_;
+  Column<uint32_t> operand_end_;  ///< end into operands_, so the begin is the previous step's end
+  Column<uint32_t> write_end_;
+  Column<uint32_t> event_;        ///< empty unless the recording came from a trace
+  // per operand / per write
+  Column<uint64_t> operands_;
+  Column<uint32_t> write_word_;
+  Column<uint8_t> write_info_;
+  Column<uint64_t> write_old_;
+  Column<uint64_t> write_new_;
+  Column<Run> runs_;
+  Column<uint64_t> literals_;
+
+  Column<Call> calls_;
+  Column<uint64_t> arguments_;
   std::vector<Region> regions_;
-  std::vector<uint64_t> initial_;      ///< sized to all words ever allocated
-  std::vector<Event> events_;
+  Column<uint64_t> initial_;      ///< sized to all words ever allocated
+  Column<Event> events_;
   std::vector<Task> tasks_;
   std::vector<std::string> event_kinds_;
   std::vector<CallCheck> checks_;
   std::map<std::string, std::string> meta_;
+
+  /// Ids this build does not know, by step, call and check; almost always empty.
+  std::map<StepIndex, std::string> unknown_rules_;
+  std::map<CallId, std::string> unknown_functions_;
+  std::map<uint32_t, std::string> unknown_check_rules_;
 };
+
+inline WriteView Recording::write_at(uint32_t write) const {
+  const uint8_t info = write_info_[write];
+  const auto evidence = static_cast<Evidence>(info & evidence_mask);
+  if ((info & run_flag) == 0) [[likely]] {
+    return {write_word_[write], 1,  evidence,          WriteShape::single, WriteShape::single,
+            write_new_[write],  0,  write_old_[write], 0,                  nullptr,
+            nullptr};
+  }
+  const Run& run = runs_[write_old_[write]];
+  const bool new_literal = run.new_shape == WriteShape::literal;
+  const bool old_literal = run.old_shape == WriteShape::literal;
+  return {write_word_[write],
+          run.count,
+          evidence,
+          run.new_shape,
+          run.old_shape,
+          run.new_base,
+          run.new_stride,
+          run.old_base,
+          run.old_stride,
+          new_literal ? literals_.data() + run.new_base : nullptr,
+          old_literal ? literals_.data() + run.old_base : nullptr};
+}
 
 }  // namespace hmmscope

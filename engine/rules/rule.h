@@ -20,6 +20,8 @@ enum class Function : uint16_t {
 };
 
 std::string_view function_name(Function function);
+/// The function with that name; false when there is none.
+bool function_named(std::string_view name, Function& function);
 
 enum class RuleId : uint16_t {
 #define HMMSCOPE_RULE(name, id, function, versions, statement, operands) name,

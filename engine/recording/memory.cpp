@@ -1,0 +1,27 @@
+#include "engine/recording/memory.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace hmmscope {
+
+RegionId find_region(std::span<const Region> regions, WordIndex word) {
+  const auto after = std::upper_bound(regions.begin(), regions.end(), word,
+                                      [](WordIndex w, const Region& region) { return w < region.first; });
+  if (after == regions.begin()) return no_region;
+  const auto region = after - 1;
+  if (word - region->first >= region->count) return no_region;
+  return static_cast<RegionId>(region - regions.begin());
+}
+
+RegionId Memory::add_region(Region region) {
+  assert(words_.size() + region.count < no_word && "a recording addresses words with 32 bits");
+  region.first = static_cast<WordIndex>(words_.size());
+  words_.resize(words_.size() + region.count, 0);
+  regions_.push_back(std::move(region));
+  return static_cast<RegionId>(regions_.size() - 1);
+}
+
+RegionId Memory::region_of(WordIndex word) const { return find_region(regions_, word); }
+
+}  // namespace hmmscope

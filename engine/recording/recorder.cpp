@@ -1,0 +1,155 @@
+#include "engine/recording/recorder.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "engine/recording/pattern.h"
+
+namespace hmmscope {
+
+Recorder::Recorder(Memory& memory) : memory_(&memory) {
+  recording_.initial_.append(memory.words().data(), memory.words().size());
+}
+
+CallId Recorder::enter(Function function, std::initializer_list<uint64_t> arguments, uint32_t task) {
+  Recording& r = recording_;
+  assert(arguments.size() <= std::numeric_limits<uint16_t>::max());
+  Call call;
+  call.parent = current_;
+  call.function = function;
+  call.first_step = r.steps();
+  call.first_argument = static_cast<uint32_t>(r.arguments_.size());
+  call.argument_count = static_cast<uint16_t>(arguments.size());
+  if (current_ != no_call) {
+    const uint16_t above = r.calls_[current_].depth;
+    call.depth = above == std::numeric_limits<uint16_t>::max() ? above : static_cast<uint16_t>(above + 1);
+  }
+  call.task = task;
+  r.arguments_.append(arguments.begin(), arguments.size());
+  current_ = static_cast<CallId>(r.calls_.size());
+  r.calls_.push(call);
+  return current_;
+}
+
+void Recorder::leave(int64_t result) {
+  assert(current_ != no_call && "leave without enter");
+  if (current_ == no_call) return;
+  Call& call = recording_.calls_[current_];
+  call.returned = true;
+  call.result = result;
+  leave();
+}
+
+void Recorder::leave() {
+  assert(current_ != no_call && "leave without enter");
+  if (current_ == no_call) return;
+  Call& call = recording_.calls_[current_];
+  call.end_step = recording_.steps();
+  current_ = call.parent;
+}
+
+void Recorder::switch_to(CallId call) {
+  assert(call == no_call || recording_.calls_[call].end_step == no_step);
+  current_ = call;
+}
+
+void Recorder::append_event() {
+  Column<uint32_t>& events = recording_.event_;
+  // The first event may come after steps that had none.
+  const size_t before = recording_.rule_.size() - 1;
+  if (events.size() < before) events.append(before - events.size(), no_event);
+  events.push(event_);
+}
+
+Recording::Run Recorder::begin_run(WordIndex first, uint32_t count) {
+  assert(recording_.steps() > 0 && "a write belongs to a step");
+  assert(first <= memory_->words().size() && count <= memory_->words().size() - first);
+  Recording::Run run{};
+  run.count = count;
+  recording_.set_old(run, memory_->words().subspan(first, count));
+  return run;
+}
+
+void Recorder::append_run(WordIndex first, const Recording::Run& run, Evidence evidence) {
+  const auto info = static_cast<uint8_t>(static_cast<uint8_t>(evidence) | Recording::run_flag);
+  append_write(first, info, recording_.runs_.size(), 0);
+  recording_.runs_.push(run);
+}
+
+void Recorder::fill(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, Evidence evidence) {
+  if (count == 0) return;
+  if (count == 1) return write(first, base, evidence);
+  Recording::Run run = begin_run(first, count);
+  run.new_shape = WriteShape::linear;
+  run.new_base = base;
+  run.new_stride = stride;
+  fill_linear(memory_->data() + first, count, base, stride);
+  append_run(first, run, evidence);
+}
+
+void Recorder::fill_keeping(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, uint64_t keep,
+                            Evidence evidence) {
+  if (keep == 0) return fill(first, count, base, stride, evidence);
+  if (count == 0) return;
+  uint64_t* words = memory_->data() + first;
+  if (count == 1) return write(first, (*words & keep) | base, evidence);
+  Recording::Run run = begin_run(first, count);
+  for (size_t k = 0; k < count; ++k) words[k] = (words[k] & keep) | (base + k * stride);
+  recording_.set_new(run, {words, count});
+  append_run(first, run, evidence);
+}
+
+void Recorder::copy(WordIndex first, std::span<const uint64_t> values, Evidence evidence) {
+  if (values.empty()) return;
+  if (values.size() == 1) return write(first, values[0], evidence);
+  Recording::Run run = begin_run(first, static_cast<uint32_t>(values.size()));
+  recording_.set_new(run, values);
+  std::copy(values.begin(), values.end(), memory_->data() + first);
+  append_run(first, run, evidence);
+}
+
+EventIndex Recorder::add_event(const Event& event) {
+  recording_.events_.push(event);
+  return static_cast<EventIndex>(recording_.events_.size() - 1);
+}
+
+uint32_t Recorder::add_task(Task task) {
+  recording_.tasks_.push_back(std::move(task));
+  return static_cast<uint32_t>(recording_.tasks_.size() - 1);
+}
+
+Task& Recorder::task(uint32_t index) {
+  assert(index < recording_.tasks_.size());
+  return recording_.tasks_[index];
+}
+
+uint16_t Recorder::add_event_kind(std::string name) {
+  assert(recording_.event_kinds_.size() < std::numeric_limits<uint16_t>::max());
+  recording_.event_kinds_.push_back(std::move(name));
+  return static_cast<uint16_t>(recording_.event_kinds_.size() - 1);
+}
+
+void Recorder::add_check(CallCheck check) { recording_.checks_.push_back(std::move(check)); }
+void Recorder::set_meta(std::string key, std::string value) {
+  recording_.meta_.insert_or_assign(std::move(key), std::move(value));
+}
+
+Recording Recorder::finish() && {
+  Recording& r = recording_;
+  // A run with one task need not declare it: readers may index tasks() with any call's task all the same.
+  size_t tasks = r.tasks_.size();
+  for (Call& call : r.calls_) {
+    if (call.end_step == no_step) call.end_step = r.steps();
+    tasks = std::max(tasks, size_t{call.task} + 1);
+  }
+  for (const Event& event : r.events_) tasks = std::max(tasks, size_t{event.task} + 1);
+  r.tasks_.resize(tasks);
+
+  r.regions_.assign(memory_->regions().begin(), memory_->regions().end());
+  r.initial_.append(memory_->words().size() - r.initial_.size(), 0);
+  r.shrink_to_fit();
+  current_ = no_call;
+  return std::move(r);
+}
+
+}  // namespace hmmscope

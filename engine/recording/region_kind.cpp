@@ -1,0 +1,64 @@
+#include <array>
+
+#include "engine/recording/memory.h"
+
+namespace hmmscope {
+namespace {
+
+struct KindFacts {
+  std::string_view name;
+  Family family;
+  std::span<const std::string_view> words;
+};
+
+using Names = std::string_view[];
+
+// Struct-like kinds list their words in the order in which the machine lays them out.
+constexpr Names vma_words = {"vm_start", "vm_end", "vm_flags", "vm_pgoff"};
+constexpr Names folio_words = {"flags", "refcount", "mapcount", "order", "mapping", "private"};
+constexpr Names notifier_words = {"start", "last", "invalidate_seq"};
+constexpr Names mm_words = {"invalidate_seq", "active_invalidate_ranges", "mmap_lock"};
+constexpr Names range_words = {"notifier_seq", "start", "end", "default_flags", "pfn_flags_mask"};
+
+constexpr std::array<KindFacts, static_cast<size_t>(RegionKind::count_)> facts = {{
+    {"pgd", Family::x86_table, {}},
+    {"p4d", Family::x86_table, {}},
+    {"pud", Family::x86_pud, {}},
+    {"pmd", Family::x86_pmd, {}},
+    {"pte", Family::x86_pte, {}},
+    {"hugetlb", Family::x86_pmd, {}},
+    {"hmm_pfns", Family::hmm_pfn, {}},
+    {"migrate.src", Family::migrate_pfn, {}},
+    {"migrate.dst", Family::migrate_pfn, {}},
+    {"vma", Family::plain, vma_words},
+    {"folio", Family::plain, folio_words},
+    {"notifier", Family::plain, notifier_words},
+    {"mm", Family::plain, mm_words},
+    {"range", Family::plain, range_words},
+    {"device_table", Family::plain, {}},
+    {"mirror_table", Family::mirror_entry, {}},
+    {"counters", Family::plain, {}},
+}};
+
+const KindFacts& facts_of(RegionKind kind) {
+  const auto index = static_cast<size_t>(kind);
+  return facts[index < facts.size() ? index : static_cast<size_t>(RegionKind::counters)];
+}
+
+}  // namespace
+
+std::span<const std::string_view> word_names(RegionKind kind) { return facts_of(kind).words; }
+std::string_view region_kind_name(RegionKind kind) { return facts_of(kind).name; }
+Family family_of(RegionKind kind) { return facts_of(kind).family; }
+
+bool region_kind_named(std::string_view name, RegionKind& kind) {
+  for (size_t i = 0; i < facts.size(); ++i) {
+    if (facts[i].name == name) {
+      kind = static_cast<RegionKind>(i);
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace hmmscope
