@@ -13,12 +13,13 @@ struct KindFacts {
 
 using Names = std::string_view[];
 
-// Struct-like kinds list their words in the order in which the machine lays them out.
-constexpr Names vma_words = {"vm_start", "vm_end", "vm_flags", "vm_pgoff"};
-constexpr Names folio_words = {"flags", "refcount", "mapcount", "order", "mapping", "private"};
-constexpr Names notifier_words = {"start", "last", "invalidate_seq"};
-constexpr Names mm_words = {"invalidate_seq", "active_invalidate_ranges", "mmap_lock"};
-constexpr Names range_words = {"notifier_seq", "start", "end", "default_flags", "pfn_flags_mask"};
+// Struct-like kinds list their words in the order in which the machine lays them out (engine/machine/words.h).
+constexpr Names vma_words = {"vm_start", "vm_end", "vm_flags", "vm_pgoff", "kind", "vm_file", "page_shift"};
+constexpr Names folio_words = {"pfn", "order", "refcount", "mapcount", "flags", "mapping", "index"};
+constexpr Names notifier_words = {"start", "last", "invalidate_seq", "state"};
+constexpr Names mm_words = {"invalidate_seq", "active_invalidate_ranges", "rss_anon", "rss_file", "rss_swap"};
+constexpr Names range_words = {"start",        "end", "default_flags", "pfn_flags_mask", "dev_private_owner",
+                               "notifier_seq", "last"};
 
 constexpr std::array<KindFacts, static_cast<size_t>(RegionKind::count_)> facts = {{
     {"pgd", Family::x86_table, {}},
