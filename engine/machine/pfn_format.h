@@ -1,0 +1,26 @@
+#pragma once
+/// What the bits of an hmm_pfns slot mean to the engine under one kernel model: masks taken once from the model's
+/// hmm_pfn layout. VALID doubles as REQ_FAULT and WRITE as REQ_WRITE (include/linux/hmm.h since 5.8).
+
+#include <cstdint>
+
+#include "engine/model/kernel_model.h"
+
+namespace hmmscope {
+
+struct PfnFormat {
+  uint64_t valid = 0, write = 0, error = 0;
+  uint64_t sticky = 0;          ///< bits of the old slot that every write keeps; 0 before 6.16
+  uint32_t order_shift = 0;
+  uint32_t pfn_shift = 0;
+  bool reports_order = false;
+
+  static PfnFormat from(const KernelModel& model);
+
+  uint64_t req_fault() const { return valid; }
+  uint64_t req_write() const { return write; }
+  uint64_t order(uint32_t order) const { return reports_order ? static_cast<uint64_t>(order) << order_shift : 0; }
+  uint64_t pfn(uint64_t pfn) const { return pfn << pfn_shift; }
+};
+
+}  // namespace hmmscope

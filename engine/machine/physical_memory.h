@@ -1,0 +1,81 @@
+#pragma once
+/// Physical memory: which pfns are in use, the folios whose counters are shown, device memory and who owns it, swap
+/// slots. Allocation is deterministic: the same calls give the same pfns.
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/machine/words.h"
+#include "engine/recording/memory.h"
+
+namespace hmmscope {
+
+class Machine;
+
+/// A range of pfns that belongs to a device (ZONE_DEVICE). `owner` is what range.dev_private_owner is compared with.
+struct DeviceMemory {
+  uint64_t first_pfn = 0;
+  uint64_t pages = 0;
+  uint64_t owner = 0;
+  bool coherent = false;   ///< device-coherent: mapped by ordinary present entries
+  std::string name;
+};
+
+class PhysicalMemory {
+ public:
+  explicit PhysicalMemory(Machine& machine);
+
+  // special pages; a replay sets them from its trace
+  uint64_t zero_pfn() const { return zero_pfn_; }
+  void set_zero_pfn(uint64_t pfn) { zero_pfn_ = pfn; }
+  bool is_zero_pfn(uint64_t pfn) const { return pfn == zero_pfn_; }
+  uint64_t huge_zero_pfn() const { return huge_zero_pfn_; }   ///< first of 512
+  void set_huge_zero_pfn(uint64_t pfn) { huge_zero_pfn_ = pfn; }
+
+  // system memory
+  /// A fresh naturally aligned block of 1 << order pages (order <= 18). Freed blocks of the same order are reused,
+  /// last freed first.
+  uint64_t allocate(uint32_t order);
+  void free(uint64_t pfn, uint32_t order);
+  uint64_t allocate_table();   ///< pfn for a page table; counted apart so that data pfns do not depend on tables
+
+  // folios: regions of FolioWord words, for folios somebody looks at
+  /// Makes the folio's words; pfn and order are written (a step must be open when recording), refcount starts at 0.
+  WordIndex add_folio(uint64_t pfn, uint32_t order, std::string name = "folio");
+  /// First word of the folio that holds pfn; no_word when there is none.
+  WordIndex folio_of(uint64_t pfn) const;
+  /// Forgets the pfn range (its words stay, as history). For a folio that is freed or split.
+  void forget_folio(uint64_t pfn);
+
+  // device memory
+  void add_device(DeviceMemory device);   ///< later ranges win where they overlap
+  const DeviceMemory* device_of(uint64_t pfn) const;   ///< nullptr: not device memory
+  /// The page's pgmap owner; nothing when the pfn is not device memory.
+  std::optional<uint64_t> owner_of(uint64_t pfn) const;
+  uint64_t allocate_device_page(const DeviceMemory& device);   ///< from the top downwards; 0 when full
+  void free_device_page(uint64_t pfn);
+  const std::vector<DeviceMemory>& devices() const { return devices_; }
+
+  // swap
+  /// A free slot of swap file 0: the offset. Slots are counted in words of a counters region.
+  uint64_t allocate_swap_slot();
+  void free_swap_slot(uint64_t offset);
+
+ private:
+  Machine* machine_;
+  uint64_t zero_pfn_, huge_zero_pfn_;
+  uint64_t next_pfn_, next_table_pfn_;
+  std::array<std::vector<uint64_t>, 19> free_;   ///< by order
+  std::map<uint64_t, std::pair<uint64_t, WordIndex>> folios_;   ///< first pfn -> (one past last, words)
+  std::vector<DeviceMemory> devices_;
+  std::vector<uint64_t> device_next_;            ///< by device: pages handed out from the top
+  std::vector<uint64_t> device_free_;
+  uint64_t next_swap_ = 1;
+  std::vector<uint64_t> free_swap_;
+};
+
+}  // namespace hmmscope

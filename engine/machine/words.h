@@ -1,0 +1,45 @@
+#pragma once
+/// Which word of a struct-like region holds what. The order here is the order of word_names() for the kind.
+
+#include <cstdint>
+
+#include "engine/recording/memory.h"
+
+namespace hmmscope {
+
+enum class VmaWord : uint32_t { start, end, flags, pgoff, kind, file, page_shift, count_ };
+enum class FolioWord : uint32_t { flags, refcount, mapcount, order, mapping, private_data, pfn, count_ };
+enum class NotifierWord : uint32_t { start, last, invalidate_seq, state, count_ };
+enum class MmWord : uint32_t {
+  invalidate_seq,            ///< mmu notifier subscriptions: starts at 2, odd while an interval is being invalidated
+  active_invalidate_ranges,
+  mmap_lock,
+  rss_anon, rss_file, rss_swap,
+  count_
+};
+enum class RangeWord : uint32_t {
+  notifier_seq, start, end, default_flags, pfn_flags_mask, dev_private_owner,
+  last,                      ///< hmm_vma_walk.last: slots below are outputs, slots at and above still inputs
+  count_
+};
+
+/// What backs a VMA (word `kind`).
+enum class VmaKind : uint64_t { anonymous, file_private, file_shared, shmem, hugetlb, special };
+
+/// Linux VM_* bits the engine looks at (include/linux/mm.h).
+namespace vm {
+inline constexpr uint64_t read = 0x1, write = 0x2, exec = 0x4, shared = 0x8;
+inline constexpr uint64_t pfnmap = 0x400, uffd_wp = 0x1000, uffd_missing = 0x200, io = 0x4000, dontexpand = 0x40000,
+                          hugetlb = 0x400000, mixedmap = 0x10000000, hugepage = 0x20000000, nohugepage = 0x40000000;
+}  // namespace vm
+
+/// Folio flags of the engine (word `flags`); not the kernel's page-flag numbers.
+namespace folio_flag {
+inline constexpr uint64_t anon = 1, anon_exclusive = 2, dirty = 4, lru = 8, locked = 16, swapcache = 32,
+                          hwpoison = 64, device_private = 128, device_coherent = 256, hugetlb = 512, zero = 1024;
+}
+
+template <class W>
+constexpr WordIndex word_of(WordIndex first, W word) { return first + static_cast<WordIndex>(word); }
+
+}  // namespace hmmscope
