@@ -51,3 +51,13 @@ function(hmmscope_room name)
   set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
   target_link_libraries(${name} PUBLIC hmmscope_compiler ${ROOM_LINK})
 endfunction()
+
+# hmmscope_embed(TARGET FILE NAME): compiles FILE's text into TARGET as `const char NAME[]` of namespace hmmscope::embedded.
+function(hmmscope_embed target file name)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
+  file(READ "${file}" text)
+  set(source "${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp")
+  file(CONFIGURE OUTPUT "${source}" @ONLY CONTENT
+    "namespace hmmscope::embedded {\nextern const char @name@[];\nconst char @name@[] = R\"embedded(@text@)embedded\";\n}\n")
+  target_sources(${target} PRIVATE "${source}")
+endfunction()
