@@ -1,12 +1,16 @@
 #pragma once
 /// One ImGui context around one panel. A frame turns input and view into a draw list; the list is then drawn with
 /// OpenGL by the window, or rasterised in software here (tests, screenshots, machines without a usable OpenGL).
-/// All code that depends on the ImGui version is in canvas.cpp.
+/// ImGui is used in canvas/ only: contexts and input in canvas.cpp, shapes and text in painter.cpp, fonts in fonts.cpp.
 ///
-/// Threads: one thread a canvas. Ownership: owns its ImGui context, fonts and panel.
+/// The draw list is in device pixels (DisplaySize = size * scale, FramebufferScale 1, DisplayPos 0).
+///
+/// Threads: all canvases live on one thread (ImGui keeps its current context in a global). Ownership: owns its ImGui
+/// context and panel, shares the fonts.
 
 #include <memory>
 
+#include "ui/canvas/fonts.h"
 #include "ui/canvas/input.h"
 #include "ui/panels/panel.h"
 
@@ -16,7 +20,8 @@ namespace hmmscope::ui {
 
 class Canvas {
  public:
-  explicit Canvas(std::unique_ptr<Panel> panel);
+  /// Canvases that share `fonts` share the font atlases; nullptr = fonts of its own.
+  explicit Canvas(std::unique_ptr<Panel> panel, std::shared_ptr<FontCache> fonts = nullptr);
   ~Canvas();
   Canvas(const Canvas&) = delete;
   Canvas& operator=(const Canvas&) = delete;
