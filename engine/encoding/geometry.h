@@ -12,13 +12,13 @@
 namespace hmmscope {
 
 struct MappingOrder {
-  uint8_t order;      ///< log2 of pages
-  const char* name;   ///< "2M pmd leaf", "64K contiguous pte (hugetlb)"
-  bool from_hmm;      ///< hmm_range_fault itself reports this order on this machine (pmd leaf, pud leaf, hugetlb)
+  uint8_t order;     ///< log2 of pages
+  const char* name;  ///< "2M pmd leaf", "64K contiguous pte (hugetlb)"
+  bool from_hmm;  ///< hmm_range_fault itself reports this order on this machine (pmd leaf, pud leaf, hugetlb)
 };
 
 struct Geometry {
-  const char* id;     ///< "x86-64", "arm64-4k", "arm64-16k", "arm64-64k", "powerpc-64k", "s390", "lpae"
+  const char* id;  ///< "x86-64", "arm64-4k", "arm64-16k", "arm64-64k", "powerpc-64k", "s390", "lpae"
   const char* title;
   uint8_t page_shift;
   uint8_t word_bits;
@@ -31,20 +31,21 @@ const Geometry* find_geometry(std::string_view id);
 Result<const Geometry*> geometry_or_error(std::string_view id);
 
 enum class CollisionKind : uint8_t {
-  phantom_flag,   ///< an order's bits read back as a flag nobody set
-  wrong_order,    ///< a flag's bit read back as part of the order
-  pfn_overflow,   ///< the pfn of the highest physical address does not fit its field
-  order_overflow, ///< the order does not fit its field
+  phantom_flag,    ///< an order's bits read back as a flag nobody set
+  wrong_order,     ///< a flag's bit read back as part of the order
+  pfn_overflow,    ///< the pfn of the highest physical address does not fit its field
+  order_overflow,  ///< the order does not fit its field
 };
 
 struct Collision {
   CollisionKind kind;
-  const Field* flag;      ///< the flag involved; nullptr for overflows
-  uint8_t order;          ///< the real order
-  uint8_t read_order;     ///< what the order field reads as (wrong_order)
-  uint64_t example;       ///< a word that shows it
-  const MappingOrder* mapping;  ///< who produces the order; nullptr for a flag on a 4K page (order 0) or an overflow
-  std::string text;       ///< one line explanation
+  const Field* flag;   ///< the flag involved; nullptr for overflows
+  uint8_t order;       ///< the real order
+  uint8_t read_order;  ///< what the order field reads as (wrong_order)
+  uint64_t example;    ///< a word that shows it
+  const MappingOrder*
+      mapping;       ///< who produces the order; nullptr for a flag on a 4K page (order 0) or an overflow
+  std::string text;  ///< one line explanation
 };
 
 struct LayoutCheck {

@@ -1,10 +1,10 @@
 #pragma once
-/// A kernel as policy data: bit layout, sticky mask, entry-type numbering, and which variant of each rule holds.
-/// Released kernels and patches as posted (bugs included) are both models. The engine never asks for a version
-/// number; it asks the model a named question.
+/// A kernel as policy data: bit layout, sticky mask, entry-type numbering, and which variant of each rule
+/// holds. Released kernels and patches as posted (bugs included) are both models. The engine never asks for a
+/// version number; it asks the model a named question.
 ///
-/// Sources: section 2.14 and 5.3 of the semantics notes summarised in each member's comment; traces of real kernels
-/// decide where they differ.
+/// Sources: section 2.14 and 5.3 of the semantics notes summarised in each member's comment; traces of real
+/// kernels decide where they differ.
 
 #include <cstdint>
 #include <span>
@@ -14,67 +14,55 @@
 
 #include "engine/base/result.h"
 #include "engine/encoding/layout.h"
+#include "engine/encoding/swap_entry.h"
+#include "engine/encoding/swap_types.h"
 
 namespace hmmscope {
 
-/// Configuration that moves swap types or switches rules.
-struct KernelConfig {
-  bool device_private = true;
-  bool migration = true;
-  bool memory_failure = true;
-  bool numa_balancing = false;       ///< protnone is tested only with it
-  bool pud_thp = true;               ///< HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD: hmm_vma_walk_pud handles leaves
-  bool mem_soft_dirty = false;
-  uint8_t page_shift = 12;
-  uint8_t levels = 4;                ///< page-table levels, 4 or 5
-};
-
-/// Non-present entry types, 5 bits; ~0 = the type does not exist in this configuration.
-struct SwapTypes {
-  static constexpr uint8_t absent = 0xff;
-  uint8_t max_swapfiles = 0;
-  uint8_t swapin_error = absent;     ///< 6.1 only
-  uint8_t hwpoison = absent;
-  uint8_t migration_read = absent, migration_read_exclusive = absent, migration_write = absent;
-  uint8_t device_write = absent, device_read = absent;
-  uint8_t device_exclusive_write = absent, device_exclusive_read = absent;  ///< equal from 6.15 on
-  uint8_t pte_marker = absent;
-};
-
 enum class FaultStyle : uint8_t {
-  inside_walk,    ///< up to 7.1: callbacks fault and the walk restarts with -EBUSY
-  outside_walk,   ///< 7.2/7.3: callbacks return a pending fault, the outer loop faults
+  inside_walk,   ///< up to 7.1: callbacks fault and the walk restarts with -EBUSY
+  outside_walk,  ///< 7.2/7.3: callbacks return a pending fault, the outer loop faults
 };
 
 struct KernelModel {
-  std::string id;                    ///< "5.9", "6.1", "6.12", "6.12-v9", "6.16", "7.3"
+  std::string id;  ///< "5.9", "6.1", "6.12", "6.12-v9", "6.16", "7.3"
   std::string title;
   const Layout* hmm_pfn = nullptr;
   const Layout* migrate_pfn = nullptr;
-  uint64_t sticky_mask = 0;          ///< bits of a slot that survive a write (HMM_PFN_INOUT_FLAGS), 0 before 6.16
+  uint64_t sticky_mask = 0;  ///< bits of a slot that survive a write (HMM_PFN_INOUT_FLAGS), 0 before 6.16
   KernelConfig config;
   SwapTypes types;
 
-  bool reports_order = true;               ///< 5.9+
-  bool rejects_mixedmap = false;           ///< before 5.14 test_walk refused VM_MIXEDMAP
-  bool special_test_is_pte_special = false;///< before 5.14 pte rule 10 tested pte_special
-  bool device_exclusive = true;            ///< 5.14+
-  bool foreign_device_private_faults = true; ///< 6.0+ ; before: -EFAULT
-  bool markers_like_none = true;           ///< 5.19+; 7.3: only the uffd-wp marker
+  bool reports_order = true;                  ///< 5.9+
+  bool rejects_mixedmap = false;              ///< before 5.14 test_walk refused VM_MIXEDMAP
+  bool special_test_is_pte_special = false;   ///< before 5.14 pte rule 10 tested pte_special
+  bool device_exclusive = true;               ///< 5.14+
+  bool foreign_device_private_faults = true;  ///< 6.0+ ; before: -EFAULT
+  bool markers_like_none = true;              ///< 5.19+; 7.3: only the uffd-wp marker
   bool only_uffd_wp_marker_like_none = false;
   bool walk_pud_checks_none_only = false;  ///< 6.1 tested pud_none, 6.12 pud_present
   bool devmap = true;                      ///< until 6.16
   bool pmd_device_private = false;         ///< ~6.18+
   bool fault_errno_mapped = false;         ///< 7.3: OOM is -ENOMEM
   FaultStyle fault_style = FaultStyle::inside_walk;
+
+  uint32_t version = 0;  ///< major * 1000 + minor, for menus and sorting; rules ask the questions above
+  const Layout* pte = nullptr;  ///< x86-64 layouts in force, never null in a model of this module
+  const Layout* pmd = nullptr;
+  const Layout* pud = nullptr;
+  const Layout* table = nullptr;  ///< pgd, p4d and table entries of lower levels
+  const Layout* swap = nullptr;   ///< non-present entries
+
+  uint8_t physical_bits() const { return physmem_bits(config.levels); }
+  /// How this kernel's non-present words read. Build once, keep for the hot path.
+  SwapFormat swap_format() const { return {types, physical_bits(), config.page_shift}; }
 };
 
 /// All built-in models, oldest first, with their default configuration.
 std::span<const KernelModel> kernel_models();
 Result<KernelModel> kernel_model(std::string_view id);
-/// The numbering of non-present entry types for a version (major*1000+minor) and configuration.
-SwapTypes swap_types(uint32_t version, const KernelConfig& config);
-/// A model from what a trace says of itself: uname release ("6.12.117-hmmcap"), patch ("none", "v9-10/24-as-posted",
+/// A model from what a trace says of itself: uname release ("6.12.117-hmmcap"), patch ("none",
+/// "v9-10/24-as-posted",
 /// ...), configuration ("DEVICE_PRIVATE=y,..."). Error when the release is not understood or older than 5.9.
 Result<KernelModel> detect_model(std::string_view release, std::string_view patch, std::string_view config);
 
