@@ -8,17 +8,16 @@
 namespace hmmscope {
 
 enum class VmaWord : uint32_t { start, end, flags, pgoff, kind, file, page_shift, count_ };
-enum class FolioWord : uint32_t { flags, refcount, mapcount, order, mapping, private_data, pfn, count_ };
+enum class FolioWord : uint32_t { pfn, order, refcount, mapcount, flags, mapping, index, count_ };
 enum class NotifierWord : uint32_t { start, last, invalidate_seq, state, count_ };
 enum class MmWord : uint32_t {
   invalidate_seq,            ///< mmu notifier subscriptions: starts at 2, odd while an interval is being invalidated
   active_invalidate_ranges,
-  mmap_lock,
   rss_anon, rss_file, rss_swap,
   count_
 };
 enum class RangeWord : uint32_t {
-  notifier_seq, start, end, default_flags, pfn_flags_mask, dev_private_owner,
+  start, end, default_flags, pfn_flags_mask, dev_private_owner, notifier_seq,
   last,                      ///< hmm_vma_walk.last: slots below are outputs, slots at and above still inputs
   count_
 };
