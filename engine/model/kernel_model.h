@@ -33,9 +33,9 @@ struct KernelModel {
   KernelConfig config;
   SwapTypes types;
 
-  bool reports_order = true;                  ///< 5.9+
-  bool rejects_mixedmap = false;              ///< before 5.14 test_walk refused VM_MIXEDMAP
-  bool special_test_is_pte_special = false;   ///< before 5.14 pte rule 10 tested pte_special
+  bool reports_order = true;      ///< 5.9+
+  bool rejects_mixedmap = false;  ///< before 5.17 (commit 87c01d57fa23) test_walk refused VM_MIXEDMAP
+  bool special_test_is_pte_special = false;   ///< before 5.17 pte rule 10 tested pte_special
   bool device_exclusive = true;               ///< 5.14+
   bool foreign_device_private_faults = true;  ///< 6.0+ ; before: -EFAULT
   bool markers_like_none = true;              ///< 5.19+; 7.3: only the uffd-wp marker
@@ -58,12 +58,14 @@ struct KernelModel {
   SwapFormat swap_format() const { return {types, physical_bits(), config.page_shift}; }
 };
 
-/// All built-in models, oldest first, with their default configuration.
+/// All built-in models, oldest first, with their default configuration. Patched kernels follow their base.
 std::span<const KernelModel> kernel_models();
+/// A built-in model, or the plain release "MAJOR.MINOR" from 5.8 on. Error message lists the ids.
 Result<KernelModel> kernel_model(std::string_view id);
 /// A model from what a trace says of itself: uname release ("6.12.117-hmmcap"), patch ("none",
-/// "v9-10/24-as-posted",
-/// ...), configuration ("DEVICE_PRIVATE=y,..."). Error when the release is not understood or older than 5.9.
+/// "dma-mapped-v9-as-posted", "dma-mapped-merged-layout", "unified-rfc-as-posted"; empty = follow the local
+/// version in the release), configuration ("DEVICE_PRIVATE=y,...", see kernel_release.h). Error when a text
+/// is not understood, the patch is unknown, or the release is older than 5.8.
 Result<KernelModel> detect_model(std::string_view release, std::string_view patch, std::string_view config);
 
 }  // namespace hmmscope

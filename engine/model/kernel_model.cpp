@@ -1,0 +1,171 @@
+#include "engine/model/kernel_model.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cassert>
+
+#include "engine/model/kernel_release.h"
+
+namespace hmmscope {
+
+namespace {
+
+constexpr uint32_t oldest = 5008;
+constexpr uint32_t newest_rules = 7003;
+
+const Layout& layout(const char* id) {
+  const Layout* found = find_layout(id);
+  assert(found != nullptr);
+  return *found;
+}
+
+const char* hmm_pfn_id(uint32_t version) {
+  return version >= 6016 ? "hmm-6.16" : version >= 5009 ? "hmm-5.9" : "hmm-5.8";
+}
+
+const char* migrate_pfn_id(uint32_t version) {
+  return version >= 6019 ? "migrate-6.19" : version >= 5016 ? "migrate-5.16" : "migrate-5.4";
+}
+
+void set_hmm_pfn(KernelModel& m, const char* id) {
+  m.hmm_pfn = &layout(id);
+  m.sticky_mask = m.hmm_pfn->sticky_mask();
+}
+
+void set_entry_layouts(KernelModel& m) {
+  const bool old = m.version < 6006;
+  const bool no_devmap = m.version >= 6017;
+  m.pte = &layout(old ? "pte-x86-64-5.9" : no_devmap ? "pte-x86-64-6.17" : "pte-x86-64");
+  m.pmd = &layout(old ? "pmd-x86-64-5.9" : no_devmap ? "pmd-x86-64-6.17" : "pmd-x86-64");
+  m.pud = &layout(old ? "pud-x86-64-5.9" : no_devmap ? "pud-x86-64-6.17" : "pud-x86-64");
+  m.table = &layout("table-x86-64");
+  m.swap = &swap_layout(Family::x86_swap, m.version);
+}
+
+std::string release_name(uint32_t version) { return fmt::format("{}.{}", version / 1000, version % 1000); }
+
+KernelModel model_of(uint32_t version, const KernelConfig& config) {
+  KernelModel m;
+  m.version = version;
+  m.id = release_name(version);
+  m.title = "Linux " + m.id;
+  if (version > newest_rules) m.title += fmt::format(" (by the rules of {})", release_name(newest_rules));
+  m.config = config;
+  m.types = swap_types(version, config);
+  set_hmm_pfn(m, hmm_pfn_id(version));
+  m.migrate_pfn = &layout(migrate_pfn_id(version));
+  set_entry_layouts(m);
+
+  m.reports_order = version >= 5009;
+  m.rejects_mixedmap = version < 5017;
+  m.special_test_is_pte_special = version < 5017;
+  m.device_exclusive = version >= 5014;
+  m.foreign_device_private_faults = version >= 6000;
+  m.markers_like_none = version >= 5019;
+  m.only_uffd_wp_marker_like_none = version >= 7003;
+  m.walk_pud_checks_none_only = version < 6010;
+  m.devmap = version < 6017;
+  m.pmd_device_private = version >= 6018;
+  m.fault_errno_mapped = version >= 7003;
+  m.fault_style = version >= 7002 ? FaultStyle::outside_walk : FaultStyle::inside_walk;
+  return m;
+}
+
+/// A patch on top of a release: which hmm_pfn layout (and with it which sticky flags) it brings.
+struct Patch {
+  std::string_view name;  ///< as captures name it
+  const char* suffix;     ///< of the model id
+  const char* layout;
+  const char* title;
+};
+constexpr std::array patches{
+    Patch{"dma-mapped-v9-as-posted", "-v9", "hmm-v9-posted", "with v9 10/24 as posted"},
+    Patch{"v9-10/24-as-posted", "-v9", "hmm-v9-posted", "with v9 10/24 as posted"},
+    Patch{"dma-mapped-merged-layout", "-fixed", "hmm-6.16", "with the merged 6.16 layout"},
+    Patch{"unified-rfc-as-posted", "-unified-rfc", "hmm-unified-rfc",
+          "with the unified fault-and-migrate RFC"},
+};
+
+void apply(KernelModel& m, const Patch& patch) {
+  m.id += patch.suffix;
+  m.title += fmt::format(" {}", patch.title);
+  set_hmm_pfn(m, patch.layout);
+}
+
+std::vector<KernelModel> build_models() {
+  std::vector<KernelModel> all;
+  for (uint32_t version : {5008u, 5009u, 5013u, 5015u, 6001u, 6006u, 6012u, 6015u, 6016u, 6018u, 7003u}) {
+    all.push_back(model_of(version, KernelConfig{}));
+    if (version != 6012) continue;
+    for (const Patch& patch : patches) {
+      KernelModel m = model_of(version, KernelConfig{});
+      apply(m, patch);
+      if (m.id != all.back().id) all.push_back(m);
+    }
+  }
+  return all;
+}
+
+std::string known_ids() {
+  std::string list;
+  for (const KernelModel& m : kernel_models()) list += (list.empty() ? "" : ", ") + m.id;
+  return list;
+}
+
+const Patch* find_patch(std::string_view name) {
+  for (const Patch& patch : patches)
+    if (patch.name == name) return &patch;
+  return nullptr;
+}
+
+/// Kernels that say in their local version which patch they carry, for traces without a patch line.
+std::string_view patch_of_local_version(std::string_view local) {
+  if (local.find("hmmcap-overlap") != local.npos) return "dma-mapped-v9-as-posted";
+  if (local.find("hmmcap-fixed") != local.npos) return "dma-mapped-merged-layout";
+  return "none";
+}
+
+}  // namespace
+
+std::span<const KernelModel> kernel_models() {
+  static const std::vector<KernelModel> all = build_models();
+  return all;
+}
+
+Result<KernelModel> kernel_model(std::string_view id) {
+  for (const KernelModel& m : kernel_models())
+    if (m.id == id) return m;
+  const auto release = parse_release(id);
+  if (release && release->rest.empty() && release->version >= oldest)
+    return model_of(release->version, KernelConfig{});
+  return fail(fmt::format("no kernel model is called '{}'; known: {}, and any plain release from {} on", id,
+                          known_ids(), release_name(oldest)));
+}
+
+Result<KernelModel> detect_model(std::string_view release, std::string_view patch, std::string_view config) {
+  const auto parsed = parse_release(release);
+  if (!parsed) return fail(parsed.error());
+  if (parsed->version < oldest)
+    return fail(
+        fmt::format("kernel {} is older than {}, whose hmm_pfn format is the first fixed one; choose a model "
+                    "by hand if the trace is of a newer kernel",
+                    release, release_name(oldest)));
+  const auto settings = parse_config(config, *parsed);
+  if (!settings) return fail(settings.error());
+
+  KernelModel m = model_of(parsed->version, *settings);
+  if (patch.empty()) patch = patch_of_local_version(parsed->rest);
+  if (patch == "none") return m;
+  const Patch* known = find_patch(patch);
+  if (known == nullptr) {
+    std::string names = "none";
+    for (const Patch& p : patches) names += ", " + std::string(p.name);
+    return fail(fmt::format("patch '{}' on kernel {} is not known ({}); choose a model by hand", patch,
+                            release, names));
+  }
+  apply(m, *known);
+  return m;
+}
+
+}  // namespace hmmscope
