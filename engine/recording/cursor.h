@@ -2,18 +2,18 @@
 /// A position in a recording with the state at that position. Position p means p steps have been applied: 0 is the
 /// initial state, steps() the end; the step that "just happened" is p - 1.
 ///
-/// step/back cost their own writes; seek costs at most the distance to the nearest keyframe, bounded so that any
-/// position of a 10-million-step recording is one frame (16 ms) away. Keyframes share unchanged pages of words.
+/// step/back cost their own writes; seek takes the cheapest of walking from here and starting at the keyframe on
+/// either side of the target, bounded so that any position of a 10-million-step recording is one frame (16 ms) away.
 /// Ownership: shares the immutable recording and its keyframes. Threads: one thread a cursor.
 
 #include <memory>
 #include <optional>
 
+#include "engine/recording/keyframes.h"
+#include "engine/recording/paged_state.h"
 #include "engine/recording/recording.h"
 
 namespace hmmscope {
-
-class Keyframes;  // keyframes.h: built once a recording, shared by its cursors
 
 class Cursor {
  public:
@@ -32,18 +32,18 @@ class Cursor {
   bool back();                   ///< false at the start
   void seek(StepIndex position); ///< clamped to steps()
 
-  uint64_t load(WordIndex word) const { return state_[word]; }
-  std::span<const uint64_t> state() const { return state_; }
-  /// Depends on every word's index and value and on nothing else.
-  uint64_t hash() const;
+  uint64_t load(WordIndex word) const { return state_.load(word); }
+  std::span<const uint64_t> state() const { return state_.words(); }
+  /// Depends on every word's index and value and on nothing else (state_hash() of the words); costs the pages that
+  /// changed since the last call.
+  uint64_t hash() const { return state_.hash(); }
 
  private:
-  void apply(StepIndex step);
-  void undo(StepIndex step);
+  void walk(StepIndex position);
 
   std::shared_ptr<const Recording> recording_;
   std::shared_ptr<const Keyframes> keyframes_;
-  std::vector<uint64_t> state_;
+  PagedState state_;
   StepIndex position_ = 0;
 };
 

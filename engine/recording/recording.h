@@ -117,6 +117,7 @@ class Recording {
   /// Writes numbered through the whole recording, in step order: those of `step` are
   /// [first_write(step), first_write(step + 1)).
   uint32_t writes() const { return static_cast<uint32_t>(write_word_.size()); }
+  /// `step` may be steps(): the number of writes.
   uint32_t first_write(StepIndex step) const { return step == 0 ? 0 : write_end_[step - 1]; }
   WriteView write_at(uint32_t write) const;
   StepIndex step_of_write(uint32_t write) const;   ///< O(log steps)
