@@ -20,9 +20,9 @@ class TraceSource {
   virtual std::string_view name() const = 0;
   /// How sure the format is that `head` (the first bytes, at most 64 KiB, already unpacked) is its own: 0 = not.
   virtual int recognise(std::string_view head) const = 0;
-  /// Reads everything. `bytes` is kept by the trace. Errors name `name` and the line or offset.
-  virtual Result<std::shared_ptr<const Trace>> read(std::shared_ptr<const Bytes> bytes, std::string_view name,
-                                                    const Progress& progress) const = 0;
+  /// Reads everything. `bytes` is kept by the decoder. Errors name `name` and the line or offset.
+  virtual Result<Trace::Parts> read(std::shared_ptr<const Bytes> bytes, std::string_view name,
+                                    const Progress& progress) const = 0;
 };
 
 /// Every format, in the order they are asked.

@@ -51,7 +51,7 @@ struct TraceInfo {
 };
 
 struct TraceTask {
-  int32_t pid = 0;
+  int32_t pid = 0;             ///< -1: no task (lost-event marks)
   int32_t tgid = 0;            ///< 0 = not recorded
   std::string name;            ///< the name printed with the pid; "<...>" when the kernel had forgotten it
 };

@@ -1,0 +1,103 @@
+#include "traces/reader/bytes.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "traces/reader/grow_buffer.h"
+
+namespace hmmscope::traces {
+namespace {
+
+// Below this a copy is as quick as a mapping, and immune to the file being cut while it is open (which would end in
+// SIGBUS).
+constexpr uint64_t map_from = 16u << 20;
+constexpr uint64_t read_block = 1u << 20;
+constexpr uint64_t stream_limit = uint64_t{4} << 30;
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+class MappedFile final : public Bytes {
+ public:
+  MappedFile(void* address, size_t size) : address_(address), size_(size) {
+    view_ = {static_cast<const char*>(address), size};
+  }
+  ~MappedFile() override { ::munmap(address_, size_); }
+
+ private:
+  void* address_;
+  size_t size_;
+};
+
+Error system_error(std::string_view name, std::string_view what) {
+  return Error{std::string(what) + ": " + std::strerror(errno), std::string(name), 0, 0, false};
+}
+
+Result<std::shared_ptr<const Bytes>> read_stream(int fd, const std::string& name, uint64_t expected,
+                                                 const Progress& progress) {
+  auto buffer = std::make_shared<GrowBuffer>();
+  if (expected != 0 && !buffer->reserve_more(expected + 1, stream_limit)) return fail(name + ": not enough memory");
+  while (true) {
+    if (progress.cancelled()) return fail("cancelled");
+    if (!buffer->reserve_more(1, stream_limit) ||
+        (buffer->room() < 4096 && !buffer->reserve_more(read_block, stream_limit))) {
+      return fail(Error::at_offset(name, buffer->size(), "more data than can be held in memory"));
+    }
+    const uint64_t want = buffer->room() < read_block ? buffer->room() : read_block;
+    const ssize_t got = ::read(fd, buffer->tail(), want);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(system_error(name, "cannot be read"));
+    if (got == 0) break;
+    buffer->added(static_cast<uint64_t>(got));
+    progress.at("reading", buffer->size(), expected);
+  }
+  buffer->finish();
+  return buffer;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Bytes>> open_bytes(const std::filesystem::path& path, const Progress& progress) {
+  const std::string name = path.string();
+  const Descriptor fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return fail(system_error(name, "cannot be opened"));
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) return fail(system_error(name, "cannot be examined"));
+  if (S_ISDIR(status.st_mode)) return fail(Error{"is a directory, not a file", name, 0, 0, false});
+  const uint64_t size = S_ISREG(status.st_mode) ? static_cast<uint64_t>(status.st_size) : 0;
+  if (size < map_from) return read_stream(fd.get(), name, size, progress);
+  void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+  if (address == MAP_FAILED) return fail(system_error(name, "cannot be mapped"));
+  ::madvise(address, size, MADV_SEQUENTIAL);
+  return std::make_shared<MappedFile>(address, size);
+}
+
+Result<std::shared_ptr<const Bytes>> copy_bytes(std::string_view bytes, std::string_view name) {
+  auto buffer = std::make_shared<GrowBuffer>();
+  if (!bytes.empty()) {
+    if (!buffer->reserve_more(bytes.size(), ~uint64_t{0})) return fail(std::string(name) + ": not enough memory");
+    std::memcpy(buffer->tail(), bytes.data(), bytes.size());
+    buffer->added(bytes.size());
+  }
+  buffer->finish();
+  return buffer;
+}
+
+}  // namespace hmmscope::traces

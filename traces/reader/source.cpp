@@ -1,0 +1,87 @@
+#include "traces/reader/source.h"
+
+#include <array>
+
+#include "traces/reader/ftrace_text.h"
+#include "traces/reader/trace_info.h"
+
+namespace hmmscope::traces {
+namespace {
+
+constexpr uint64_t head_size = 64u << 10;
+
+std::string known_formats() {
+  std::string names;
+  for (const TraceSource* source : trace_sources()) names += (names.empty() ? "" : ", ") + std::string(source->name());
+  return names;
+}
+
+Result<const TraceSource*> source_or_error(std::string_view head, std::string_view name) {
+  if (head.empty()) return fail(Error{"is empty", std::string(name), 0, 0, false});
+  if (const TraceSource* source = find_trace_source(head)) return source;
+  return fail(Error::at_offset(name, 0, "is in no trace format known here (" + known_formats() + ")"));
+}
+
+/// The format is asked of the first bytes before the rest is unpacked, so that a packed file of something else costs
+/// next to nothing.
+Result<Trace::Parts> read_packed(std::string_view packed, Packing packing, std::string_view name,
+                                                 const Progress& progress) {
+  const auto head = unpack_head(packed, packing, name, head_size);
+  if (!head) return tl::unexpected(head.error());
+  if ((*head)->view().empty()) {  // damaged from the start, or really empty: unpacking says which
+    auto all = unpack(packed, packing, name, progress);
+    if (!all) return tl::unexpected(all.error());
+  }
+  const auto source = source_or_error((*head)->view(), name);
+  if (!source) return tl::unexpected(source.error());
+  auto bytes = unpack(packed, packing, name, progress);
+  if (!bytes) return tl::unexpected(bytes.error());
+  return (*source)->read(std::move(*bytes), name, progress);
+}
+
+Result<Trace::Parts> read_bytes(std::shared_ptr<const Bytes> bytes, std::string_view name,
+                                 const Progress& progress) {
+  const std::string_view view = bytes->view();
+  if (const Packing packing = detect_packing(view); packing != Packing::none) {
+    return read_packed(view, packing, name, progress);
+  }
+  const auto source = source_or_error(view.substr(0, head_size), name);
+  if (!source) return tl::unexpected(source.error());
+  return (*source)->read(std::move(bytes), name, progress);
+}
+
+}  // namespace
+
+std::span<const TraceSource* const> trace_sources() {
+  static const std::array<const TraceSource*, 1> sources = {&ftrace_text_source()};
+  return sources;
+}
+
+const TraceSource* find_trace_source(std::string_view head) {
+  const TraceSource* best = nullptr;
+  int best_score = 0;
+  for (const TraceSource* source : trace_sources()) {
+    if (const int score = source->recognise(head); score > best_score) best = source, best_score = score;
+  }
+  return best;
+}
+
+Result<std::shared_ptr<const Trace>> open_trace(const std::filesystem::path& path, const Progress& progress) {
+  auto bytes = open_bytes(path, progress);
+  if (!bytes) return tl::unexpected(bytes.error());
+  auto parts = read_bytes(std::move(*bytes), path.string(), progress);
+  if (!parts) return tl::unexpected(parts.error());
+  if (auto meta = read_meta_beside(path, parts->info); !meta) return tl::unexpected(meta.error());
+  return std::make_shared<const Trace>(std::move(*parts));
+}
+
+Result<std::shared_ptr<const Trace>> read_trace(std::span<const uint8_t> bytes, std::string_view name,
+                                                const Progress& progress) {
+  auto copy = copy_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, name);
+  if (!copy) return tl::unexpected(copy.error());
+  auto parts = read_bytes(std::move(*copy), name, progress);
+  if (!parts) return tl::unexpected(parts.error());
+  return std::make_shared<const Trace>(std::move(*parts));
+}
+
+}  // namespace hmmscope::traces

@@ -1,0 +1,36 @@
+#pragma once
+/// Fields in the printed payload of an event, found and decoded in place.
+///
+///   (hmm_range_fault+0x4/0x80) range=0xff.. ret=-16 name="a b" ops=sym+0x0/0x60 [mod] pfns={0x1,0x2}
+///   addr: 0, len: 118            system call arguments, printed in hex without 0x
+///   pfns=ARRAY[00, 01, ...]      trace-cmd report -R: the bytes of the array
+///
+/// A printed number without 0x is decimal, except where the event is known to print hex: system call arguments and
+/// the migration-entry tracepoints (addr, pte).
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace hmmscope::traces {
+
+/// The printed value of `name` in "name=value ..." text: without quotes and braces, without a trailing comma.
+/// A value ends where the next " name=" begins, so that spaces inside it are kept.
+std::optional<std::string_view> find_field(std::string_view payload, std::string_view name);
+/// As find_field for "name: value, name: value)".
+std::optional<std::string_view> find_argument(std::string_view payload, std::string_view name);
+/// The symbols in front of a probe event: "(ret_ip <- func)" or "(ip)".
+struct ProbeSymbols {
+  std::string_view ip;      ///< entry probes
+  std::string_view func;    ///< return probes
+  std::string_view ret_ip;
+};
+std::optional<ProbeSymbols> probe_symbols(std::string_view payload);
+
+/// "0x12ab", "-16", "123"; `bare_hex`: digits without 0x are hex.
+std::optional<uint64_t> parse_number(std::string_view text, bool bare_hex);
+/// "0x1,0x2,..." (braces already taken off) or "ARRAY[00, 01, ...]" (8 bytes an element, little-endian).
+std::optional<uint32_t> parse_array(std::string_view text, std::span<uint64_t> out);
+
+}  // namespace hmmscope::traces
