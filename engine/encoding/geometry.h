@@ -39,22 +39,32 @@ enum class CollisionKind : uint8_t {
 
 struct Collision {
   CollisionKind kind;
-  const Field* flag;   ///< the flag involved; nullptr for overflows
-  uint8_t order;       ///< the real order
-  uint8_t read_order;  ///< what the order field reads as (wrong_order)
-  uint64_t example;    ///< a word that shows it
-  const MappingOrder*
-      mapping;       ///< who produces the order; nullptr for a flag on a 4K page (order 0) or an overflow
-  std::string text;  ///< one line explanation
+  const Field* flag;            ///< the flag involved; nullptr for overflows
+  uint8_t order;                ///< the real order
+  uint8_t read_order;           ///< what the order field reads as (wrong_order)
+  uint64_t example;             ///< a word that shows it
+  const MappingOrder* mapping;  ///< who produces the order; nullptr for a single page (order 0) or a pfn
+  std::string text;             ///< one line explanation
 };
 
 struct LayoutCheck {
-  const Layout* layout;
+  const Layout* layout;  ///< the variant that was checked, see layout_on()
   const Geometry* geometry;
   std::vector<Collision> collisions;
+  bool applies = true;  ///< false: such words do not exist on this machine (an x86-64 pte on arm64)
   bool ok() const { return collisions.empty(); }
 };
-/// Every order the machine produces, in both directions. Empty = the layout is sound on this machine.
+/// The variant of a layout that such a machine uses: flags that count down from BITS_PER_LONG have a 32-bit
+/// twin
+/// ("-32"), GENMASK positions follow the page size ("-16k", "-64k"). The layout itself where there is no
+/// other.
+const Layout& layout_on(const Layout& layout, const Geometry& geometry);
+
+std::string_view collision_name(CollisionKind kind);  ///< "phantom_flag", ...
+
+/// Every order the machine produces, in both directions: does the order forge a flag, does a flag change the
+/// order? Also whether the largest pfn and order fit. Checks the variant layout_on() gives. Empty = the
+/// layout is sound on this machine.
 LayoutCheck check_layout(const Layout& layout, const Geometry& geometry);
 
 }  // namespace hmmscope
