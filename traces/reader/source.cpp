@@ -69,7 +69,12 @@ const TraceSource* find_trace_source(std::string_view head) {
 Result<std::shared_ptr<const Trace>> open_trace(const std::filesystem::path& path, const Progress& progress) {
   auto bytes = open_bytes(path, progress);
   if (!bytes) return tl::unexpected(bytes.error());
-  auto parts = read_bytes(std::move(*bytes), path.string(), progress);
+  return open_trace(std::move(*bytes), path, progress);
+}
+
+Result<std::shared_ptr<const Trace>> open_trace(std::shared_ptr<const Bytes> file, const std::filesystem::path& path,
+                                                const Progress& progress) {
+  auto parts = read_bytes(std::move(file), path.string(), progress);
   if (!parts) return tl::unexpected(parts.error());
   if (auto meta = read_meta_beside(path, parts->info); !meta) return tl::unexpected(meta.error());
   return std::make_shared<const Trace>(std::move(*parts));

@@ -33,6 +33,9 @@ const TraceSource* find_trace_source(std::string_view head);
 /// Opens, unpacks (xz, gz, zstd by content), recognises and reads. A meta.json beside the file fills what the trace
 /// does not say itself (kernel, patch, configuration).
 Result<std::shared_ptr<const Trace>> open_trace(const std::filesystem::path& path, const Progress& progress = {});
+/// As open_trace for a file that is already in memory or mapped; `path` names it and says where meta.json would be.
+Result<std::shared_ptr<const Trace>> open_trace(std::shared_ptr<const Bytes> file, const std::filesystem::path& path,
+                                                const Progress& progress);
 /// The same for bytes in memory (packed or plain), which are copied when plain. `name` appears in errors.
 Result<std::shared_ptr<const Trace>> read_trace(std::span<const uint8_t> bytes, std::string_view name,
                                                 const Progress& progress = {});

@@ -1,0 +1,147 @@
+#include "traces/document.h"
+
+#include <array>
+
+#include "engine/model/kernel_release.h"
+#include "engine/recording/keyframes.h"
+#include "engine/recording/recording_file.h"
+#include "engine/scenario/scenario.h"
+#include "traces/reader/source.h"
+#include "traces/replay/replay.h"
+
+namespace hmmscope::traces {
+namespace {
+
+constexpr uint64_t head_size = 64u << 10;
+
+/// What was opened, before the indices over it are built.
+struct Opened {
+  SourceKind kind;
+  KernelModel model;
+  Recording recording;
+};
+
+std::string title_of(const std::filesystem::path& path) {
+  std::filesystem::path name = path.filename();
+  constexpr std::array<std::string_view, 8> suffixes = {".xz", ".gz", ".zst", ".txt", ".trace", ".json", ".hmmrec", ".dat"};
+  for (bool stripped = true; stripped;) {
+    stripped = false;
+    for (const std::string_view suffix : suffixes) {
+      if (name.extension() != suffix || name.stem().empty()) continue;
+      name = name.stem();
+      stripped = true;
+    }
+  }
+  return name.string();
+}
+
+/// `kernel` replaces the release and the patch; the machine and the configuration stay the trace's own, because they
+/// number the entry types.
+Result<KernelModel> model_of(const TraceInfo& info, const std::string& kernel) {
+  Result<KernelModel> model = fail("");
+  if (!kernel.empty()) {
+    model = kernel_model(kernel);
+    const auto release = parse_release(kernel);
+    if (model && release && !info.config.empty()) {
+      const auto config = parse_config(info.config, *release);
+      if (!config) return tl::unexpected(config.error());
+      model->config = *config;
+      model->types = swap_types(release->version, *config);
+    }
+  } else if (info.kernel.empty()) {
+    return fail(Error{"the trace does not say which kernel it came from: name one with --kernel", info.name, 0, 0, false});
+  } else {
+    model = detect_model(info.kernel, info.patch, info.config);
+  }
+  if (!model) return model;
+  if (info.page_shift != 0) model->config.page_shift = static_cast<uint8_t>(info.page_shift);
+  if (info.page_table_levels != 0) model->config.levels = static_cast<uint8_t>(info.page_table_levels);
+  return model;
+}
+
+Result<Opened> from_trace(std::shared_ptr<const Bytes> bytes, const std::filesystem::path& path, const OpenOptions& options) {
+  const auto trace = open_trace(std::move(bytes), path, options.progress);
+  if (!trace) return tl::unexpected(trace.error());
+  auto model = model_of((*trace)->info(), options.kernel);
+  if (!model) {
+    if (model.error().file.empty()) model.error().file = path.string();
+    return tl::unexpected(model.error());
+  }
+  auto recording = replay(**trace, ReplayOptions{*model, options.progress});
+  if (!recording) return tl::unexpected(recording.error());
+  return Opened{SourceKind::trace, std::move(*model), std::move(*recording)};
+}
+
+Result<Opened> from_scenario(std::string_view text, const std::filesystem::path& path, const OpenOptions& options) {
+  const auto parsed = scenario::parse(text, path.string());
+  if (!parsed) return tl::unexpected(parsed.error());
+  auto outcome = scenario::run(*parsed, options.kernel);
+  if (!outcome) return tl::unexpected(outcome.error());
+  return Opened{SourceKind::scenario, std::move(outcome->model), std::move(outcome->recording)};
+}
+
+Result<Opened> from_recording(std::string_view bytes, const std::filesystem::path& path, const OpenOptions& options) {
+  auto recording = RecordingFile::from_bytes({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, path.string());
+  if (!recording) return tl::unexpected(recording.error());
+  // A recording holds what happened; another model cannot change that, only how its words are read.
+  const std::string id = options.kernel.empty() ? recording->meta("model") : options.kernel;
+  if (id.empty()) {
+    return fail(Error{"the recording does not say which kernel model it was made with: name one with --kernel", path.string(), 0, 0, false});
+  }
+  auto model = kernel_model(id);
+  if (!model) {
+    if (model.error().file.empty()) model.error().file = path.string();
+    return tl::unexpected(model.error());
+  }
+  return Opened{SourceKind::recording, std::move(*model), std::move(*recording)};
+}
+
+Result<Opened> open_by_content(const std::filesystem::path& path, const OpenOptions& options) {
+  auto file = open_bytes(path, options.progress);
+  if (!file) return tl::unexpected(file.error());
+  const std::string_view raw = (*file)->view();
+  const Packing packing = detect_packing(raw);
+  std::shared_ptr<const Bytes> unpacked_head;  // keeps `head` alive
+  std::string_view head = raw.substr(0, head_size);
+  if (packing != Packing::none) {
+    const auto unpacked = unpack_head(raw, packing, path.string(), head_size);
+    if (!unpacked) return tl::unexpected(unpacked.error());
+    unpacked_head = *unpacked;
+    head = unpacked_head->view();
+  }
+  const bool recording = RecordingFile::is_recording({reinterpret_cast<const uint8_t*>(head.data()), head.size()});
+  if (!recording && !scenario::is_scenario(head)) return from_trace(std::move(*file), path, options);
+  std::shared_ptr<const Bytes> content = *file;
+  if (packing != Packing::none) {
+    auto unpacked = unpack(raw, packing, path.string(), options.progress);
+    if (!unpacked) return tl::unexpected(unpacked.error());
+    content = *unpacked;
+  }
+  return recording ? from_recording(content->view(), path, options) : from_scenario(content->view(), path, options);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Document>> open_document(const std::filesystem::path& path, const OpenOptions& options) {
+  auto opened = open_by_content(path, options);
+  if (!opened) return tl::unexpected(opened.error());
+  const Progress& progress = options.progress;
+  if (progress.cancelled()) return fail("cancelled");
+
+  auto document = std::make_shared<Document>();
+  document->kind = opened->kind;
+  document->path = path;
+  document->title = title_of(path);
+  document->model = std::move(opened->model);
+  const auto recording = std::make_shared<const Recording>(std::move(opened->recording));
+  document->recording = recording;
+  progress.at("keyframes", 0, recording->steps());
+  document->keyframes = std::make_shared<const Keyframes>(recording);
+  if (progress.cancelled()) return fail("cancelled");
+  progress.at("history", 0, recording->steps());
+  document->history = std::make_shared<const History>(recording);
+  progress.at("history", recording->steps(), recording->steps());
+  return document;
+}
+
+}  // namespace hmmscope::traces
