@@ -1,6 +1,6 @@
 #pragma once
 /// Who wrote a word, and when. The index is built once a recording (O(writes)); look-ups do not scan the recording.
-/// Threads: immutable after construction.
+/// A word that does not exist has no history. Threads: immutable after construction.
 
 #include <memory>
 #include <optional>
@@ -22,6 +22,7 @@ class History {
   ~History();
 
   const Recording& recording() const { return *recording_; }
+  size_t bytes() const;   ///< heap held by the index
 
   /// Every write of `word` that changed at least one bit of `mask` (all writes, rewrites included, when mask is 0),
   /// in step order.

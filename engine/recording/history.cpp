@@ -1,0 +1,178 @@
+#include "engine/recording/history.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+namespace hmmscope {
+namespace {
+
+constexpr uint32_t no_write = ~uint32_t{0};
+constexpr uint32_t max_levels = 32;
+
+/// Splits [first, first + count) into blocks of 2^level words aligned to their size: at most 2 log2(count) of them.
+template <class Visit>
+void for_each_block(WordIndex first, uint32_t count, Visit visit) {
+  while (count > 0) {
+    const auto by_size = static_cast<uint32_t>(std::bit_width(count) - 1);
+    const uint32_t level = first == 0 ? by_size : std::min<uint32_t>(by_size, static_cast<uint32_t>(std::countr_zero(first)));
+    visit(level, first >> level);
+    first += 1u << level;
+    count -= 1u << level;
+  }
+}
+
+/// A word's writes in one list, in order.
+struct List {
+  const uint32_t* begin;
+  const uint32_t* end;
+};
+
+}  // namespace
+
+/// Numbers of writes by block of words. A single write is listed with its word; a run with each of the blocks it
+/// splits into, so a word is covered exactly by the runs listed with the blocks that contain it, one block a level:
+/// looking up never meets a run that misses the word, and a run of 262144 words costs a few entries.
+struct History::Index {
+  explicit Index(const Recording& recording) {
+    WordIndex longest = 1;
+    for (uint32_t w = 0; w < recording.writes(); ++w) longest = std::max(longest, recording.write_at(w).count);
+    levels = static_cast<uint32_t>(std::bit_width(longest));
+    uint32_t blocks = 0;
+    for (uint32_t level = 0; level < levels; ++level) {
+      level_begin[level] = blocks;
+      blocks += (recording.word_count() >> level) + 1;
+    }
+    list_begin.assign(size_t{blocks} + 1, 0);
+
+    const auto list_of = [&](uint32_t level, uint32_t block) { return level_begin[level] + block; };
+    for (uint32_t w = 0; w < recording.writes(); ++w) {
+      const WriteView write = recording.write_at(w);
+      for_each_block(write.first, write.count, [&](uint32_t level, uint32_t block) { ++list_begin[list_of(level, block)]; });
+    }
+    uint32_t total = 0;
+    for (uint32_t& begin : list_begin) begin = total += begin;  // now the ends
+    entries.resize(total);
+    for (uint32_t w = recording.writes(); w-- > 0;) {
+      const WriteView write = recording.write_at(w);
+      for_each_block(write.first, write.count,
+                     [&](uint32_t level, uint32_t block) { entries[--list_begin[list_of(level, block)]] = w; });
+    }
+  }
+
+  uint32_t lists(WordIndex word, std::array<List, max_levels>& out) const {
+    uint32_t count = 0;
+    for (uint32_t level = 0; level < levels; ++level) {
+      const uint32_t list = level_begin[level] + (word >> level);
+      const List found{entries.data() + list_begin[list], entries.data() + list_begin[list + 1]};
+      if (found.begin != found.end) out[count++] = found;
+    }
+    return count;
+  }
+
+  uint32_t levels = 1;
+  std::array<uint32_t, max_levels> level_begin{};
+  std::vector<uint32_t> list_begin;  ///< entries of list i are [list_begin[i], list_begin[i + 1])
+  std::vector<uint32_t> entries;
+};
+
+namespace {
+
+std::optional<Change> change_of(const Recording& recording, uint32_t write, WordIndex word, uint64_t mask) {
+  const WriteView view = recording.write_at(write);
+  const uint32_t k = word - view.first;
+  const uint64_t before = view.old_at(k);
+  const uint64_t after = view.new_at(k);
+  if (mask != 0 && ((before ^ after) & mask) == 0) return std::nullopt;
+  return Change{recording.step_of_write(write), before, after, view.evidence};
+}
+
+/// The writes of a word at or after `from`, ascending.
+class Ascending {
+ public:
+  Ascending(std::array<List, max_levels> lists, uint32_t count, uint32_t from) : lists_(lists), count_(count) {
+    for (uint32_t i = 0; i < count_; ++i) lists_[i].begin = std::lower_bound(lists_[i].begin, lists_[i].end, from);
+  }
+  uint32_t next() {
+    List* best = nullptr;
+    for (uint32_t i = 0; i < count_; ++i) {
+      List& list = lists_[i];
+      if (list.begin != list.end && (best == nullptr || *list.begin < *best->begin)) best = &list;
+    }
+    return best == nullptr ? no_write : *best->begin++;
+  }
+
+ private:
+  std::array<List, max_levels> lists_;
+  uint32_t count_;
+};
+
+/// The writes of a word before `before`, descending.
+class Descending {
+ public:
+  Descending(std::array<List, max_levels> lists, uint32_t count, uint32_t before) : lists_(lists), count_(count) {
+    for (uint32_t i = 0; i < count_; ++i) lists_[i].end = std::lower_bound(lists_[i].begin, lists_[i].end, before);
+  }
+  uint32_t next() {
+    List* best = nullptr;
+    for (uint32_t i = 0; i < count_; ++i) {
+      List& list = lists_[i];
+      if (list.begin != list.end && (best == nullptr || *(list.end - 1) > *(best->end - 1))) best = &list;
+    }
+    return best == nullptr ? no_write : *--best->end;
+  }
+
+ private:
+  std::array<List, max_levels> lists_;
+  uint32_t count_;
+};
+
+}  // namespace
+
+History::History(std::shared_ptr<const Recording> recording)
+    : recording_(std::move(recording)), index_(std::make_unique<const Index>(*recording_)) {}
+History::~History() = default;
+
+std::vector<Change> History::changes(WordIndex word, uint64_t mask) const {
+  std::vector<Change> found;
+  if (word >= recording_->word_count()) return found;
+  std::array<List, max_levels> lists{};
+  const uint32_t count = index_->lists(word, lists);
+  Ascending writes(lists, count, 0);
+  for (uint32_t w = writes.next(); w != no_write; w = writes.next()) {
+    if (const auto change = change_of(*recording_, w, word, mask)) found.push_back(*change);
+  }
+  return found;
+}
+
+std::optional<Change> History::next_change(WordIndex word, uint64_t mask, StepIndex from) const {
+  if (word >= recording_->word_count() || from >= recording_->steps()) return std::nullopt;
+  std::array<List, max_levels> lists{};
+  const uint32_t count = index_->lists(word, lists);
+  Ascending writes(lists, count, recording_->first_write(from));
+  for (uint32_t w = writes.next(); w != no_write; w = writes.next()) {
+    if (auto change = change_of(*recording_, w, word, mask)) return change;
+  }
+  return std::nullopt;
+}
+
+std::optional<Change> History::previous_change(WordIndex word, uint64_t mask, StepIndex before) const {
+  if (word >= recording_->word_count()) return std::nullopt;
+  std::array<List, max_levels> lists{};
+  const uint32_t count = index_->lists(word, lists);
+  Descending writes(lists, count, recording_->first_write(std::min(before, recording_->steps())));
+  for (uint32_t w = writes.next(); w != no_write; w = writes.next()) {
+    if (auto change = change_of(*recording_, w, word, mask)) return change;
+  }
+  return std::nullopt;
+}
+
+std::optional<Change> History::last_write(WordIndex word, StepIndex before) const {
+  return previous_change(word, 0, before);
+}
+
+size_t History::bytes() const {
+  return index_->list_begin.capacity() * sizeof(uint32_t) + index_->entries.capacity() * sizeof(uint32_t);
+}
+
+}  // namespace hmmscope
