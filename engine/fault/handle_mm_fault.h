@@ -31,6 +31,7 @@ class FaultHandler {
   /// handle_mm_fault for the page at addr (page aligned, inside a VMA) with fault_flag bits. Changes page tables and
   /// folios through the machine, calls interval notifiers where the kernel does, and returns vm_fault bits (0 = fine;
   /// the caller re-walks and decides again, so success need not mean that the request is met).
+  /// The caller has entered the call Function::handle_mm_fault and leaves it with the result.
   virtual uint32_t handle_mm_fault(Machine& machine, AddressSpace& space, uint64_t addr, uint32_t flags) = 0;
 };
 

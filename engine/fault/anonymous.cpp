@@ -1,0 +1,67 @@
+// Anonymous memory that nobody has touched yet: the zero pages, and new pages.
+#include "engine/fault/cpu_fault.h"
+
+namespace hmmscope {
+
+uint32_t CpuFault::do_anonymous_page(Fault& fault, WordIndex pte) {
+  Machine& m = fault.machine;
+  const EntryFormat& e = fault.entry;
+  const bool missing_handler = (fault.vma.flags() & vm::uffd_missing) != 0;
+  // The handler needs mmap_lock dropped, which only a caller with ALLOW_RETRY permits (mm/userfaultfd.c).
+  if (missing_handler && (fault.flags & fault_flag::allow_retry) == 0) {
+    m.step(RuleId::anon_uffd_missing, {fault.addr, fault.vma.flags(), fault.flags});
+    return vm_fault::sigbus;
+  }
+  if (!fault.write()) {
+    const uint64_t zero = m.physical().zero_pfn();
+    m.step(RuleId::anon_zero_page, {fault.addr, zero});
+    m.store(pte, e.make(zero, mapping_flags(fault.vma, false) | bit::special));
+    return 0;
+  }
+  const uint64_t pfn = allocate(fault, 0);
+  if (pfn == 0) {
+    m.step(RuleId::anon_oom, {fault.addr});
+    return vm_fault::oom;
+  }
+  m.step(RuleId::anon_new_page, {fault.addr, pfn});
+  add_anon_folio(m, pfn, 0, true);
+  m.store(fault.space.word(MmWord::rss_anon), m.load(fault.space.word(MmWord::rss_anon)) + 1);
+  m.store(pte, e.make(pfn, mapping_flags(fault.vma, true)));
+  return 0;
+}
+
+bool CpuFault::thp_fits(const Fault& fault) const {
+  const uint64_t base = fault.addr & ~(level_size(Level::pmd) - 1);
+  return fault.vma.kind() == VmaKind::anonymous && (fault.vma.flags() & vm::hugepage) != 0 &&
+         base >= fault.vma.start() && base + level_size(Level::pmd) <= fault.vma.end();
+}
+
+uint32_t CpuFault::do_huge_pmd_anonymous_page(Fault& fault) {
+  Machine& m = fault.machine;
+  const EntryFormat& e = fault.entry;
+  if ((fault.vma.flags() & vm::uffd_missing) != 0 && (fault.flags & fault_flag::allow_retry) == 0) {
+    m.step(RuleId::thp_uffd_missing, {fault.addr, fault.vma.flags()});
+    return vm_fault::sigbus;
+  }
+  if (!fault.write() && options_.huge_zero_page) {
+    const uint64_t zero = m.physical().huge_zero_pfn();
+    m.step(RuleId::thp_huge_zero, {fault.addr, zero});
+    const uint64_t flags = mapping_flags(fault.vma, false) & ~bit::accessed;
+    m.store(fault.space.ensure_entry(Level::pmd, fault.addr), e.make(zero, flags | bit::huge));
+    return 0;
+  }
+  const uint64_t pfn = allocate(fault, level_order(Level::pmd));
+  if (pfn == 0) {
+    m.step(RuleId::thp_fallback, {fault.addr});
+    return vm_fault::fallback;
+  }
+  m.step(RuleId::thp_new_page, {fault.addr, pfn});
+  add_anon_folio(m, pfn, level_order(Level::pmd), true);
+  const WordIndex rss = fault.space.word(MmWord::rss_anon);
+  m.store(rss, m.load(rss) + entries_per_table);
+  const uint64_t flags = mapping_flags(fault.vma, (fault.vma.flags() & vm::write) != 0);
+  m.store(fault.space.ensure_entry(Level::pmd, fault.addr), e.make(pfn, flags | bit::huge));
+  return 0;
+}
+
+}  // namespace hmmscope

@@ -1,0 +1,143 @@
+#include "engine/fault/cpu_fault.h"
+
+namespace hmmscope {
+
+uint64_t mapping_flags(const Vma& vma, bool writable) {
+  uint64_t flags = bit::present | bit::user | bit::accessed;
+  if ((vma.flags() & vm::exec) == 0) flags |= bit::no_execute;
+  if (writable) flags |= bit::rw | bit::dirty;
+  return flags;
+}
+
+void add_anon_folio(Machine& machine, uint64_t pfn, uint32_t order, bool exclusive) {
+  PhysicalMemory& physical = machine.physical();
+  physical.forget_folio(pfn);
+  const WordIndex folio = physical.add_folio(pfn, order, "anonymous folio");
+  const uint64_t flags = folio_flag::anon | folio_flag::lru | (exclusive ? folio_flag::anon_exclusive : 0);
+  machine.store(word_of(folio, FolioWord::flags), flags);
+  machine.store(word_of(folio, FolioWord::refcount), exclusive ? 1 : 2);
+  machine.store(word_of(folio, FolioWord::mapcount), exclusive ? 1 : 2);
+}
+
+void adjust_folio(Machine& machine, uint64_t pfn, int64_t refcount, int64_t mapcount) {
+  const WordIndex folio = machine.physical().folio_of(pfn);
+  if (folio == no_word) return;
+  const auto add = [&](FolioWord which, int64_t by) {
+    const WordIndex word = word_of(folio, which);
+    if (by != 0) machine.store(word, machine.load(word) + static_cast<uint64_t>(by));
+  };
+  add(FolioWord::refcount, refcount);
+  add(FolioWord::mapcount, mapcount);
+}
+
+uint64_t CpuFault::allocate(Fault& fault, uint32_t order) {
+  const uint64_t pages = 1ull << order;
+  if (options_.pages_until_oom < pages) return 0;
+  if (options_.pages_until_oom != ~0ull) options_.pages_until_oom -= pages;
+  return fault.machine.physical().allocate(order);
+}
+
+uint32_t CpuFault::handle_mm_fault(Machine& machine, AddressSpace& space, uint64_t addr, uint32_t flags) {
+  addr &= ~(page_bytes - 1);
+  const Vma vma = space.vma_at(addr);
+  if (!vma) {
+    machine.step(RuleId::fault_no_vma, {addr});
+    return vm_fault::sigsegv;
+  }
+  Fault fault{machine, space, machine.entry_format(), vma, addr, flags};
+  const uint64_t needed = fault.write() ? vm::write : vm::read;
+  if ((vma.flags() & needed) == 0) {
+    machine.step(RuleId::fault_access_denied, {addr, vma.flags(), flags});
+    return vm_fault::sigsegv;
+  }
+  if (vma.is_hugetlb()) {
+    machine.step(RuleId::fault_hugetlb, {addr, vma.flags(), flags});
+    machine.enter(Function::hugetlb_fault, {addr, flags});
+    const uint32_t ret = hugetlb_fault(fault);
+    machine.leave(ret);
+    return ret;
+  }
+  return handle_pmd(fault);
+}
+
+uint32_t CpuFault::handle_pmd(Fault& fault) {
+  Machine& m = fault.machine;
+  const WordIndex word = fault.space.find_entry(Level::pmd, fault.addr);
+  const uint64_t pmd = word == no_word ? 0 : m.load(word);
+  const EntryFormat& e = fault.entry;
+  if (x86::pte_none(pmd)) {
+    if (thp_fits(fault)) {
+      m.step(RuleId::fault_pmd_none_thp, {fault.addr, pmd, fault.flags});
+      m.enter(Function::do_huge_pmd_anonymous_page, {fault.addr, fault.flags});
+      const uint32_t ret = do_huge_pmd_anonymous_page(fault);
+      m.leave(ret);
+      if ((ret & vm_fault::fallback) == 0) return ret;
+    }
+    m.step(RuleId::fault_pmd_none_small, {fault.addr, pmd, fault.flags});
+    fault.space.ensure_entry(Level::pte, fault.addr);
+    return handle_pte(fault);
+  }
+  if (!x86::pmd_present(pmd)) {
+    const bool migration = is_migration(e.swap.kind(pmd));
+    m.step(migration ? RuleId::fault_pmd_migration : RuleId::fault_pmd_bad, {fault.addr, pmd});
+    return migration ? 0 : vm_fault::sigbus;
+  }
+  if (!e.is_huge(pmd)) return handle_pte(fault);
+  if (e.is_protnone(pmd)) {
+    m.step(RuleId::fault_pmd_protnone, {fault.addr, pmd});
+    m.store(word, e.make(leaf_pfn(Level::pmd, pmd), mapping_flags(fault.vma, x86::pte_write(pmd)) | bit::huge));
+    return 0;
+  }
+  if (fault.write() && !x86::pte_write(pmd)) {
+    m.step(RuleId::fault_pmd_write, {fault.addr, pmd, fault.flags});
+    m.enter(Function::do_wp_page, {fault.addr, fault.flags});
+    const uint32_t ret = do_wp_huge(fault, word);
+    m.leave(ret);
+    // A split mapping is handled again as small pages within the same fault.
+    return (ret & vm_fault::fallback) != 0 ? handle_pte(fault) : ret;
+  }
+  m.step(RuleId::fault_pmd_present, {fault.addr, pmd, fault.flags});
+  m.store(word, pmd | bit::accessed | (fault.write() ? bit::dirty : 0));
+  return 0;
+}
+
+uint32_t CpuFault::handle_pte(Fault& fault) {
+  Machine& m = fault.machine;
+  const EntryFormat& e = fault.entry;
+  const WordIndex word = fault.space.find_entry(Level::pte, fault.addr);
+  const uint64_t pte = word == no_word ? 0 : m.load(word);
+  const auto inside = [&](RuleId rule, Function function, auto handler) {
+    m.step(rule, {fault.addr, pte, fault.flags});
+    m.enter(function, {fault.addr, fault.flags});
+    const uint32_t ret = handler();
+    m.leave(ret);
+    return ret;
+  };
+  if (x86::pte_none(pte)) {
+    const VmaKind kind = fault.vma.kind();
+    const bool file = kind == VmaKind::file_private || kind == VmaKind::file_shared || kind == VmaKind::shmem;
+    return file ? inside(RuleId::fault_pte_none, Function::do_fault, [&] { return do_fault(fault, word); })
+                : inside(RuleId::fault_pte_none, Function::do_anonymous_page,
+                         [&] { return do_anonymous_page(fault, word); });
+  }
+  if (!x86::pte_present(pte)) {
+    return inside(RuleId::fault_pte_absent, Function::do_swap_page, [&] { return do_swap_page(fault, word); });
+  }
+  if (e.is_protnone(pte)) {
+    m.step(RuleId::fault_pte_protnone, {fault.addr, pte, fault.flags});
+    m.enter(Function::do_numa_page, {fault.addr, fault.flags});
+    m.step(RuleId::numa_restore, {fault.addr, pte});
+    const bool writable = x86::pte_write(pte) && (fault.vma.flags() & vm::write) != 0;
+    m.store(word, e.make(x86::pte_pfn(pte), mapping_flags(fault.vma, writable)));
+    m.leave(0);
+    return 0;
+  }
+  if (fault.write() && !x86::pte_write(pte)) {
+    return inside(RuleId::fault_pte_write, Function::do_wp_page, [&] { return do_wp_page(fault, word); });
+  }
+  m.step(RuleId::fault_pte_present, {fault.addr, pte, fault.flags});
+  m.store(word, pte | bit::accessed | (fault.write() ? bit::dirty : 0));
+  return 0;
+}
+
+}  // namespace hmmscope

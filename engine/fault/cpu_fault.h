@@ -1,0 +1,91 @@
+#pragma once
+/// The CPU fault path: what handle_mm_fault does to page tables, folios and notifiers, as far as hmm_range_fault and
+/// a touching CPU can see it. Rules: engine/rules/cpu_fault.def.
+///
+/// Source: mm/memory.c, mm/huge_memory.c, mm/hugetlb.c of 6.12; the outcomes agree with the captures of 6.1 and 6.12.
+/// Ownership: keeps the page cache and the hugetlb pools; refers to nothing. Threads: one at a time.
+
+#include <cstdint>
+
+#include "engine/fault/handle_mm_fault.h"
+#include "engine/fault/page_cache.h"
+#include "engine/machine/machine.h"
+
+namespace hmmscope {
+
+/// The bits a fault sets or tests, as masks.
+namespace bit {
+inline constexpr uint64_t present = x86::present.mask(), rw = x86::rw.mask(), user = x86::user.mask(),
+                          accessed = x86::accessed.mask(), dirty = x86::dirty.mask(), huge = x86::pse.mask(),
+                          special = x86::special.mask(), uffd_wp = x86::uffd_wp.mask(),
+                          no_execute = x86::nx.mask(), swp_exclusive = x86::swp_exclusive.mask();
+}
+
+struct CpuFaultOptions {
+  bool huge_zero_page = true;        ///< a THP read fault may map the shared 2M zero page
+  uint64_t hugetlb_2m_pages = 64;    ///< free pages of each pool
+  uint64_t hugetlb_1g_pages = 4;
+  uint64_t pages_until_oom = ~0ull;  ///< allocations that succeed before memory runs out
+};
+
+/// One fault being handled; passed down the path by reference.
+struct Fault {
+  Machine& machine;
+  AddressSpace& space;
+  const EntryFormat& entry;
+  Vma vma;
+  uint64_t addr;     ///< page aligned
+  uint32_t flags;    ///< fault_flag bits
+  bool write() const { return (flags & fault_flag::write) != 0; }
+};
+
+class CpuFault final : public FaultHandler {
+ public:
+  explicit CpuFault(CpuFaultOptions options = {}) : options_(options) {}
+
+  /// Does not enter a call of its own: the caller records handle_mm_fault around it.
+  uint32_t handle_mm_fault(Machine& machine, AddressSpace& space, uint64_t addr, uint32_t flags) override;
+
+  PageCache& page_cache() { return cache_; }
+  uint64_t free_hugetlb_pages(uint32_t page_shift) const;
+
+ private:
+  uint32_t handle_pmd(Fault& fault);
+  uint32_t handle_pte(Fault& fault);
+  // anonymous.cpp
+  uint32_t do_anonymous_page(Fault& fault, WordIndex pte);
+  uint32_t do_huge_pmd_anonymous_page(Fault& fault);
+  bool thp_fits(const Fault& fault) const;
+  // write_protect.cpp
+  uint32_t do_wp_page(Fault& fault, WordIndex pte);
+  uint32_t do_wp_huge(Fault& fault, WordIndex pmd);
+  // swap.cpp
+  uint32_t do_swap_page(Fault& fault, WordIndex pte);
+  uint32_t swap_in(Fault& fault, WordIndex pte);
+  uint32_t bring_home(Fault& fault, WordIndex pte, const SwapEntry& entry);
+  uint32_t end_exclusive(Fault& fault, WordIndex pte, const SwapEntry& entry);
+  // file.cpp
+  uint32_t do_fault(Fault& fault, WordIndex pte);
+  void fault_around(Fault& fault);
+  // hugetlb.cpp
+  uint32_t hugetlb_fault(Fault& fault);
+
+  /// A pfn of `order`, or 0 when memory has run out.
+  uint64_t allocate(Fault& fault, uint32_t order);
+  uint64_t* hugetlb_pool(uint32_t page_shift);
+
+  CpuFaultOptions options_;
+  PageCache cache_;
+};
+
+/// Present flags of a new mapping in the VMA: P US A (NX unless VM_EXEC), and RW D when `writable`.
+uint64_t mapping_flags(const Vma& vma, bool writable);
+/// Makes the folio of a newly mapped anonymous page: one reference, one mapping, exclusive. A step must be open.
+void add_anon_folio(Machine& machine, uint64_t pfn, uint32_t order, bool exclusive);
+/// Adds to a folio's counters when somebody keeps them. A step must be open.
+void adjust_folio(Machine& machine, uint64_t pfn, int64_t refcount, int64_t mapcount);
+/// Splits the 2M leaf at addr into 512 ptes (the huge zero page into zero pages). Opens `rule` as its step and tells
+/// the notifiers (CLEAR over the 2M part).
+void split_huge_pmd(Machine& machine, AddressSpace& space, uint64_t addr, RuleId rule);
+
+}  // namespace hmmscope

@@ -1,0 +1,83 @@
+// File and shmem mappings: the page cache, fault-around, private copies.
+#include <algorithm>
+
+#include "engine/fault/cpu_fault.h"
+
+namespace hmmscope {
+
+namespace {
+
+uint64_t file_index(const Fault& fault, uint64_t addr) {
+  return fault.vma.pgoff() + (addr - fault.vma.start()) / page_bytes;
+}
+
+/// A shmem page of a shared writable mapping is writable from the first read on: nothing wants to know of writes.
+bool writable_when_read(const Fault& fault) {
+  constexpr uint64_t both = vm::shared | vm::write;
+  return fault.vma.kind() == VmaKind::shmem && (fault.vma.flags() & both) == both;
+}
+
+void count_rss(Fault& fault, MmWord which) {
+  const WordIndex word = fault.space.word(which);
+  fault.machine.store(word, fault.machine.load(word) + 1);
+}
+
+}  // namespace
+
+uint32_t CpuFault::do_fault(Fault& fault, WordIndex pte) {
+  Machine& m = fault.machine;
+  const EntryFormat& e = fault.entry;
+  const uint64_t file = fault.vma.file();
+  const uint64_t index = file_index(fault, fault.addr);
+  if (index >= cache_.size(file)) {
+    m.step(RuleId::file_past_eof, {fault.addr, index, cache_.size(file)});
+    return vm_fault::sigbus;
+  }
+  const uint64_t pfn = cache_.get(m.physical(), file, index);
+  const bool shared = (fault.vma.flags() & vm::shared) != 0;
+  if (!fault.write()) {
+    m.step(RuleId::file_read, {fault.addr, pfn});
+    const uint64_t flags = mapping_flags(fault.vma, false) | (writable_when_read(fault) ? bit::rw : 0);
+    m.store(pte, e.make(pfn, flags));
+    count_rss(fault, MmWord::rss_file);
+    fault_around(fault);
+    return 0;
+  }
+  if (shared) {
+    m.step(RuleId::file_shared_write, {fault.addr, pfn});
+    m.store(pte, e.make(pfn, mapping_flags(fault.vma, true)));
+    count_rss(fault, MmWord::rss_file);
+    return 0;
+  }
+  const uint64_t copy = allocate(fault, 0);
+  if (copy == 0) {
+    m.step(RuleId::anon_oom, {fault.addr});
+    return vm_fault::oom;
+  }
+  m.step(RuleId::file_cow, {fault.addr, copy});
+  add_anon_folio(m, copy, 0, true);
+  count_rss(fault, MmWord::rss_anon);
+  m.store(pte, e.make(copy, mapping_flags(fault.vma, true)));
+  return 0;
+}
+
+void CpuFault::fault_around(Fault& fault) {
+  constexpr uint64_t window = 64 * 1024;
+  Machine& m = fault.machine;
+  const EntryFormat& e = fault.entry;
+  const uint64_t first = std::max(fault.addr & ~(window - 1), fault.vma.start());
+  const uint64_t last = std::min((fault.addr & ~(window - 1)) + window, fault.vma.end());
+  for (uint64_t addr = first; addr < last; addr += page_bytes) {
+    const uint64_t index = file_index(fault, addr);
+    const auto cached = index < cache_.size(fault.vma.file()) ? cache_.find(fault.vma.file(), index) : std::nullopt;
+    const WordIndex word = fault.space.find_entry(Level::pte, addr);
+    if (!cached || word == no_word || !x86::pte_none(m.load(word))) continue;
+    m.step(RuleId::file_around, {addr, *cached});
+    // Neighbours are mapped old: nobody has used them yet.
+    const uint64_t flags = (mapping_flags(fault.vma, false) & ~bit::accessed) | (writable_when_read(fault) ? bit::rw : 0);
+    m.store(word, e.make(*cached, flags));
+    count_rss(fault, MmWord::rss_file);
+  }
+}
+
+}  // namespace hmmscope

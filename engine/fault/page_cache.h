@@ -1,0 +1,41 @@
+#pragma once
+/// Which page of which file is in memory. Pfns come from the machine on first use, so the same accesses always give
+/// the same pfns. Threads: one at a time.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "engine/machine/physical_memory.h"
+
+namespace hmmscope {
+
+class PageCache {
+ public:
+  static constexpr uint64_t unlimited = ~0ull;
+
+  /// Size of a file in pages; faults at or past it are SIGBUS. Files never declared are unlimited.
+  void set_size(uint64_t file, uint64_t pages) { sizes_[file] = pages; }
+  uint64_t size(uint64_t file) const {
+    const auto found = sizes_.find(file);
+    return found == sizes_.end() ? unlimited : found->second;
+  }
+  std::optional<uint64_t> find(uint64_t file, uint64_t index) const {
+    const auto found = pages_.find({file, index});
+    return found == pages_.end() ? std::nullopt : std::optional<uint64_t>(found->second);
+  }
+  /// The page, read in when it is not there yet.
+  uint64_t get(PhysicalMemory& physical, uint64_t file, uint64_t index) {
+    const auto [place, missing] = pages_.try_emplace({file, index}, 0);
+    if (missing) place->second = physical.allocate(0);
+    return place->second;
+  }
+  void put(uint64_t file, uint64_t index, uint64_t pfn) { pages_[{file, index}] = pfn; }
+
+ private:
+  std::map<std::pair<uint64_t, uint64_t>, uint64_t> pages_;
+  std::map<uint64_t, uint64_t> sizes_;
+};
+
+}  // namespace hmmscope

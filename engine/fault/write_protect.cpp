@@ -1,0 +1,107 @@
+// A write to a present, read-only mapping: reuse the page or copy it.
+#include "engine/fault/cpu_fault.h"
+
+namespace hmmscope {
+
+namespace {
+
+struct Users {
+  uint64_t refcount = 0, mapcount = 0;
+  bool exclusive = false;
+};
+
+/// A page nobody keeps counters for is taken as this process's own.
+Users users_of(const Machine& machine, uint64_t pfn) {
+  const WordIndex folio = machine.physical().folio_of(pfn);
+  if (folio == no_word) return {1, 1, true};
+  return {machine.load(word_of(folio, FolioWord::refcount)), machine.load(word_of(folio, FolioWord::mapcount)),
+          (machine.load(word_of(folio, FolioWord::flags)) & folio_flag::anon_exclusive) != 0};
+}
+
+void mark_exclusive(Machine& machine, uint64_t pfn) {
+  const WordIndex folio = machine.physical().folio_of(pfn);
+  if (folio == no_word) return;
+  const WordIndex flags = word_of(folio, FolioWord::flags);
+  machine.store(flags, machine.load(flags) | folio_flag::anon_exclusive);
+}
+
+}  // namespace
+
+void split_huge_pmd(Machine& machine, AddressSpace& space, uint64_t addr, RuleId rule) {
+  const EntryFormat& e = machine.entry_format();
+  const uint64_t base = addr & ~(level_size(Level::pmd) - 1);
+  const Invalidation running = space.notifiers().start({base, base + level_size(Level::pmd)});
+  const WordIndex word = space.find_entry(Level::pmd, base);
+  const uint64_t pmd = machine.load(word);
+  const uint64_t pfn = leaf_pfn(Level::pmd, pmd);
+  const bool zero = pfn == machine.physical().huge_zero_pfn();
+  machine.step(rule, {base, pmd});
+  // The pmd must stop being a leaf before the table below it is reachable; ensure_entry replaces it.
+  const WordIndex first = space.ensure_entry(Level::pte, base);
+  const uint64_t flags = (pmd & ~x86::pfn.mask() & ~bit::huge) | (zero ? bit::special : 0);
+  const uint64_t start = e.make(zero ? machine.physical().zero_pfn() : pfn, flags);
+  machine.fill_keeping(first, entries_per_table, start, zero ? 0 : page_bytes, 0);
+  if (!running.failed) space.notifiers().end(running);
+}
+
+uint32_t CpuFault::do_wp_huge(Fault& fault, WordIndex pmd) {
+  Machine& m = fault.machine;
+  const uint64_t old = m.load(pmd);
+  const uint64_t pfn = leaf_pfn(Level::pmd, old);
+  const bool zero = pfn == m.physical().huge_zero_pfn();
+  if (!zero && users_of(m, pfn).exclusive) {
+    m.step(RuleId::thp_wp_reuse, {fault.addr, old});
+    m.store(pmd, old | bit::rw | bit::dirty | bit::accessed);
+    return 0;
+  }
+  split_huge_pmd(m, fault.space, fault.addr, RuleId::thp_wp_split);
+  return vm_fault::fallback;
+}
+
+uint32_t CpuFault::do_wp_page(Fault& fault, WordIndex pte) {
+  Machine& m = fault.machine;
+  const EntryFormat& e = fault.entry;
+  const uint64_t old = m.load(pte);
+  const uint64_t pfn = x86::pte_pfn(old);
+  if ((old & bit::uffd_wp) != 0 && (fault.flags & fault_flag::allow_retry) == 0) {
+    m.step(RuleId::wp_uffd_wp, {fault.addr, old});
+    return vm_fault::sigbus;
+  }
+  const bool zero = m.physical().is_zero_pfn(pfn);
+  if (!zero && (fault.vma.flags() & vm::shared) != 0) {
+    m.step(RuleId::wp_unsharable_file, {fault.addr, old});
+    m.store(pte, old | bit::rw | bit::dirty | bit::accessed);
+    return 0;
+  }
+  const Users users = users_of(m, pfn);
+  const bool file_page = fault.vma.kind() == VmaKind::file_private &&
+                         cache_.find(fault.vma.file(), fault.vma.pgoff() + (fault.addr - fault.vma.start()) / page_bytes) == pfn;
+  if (!zero && !file_page && (users.exclusive || (users.refcount == 1 && users.mapcount == 1))) {
+    m.step(RuleId::wp_reuse, {fault.addr, old, users.refcount, users.mapcount});
+    m.store(pte, old | bit::rw | bit::dirty | bit::accessed);
+    mark_exclusive(m, pfn);
+    return 0;
+  }
+  const uint64_t copy = allocate(fault, 0);
+  if (copy == 0) {
+    m.step(RuleId::anon_oom, {fault.addr});
+    return vm_fault::oom;
+  }
+  const Invalidation running = fault.space.notifiers().start({fault.addr, fault.addr + page_bytes});
+  if (zero) {
+    m.step(RuleId::wp_zero_page, {fault.addr, old, copy});
+  } else {
+    m.step(RuleId::wp_copy, {fault.addr, old, users.refcount, users.mapcount, copy});
+    adjust_folio(m, pfn, -1, -1);
+  }
+  add_anon_folio(m, copy, 0, true);
+  if (zero || file_page) {
+    const WordIndex rss = fault.space.word(MmWord::rss_anon);
+    m.store(rss, m.load(rss) + 1);
+  }
+  m.store(pte, e.make(copy, mapping_flags(fault.vma, true)));
+  if (!running.failed) fault.space.notifiers().end(running);
+  return 0;
+}
+
+}  // namespace hmmscope

@@ -1,0 +1,246 @@
+// Reads scenario JSON. The schema has checked names, types and ranges; what is left are references between the parts.
+
+#include <array>
+#include <charconv>
+#include <set>
+
+#include "engine/base/json_document.h"
+#include "engine/scenario/scenario.h"
+
+namespace hmmscope::embedded {
+extern const char scenario_schema[];
+}
+
+namespace hmmscope::scenario {
+namespace {
+
+using nlohmann::json;
+
+uint64_t number(std::string_view text) {
+  const bool hex = text.starts_with("0x");
+  if (hex) text.remove_prefix(2);
+  uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value, hex ? 16 : 10);
+  return value;
+}
+uint64_t number(const json& value) { return value.is_string() ? number(value.get<std::string>()) : value.get<uint64_t>(); }
+
+uint64_t byte_size(const json& value) {
+  if (!value.is_string()) return value.get<uint64_t>();
+  std::string text = value.get<std::string>();
+  uint32_t shift = 0;
+  switch (text.back()) {
+    case 'K': shift = 10; break;
+    case 'M': shift = 20; break;
+    case 'G': shift = 30; break;
+    default: break;
+  }
+  if (shift != 0) text.pop_back();
+  return number(text) << shift;
+}
+
+Address address(const json& value) {
+  const std::string text = value.get<std::string>();
+  if (text.starts_with("0x")) return {"", number(text)};
+  const size_t plus = text.find('+');
+  return {text.substr(0, plus), plus == std::string::npos ? 0 : number(std::string_view(text).substr(plus + 1))};
+}
+
+FlagText flag_text(const json& value) { return {value.is_string() ? value.get<std::string>() : std::to_string(value.get<uint64_t>())}; }
+FlagText flag_text(const json& object, const char* key) { return object.contains(key) ? flag_text(object.at(key)) : FlagText{}; }
+
+uint64_t protection(std::string_view prot) {
+  uint64_t flags = 0;
+  if (prot == "none") return 0;
+  for (const char c : prot) flags |= c == 'r' ? vm::read : c == 'w' ? vm::write : vm::exec;
+  return flags;
+}
+
+struct KindName {
+  std::string_view name;
+  VmaKind kind;
+  uint64_t flags;
+  uint32_t page_shift;
+};
+constexpr std::array kinds{
+    KindName{"anon", VmaKind::anonymous, 0, 12},
+    KindName{"shmem", VmaKind::shmem, vm::shared, 12},
+    KindName{"file-private", VmaKind::file_private, 0, 12},
+    KindName{"file-shared", VmaKind::file_shared, vm::shared, 12},
+    KindName{"hugetlb-2m", VmaKind::hugetlb, vm::hugetlb, 21},
+    KindName{"hugetlb-1g", VmaKind::hugetlb, vm::hugetlb, 30},
+    KindName{"pfnmap", VmaKind::special, vm::pfnmap, 12},
+    KindName{"io", VmaKind::special, vm::io | vm::pfnmap, 12},
+    KindName{"mixedmap", VmaKind::special, vm::mixedmap, 12},
+};
+
+constexpr std::array<std::string_view, 20> state_names{
+    "none", "zero-page", "present", "swapped", "device-private", "device-exclusive", "migration-read",
+    "migration-read-exclusive", "migration-write", "hwpoison", "protnone", "special", "thp", "huge-zero",
+    "pmd-migration", "pud-leaf", "marker-uffd-wp", "marker-poison", "marker-guard", "file-cached"};
+
+VmaDecl vma(const json& object) {
+  VmaDecl decl;
+  decl.name = object.at("name").get<std::string>();
+  decl.start = number(object.at("start"));
+  decl.bytes = byte_size(object.at("size"));
+  decl.flags = protection(object.value("prot", std::string("rw")));
+  const std::string kind = object.value("kind", std::string("anon"));
+  for (const KindName& known : kinds) {
+    if (known.name != kind) continue;
+    decl.kind = known.kind;
+    decl.flags |= known.flags;
+    decl.page_shift = known.page_shift;
+  }
+  if (object.value("thp", false)) decl.flags |= vm::hugepage;
+  if (object.value("uffd_missing", false)) decl.flags |= vm::uffd_missing;
+  if (object.contains("file_pages")) decl.file_pages = object.at("file_pages").get<uint64_t>();
+  return decl;
+}
+
+PageDecl page(const json& object) {
+  PageDecl decl;
+  decl.at = address(object.at("at"));
+  decl.pages = object.value("pages", uint64_t{1});
+  const std::string state = object.at("state").get<std::string>();
+  for (size_t k = 0; k < state_names.size(); ++k) {
+    if (state_names[k] == state) decl.state = static_cast<PageState>(k);
+  }
+  decl.writable = object.value("writable", true);
+  decl.exclusive = object.value("exclusive", true);
+  if (object.contains("pfn")) decl.pfn = number(object.at("pfn"));
+  decl.device = object.value("device", std::string());
+  return decl;
+}
+
+RangeFaultOp range_fault(const json& object) {
+  RangeFaultOp op;
+  op.array = object.at("array").get<std::string>();
+  op.start = address(object.at("at"));
+  op.pages = object.at("pages").get<uint64_t>();
+  op.device = object.value("device", std::string());
+  op.default_flags = flag_text(object, "default");
+  op.pfn_flags_mask = flag_text(object, "mask");
+  for (const json& slot : object.value("slots", json::array())) {
+    op.slots.push_back({slot.at("index").get<uint64_t>(), slot.value("count", uint64_t{1}), flag_text(slot.at("value"))});
+  }
+  op.rounds = object.value("rounds", uint64_t{8});
+  if (object.contains("expect")) op.expect = object.at("expect").get<std::string>();
+  return op;
+}
+
+ExpectOp expectation(const json& object) {
+  ExpectOp op;
+  op.array = object.at("array").get<std::string>();
+  op.index = object.value("index", uint64_t{0});
+  op.count = object.value("count", uint64_t{1});
+  if (object.contains("flags")) op.flags = flag_text(object.at("flags"));
+  if (object.contains("order")) op.order = object.at("order").get<uint64_t>();
+  if (object.contains("pfn")) op.pfn = number(object.at("pfn"));
+  if (object.contains("word")) op.word = number(object.at("word"));
+  return op;
+}
+
+OpBody operation(const json& object) {
+  const std::string name = object.at("op").get<std::string>();
+  if (name == "range-fault") return range_fault(object);
+  if (name == "expect") return expectation(object);
+  if (name == "set-page") return SetPageOp{page(object)};
+  const Address at = address(object.at("at"));
+  const uint64_t pages = object.value("pages", uint64_t{1});
+  if (name == "munmap") return UnmapOp{at, pages};
+  if (name == "madvise-dontneed") return DontNeedOp{at, pages};
+  if (name == "mprotect") return ProtectOp{at, pages, protection(object.at("prot").get<std::string>())};
+  if (name == "invalidate") return InvalidateOp{at, pages, object.value("event", std::string("CLEAR")), object.value("owner", std::string())};
+  TouchOp touch{at, pages, object.value("access", std::string("read")) == "write", std::nullopt};
+  if (object.contains("expect")) touch.expect = object.at("expect").get<std::string>();
+  return touch;
+}
+
+/// Names must be known before they are used, and given once.
+Result<void> check_references(const JsonDocument& document, const Scenario& scenario) {
+  std::set<std::string> vmas, devices, arrays;
+  for (size_t k = 0; k < scenario.devices.size(); ++k) {
+    if (!devices.insert(scenario.devices[k].name).second) {
+      return fail(document.error_at("/devices/" + std::to_string(k) + "/name", "a device of this name exists already"));
+    }
+  }
+  for (size_t k = 0; k < scenario.vmas.size(); ++k) {
+    if (!vmas.insert(scenario.vmas[k].name).second) {
+      return fail(document.error_at("/vmas/" + std::to_string(k) + "/name", "a VMA of this name exists already"));
+    }
+  }
+  const auto known = [&](const std::string& where, const Address& at, const std::string& device) -> Result<void> {
+    if (!at.vma.empty() && !vmas.contains(at.vma)) return fail(document.error_at(where + "/at", "no VMA is named '" + at.vma + "'"));
+    if (!device.empty() && !devices.contains(device)) return fail(document.error_at(where, "no device is named '" + device + "'"));
+    return {};
+  };
+  for (size_t k = 0; k < scenario.pages.size(); ++k) {
+    const auto ok = known("/pages/" + std::to_string(k), scenario.pages[k].at, scenario.pages[k].device);
+    if (!ok) return ok;
+  }
+  for (size_t k = 0; k < scenario.operations.size(); ++k) {
+    const std::string where = "/operations/" + std::to_string(k);
+    Result<void> ok;
+    if (const auto* op = std::get_if<RangeFaultOp>(&scenario.operations[k].body)) {
+      ok = known(where, op->start, op->device);
+      arrays.insert(op->array);
+    } else if (const auto* expect = std::get_if<ExpectOp>(&scenario.operations[k].body)) {
+      if (!arrays.contains(expect->array)) {
+        ok = fail(document.error_at(where + "/array", "no range-fault before this one fills an array named '" + expect->array + "'"));
+      }
+    } else if (const auto* set = std::get_if<SetPageOp>(&scenario.operations[k].body)) {
+      ok = known(where, set->page.at, set->page.device);
+    } else if (const auto* invalidate = std::get_if<InvalidateOp>(&scenario.operations[k].body)) {
+      ok = known(where, invalidate->at, invalidate->owner);
+    } else {
+      ok = known(where, address(document.root().at("operations").at(k).at("at")), {});
+    }
+    if (!ok) return ok;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Scenario> parse(std::string_view text, std::string_view name) {
+  auto document = JsonDocument::parse(text, name);
+  if (!document) return fail(document.error());
+  if (auto ok = document->check(json::parse(embedded::scenario_schema)); !ok) return fail(ok.error());
+  const json& root = document->root();
+  Scenario scenario;
+  scenario.file = name;
+  scenario.title = root.at("title").get<std::string>();
+  scenario.description = root.value("description", std::string());
+  scenario.kernel = root.value("kernel", scenario.kernel);
+  scenario.levels = root.value("levels", scenario.levels);
+  scenario.hugetlb_2m_pages = root.value("hugetlb_2m_pages", scenario.hugetlb_2m_pages);
+  scenario.hugetlb_1g_pages = root.value("hugetlb_1g_pages", scenario.hugetlb_1g_pages);
+  const auto each = [&](const char* key, auto add) {
+    if (!root.contains(key)) return;
+    size_t index = 0;
+    for (const json& item : root.at(key)) add(item, document->line_of("/" + std::string(key) + "/" + std::to_string(index++)));
+  };
+  each("devices", [&](const json& item, Line line) {
+    scenario.devices.push_back({item.at("name").get<std::string>(), item.value("pages", uint64_t{65536}), line});
+  });
+  each("vmas", [&](const json& item, Line line) {
+    scenario.vmas.push_back(vma(item));
+    scenario.vmas.back().line = line;
+  });
+  each("pages", [&](const json& item, Line line) {
+    scenario.pages.push_back(page(item));
+    scenario.pages.back().line = line;
+  });
+  each("operations", [&](const json& item, Line line) { scenario.operations.push_back({operation(item), line}); });
+  if (auto ok = check_references(*document, scenario); !ok) return fail(ok.error());
+  return scenario;
+}
+
+bool is_scenario(std::string_view first_bytes) {
+  const size_t brace = first_bytes.find_first_not_of(" \t\r\n");
+  return brace != std::string_view::npos && first_bytes[brace] == '{' &&
+         first_bytes.find("\"hmmscope-scenario\"") != std::string_view::npos;
+}
+
+}  // namespace hmmscope::scenario

@@ -1,0 +1,128 @@
+#pragma once
+/// Scenarios: JSON files that set up a machine and run operations on it (FORMAT.md and scenario.schema.json beside
+/// this file). Running one gives a Recording like any other source.
+///
+/// A file is parsed into plain data first (Scenario); running never sees JSON. Symbolic flags ("REQ_FAULT|REQ_WRITE")
+/// stay text until the run, because the kernel model in force decides which bits they are: the same scenario runs
+/// under every model. Errors name file and line.
+/// Threads: none of its own; a Scenario is a value.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/machine/words.h"
+
+namespace hmmscope::scenario {
+
+/// Where something stands in the file, for messages of the run.
+using Line = uint64_t;
+
+/// An absolute address, or pages from the start of a VMA.
+struct Address {
+  std::string vma;      ///< empty: absolute
+  uint64_t value = 0;   ///< the address, or the offset in pages
+};
+
+struct VmaDecl {
+  std::string name;
+  uint64_t start = 0, bytes = 0;
+  uint64_t flags = 0;              ///< vm:: bits
+  VmaKind kind = VmaKind::anonymous;
+  uint32_t page_shift = 12;        ///< 21 or 30: hugetlb
+  std::optional<uint64_t> file_pages;  ///< size of the file; faults past it are SIGBUS
+  Line line = 0;
+};
+
+struct DeviceDecl {
+  std::string name;
+  uint64_t pages = 65536;          ///< pages of device-private memory
+  Line line = 0;
+};
+
+enum class PageState : uint8_t {
+  none, zero_page, present, swapped, device_private, device_exclusive, migration_read, migration_read_exclusive,
+  migration_write, hwpoison, protnone, special, thp, huge_zero, pmd_migration, pud_leaf, marker_uffd_wp,
+  marker_poison, marker_guard, file_cached,
+};
+
+struct PageDecl {
+  Address at;
+  uint64_t pages = 1;
+  PageState state = PageState::none;
+  bool writable = true;
+  bool exclusive = true;           ///< no other process shares the page
+  std::optional<uint64_t> pfn;     ///< of the first page; chosen by the machine when absent
+  std::string device;              ///< owner of device_private and device_exclusive pages
+  Line line = 0;
+};
+
+/// Flags by name ("REQ_FAULT|REQ_WRITE") or a number.
+struct FlagText {
+  std::string text = "0";
+};
+
+struct SlotDecl {
+  uint64_t index = 0, count = 1;
+  FlagText value;
+};
+
+struct RangeFaultOp {
+  std::string array;               ///< a name used before takes that array as it is now
+  Address start;
+  uint64_t pages = 0;
+  std::string device;              ///< whose notifier and owner; empty: nobody's
+  FlagText default_flags, pfn_flags_mask;
+  std::vector<SlotDecl> slots;     ///< written before the first round
+  uint64_t rounds = 8;             ///< how often the driver calls again after -EBUSY
+  std::optional<std::string> expect;   ///< "0", "-EFAULT", ...: the last round's result
+};
+struct TouchOp {
+  Address at;
+  uint64_t pages = 1;
+  bool write = false;
+  std::optional<std::string> expect;   ///< "ok", "SIGBUS", "SIGSEGV", "HWPOISON", "OOM"
+};
+struct UnmapOp { Address at; uint64_t pages = 0; };
+struct ProtectOp { Address at; uint64_t pages = 0; uint64_t flags = 0; };   ///< flags: vm::read/write/exec
+struct DontNeedOp { Address at; uint64_t pages = 0; };
+struct InvalidateOp { Address at; uint64_t pages = 0; std::string event = "CLEAR"; std::string owner; };
+struct SetPageOp { PageDecl page; };
+/// Checks slots of an array; one that does not hold fails the run but does not stop it.
+struct ExpectOp {
+  std::string array;
+  uint64_t index = 0, count = 1;
+  std::optional<FlagText> flags;       ///< exactly these flag bits (the pfn is not looked at)
+  std::optional<uint64_t> order;
+  std::optional<uint64_t> pfn;         ///< of slot `index`; following slots count up
+  std::optional<uint64_t> word;        ///< the whole word of each slot
+};
+
+using OpBody = std::variant<RangeFaultOp, TouchOp, UnmapOp, ProtectOp, DontNeedOp, InvalidateOp, SetPageOp, ExpectOp>;
+struct Operation {
+  OpBody body;
+  Line line = 0;
+};
+
+struct Scenario {
+  std::string file;
+  std::string title, description;
+  std::string kernel = "6.12";
+  uint8_t levels = 4;
+  uint64_t hugetlb_2m_pages = 64, hugetlb_1g_pages = 4;
+  std::vector<DeviceDecl> devices;
+  std::vector<VmaDecl> vmas;
+  std::vector<PageDecl> pages;
+  std::vector<Operation> operations;
+};
+
+/// `name` appears in errors.
+Result<Scenario> parse(std::string_view text, std::string_view name);
+/// Looks at the beginning of a file only.
+bool is_scenario(std::string_view first_bytes);
+
+}  // namespace hmmscope::scenario
