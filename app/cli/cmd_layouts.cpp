@@ -137,8 +137,10 @@ class LayoutsCommand : public Command {
     std::string text;
     auto out = std::back_inserter(text);
     for (const LayoutCheck& c : checks) {
-      fmt::format_to(out, "{} on {} (orders {}): {}\n", c.layout->id, c.geometry->id, orders_of(*c.geometry),
-                     c.ok() ? "sound" : fmt::format("{} collisions", c.collisions.size()));
+      fmt::format_to(
+          out, "{} on {} (orders {}): {}\n", c.layout->id, c.geometry->id, orders_of(*c.geometry),
+          c.ok() ? "sound"
+                 : fmt::format("{} collision{}", c.collisions.size(), c.collisions.size() == 1 ? "" : "s"));
       for (const Collision& collision : c.collisions)
         fmt::format_to(out, "  {:<14} {}  e.g. {}\n", collision_name(collision.kind), collision.text,
                        hex_word(collision.example, c.layout->word_bits));

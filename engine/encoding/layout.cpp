@@ -57,6 +57,11 @@ const Layout& table_layout() {
   return *table;
 }
 
+bool is_x86_entry(Family family) {
+  return family == Family::x86_pte || family == Family::x86_pmd || family == Family::x86_pud ||
+         family == Family::x86_table || family == Family::x86_swap;
+}
+
 bool is_pfn_role(Role role) {
   return role == Role::pfn || role == Role::table_address || role == Role::swap_offset;
 }
@@ -132,9 +137,11 @@ Result<const Layout*> layout_or_error(std::string_view id) {
   for (const Layout& layout : layouts()) known.emplace_back(edit_distance(id, layout.id), layout.id);
   std::stable_sort(known.begin(), known.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
+  constexpr size_t shown = 10;
   std::string list;
-  for (const auto& [distance, name] : known) list += (list.empty() ? "" : ", ") + std::string(name);
-  return fail(fmt::format("no layout is called '{}'; known: {}", id, list));
+  for (size_t i = 0; i < std::min(shown, known.size()); ++i)
+    list += (i == 0 ? "" : ", ") + std::string(known[i].second);
+  return fail(fmt::format("no layout is called '{}'; nearest of {}: {}", id, known.size(), list));
 }
 
 std::vector<DecodedField> decode(const Layout& layout, uint64_t word) {
@@ -186,9 +193,8 @@ std::string describe(const Layout& layout, uint64_t word) {
   for (const SpecialWord& s : layout.specials)
     if (s.word == word) return s.name;
   if (word == 0) return "0";
+  if (is_x86_entry(layout.family) && x86::pte_none(word)) return "none (A and D do not count)";
   if (const uint32_t version = swap_version(layout); version != 0) {
-    if (layout.family == Family::x86_swap && x86::pte_none(word))
-      return "none " + describe_fields(layout, word);
     const uint8_t physical = layout.family == Family::x86_swap ? physmem_bits(4) : 52;
     return describe_swap(layout, word, swap_types(version, KernelConfig{}), physical);
   }

@@ -139,7 +139,7 @@ const Layout* find_layout(std::string_view id);  ///< nullptr when unknown
 /// "hmm_pfn", "x86_swap", ...
 std::string_view family_name(Family family);
 std::string_view status_name(Status status);
-/// Error message lists the known ids (nearest first).
+/// Error message lists the nearest ids.
 Result<const Layout*> layout_or_error(std::string_view id);
 
 struct DecodedField {
