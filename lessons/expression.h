@@ -20,7 +20,6 @@ using Value = std::variant<bool, uint64_t, std::string>;
 
 /// As shown to a learner: numbers in decimal with thin grouping, booleans as yes and no.
 std::string to_text(const Value& value);
-bool same(const Value& a, const Value& b);
 
 struct Expression {
   enum class Kind : uint8_t { number, text, name, call };
@@ -32,8 +31,14 @@ struct Expression {
 
 /// Errors say at which character. Nesting is limited to 32, length to 4096 characters.
 Result<Expression> parse_expression(std::string_view text);
-/// Every {{...}} of a text; an error when a brace is left open.
-Result<std::vector<std::string>> placeholders(std::string_view text);
+
+/// A {{...}} in a text.
+struct Placeholder {
+  size_t begin, length;     ///< braces included
+  std::string expression;
+};
+/// Every placeholder of a text; an error when one is left open.
+Result<std::vector<Placeholder>> placeholders(std::string_view text);
 
 /// What names and functions mean.
 class Environment {

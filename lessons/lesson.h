@@ -21,18 +21,19 @@ struct Sample {
   std::string kernel;          ///< model id to run it under; empty = as the file says
 };
 
-/// A moment is found by what happened there, never by a step number: the n-th step of `sample` that matches.
+/// A moment is found by what happened there, never by a step number: the first step of `sample` that writes a word
+/// which fits.
 struct MomentQuery {
   enum class At : uint8_t { step, call_end };
-  std::string sample;                ///< name of a Sample
-  std::string after;                 ///< name of a moment: look only behind it; empty = from the start
-  std::string rule;                  ///< the step's rule id must begin with this; empty = any
-  std::string layout;                ///< layout that reads `was` and `becomes`
-  std::vector<std::string> was;      ///< conditions on a slot's old value, "FIELD=expression"
-  std::vector<std::string> becomes;  ///< conditions on its new value
-  std::string pages;                 ///< expression: the hmm_pfns array has this many slots; empty = any
-  std::string request;               ///< expression over the array as it was before the call; true = matches; empty = any
-  At at = At::step;                  ///< call_end: everything the hmm_range_fault call did is on the array
+  using Conditions = std::map<std::string, std::string>;  ///< field name -> expression its value must equal
+  std::string sample;              ///< name of a Sample
+  std::string after;               ///< name of a moment of that sample: look only behind it; empty = from the start
+  std::string rule;                ///< the step's rule id begins with this; empty = any
+  std::string region = "hmm_pfns"; ///< kind of the region the word is in
+  std::string words;               ///< expression: that region has so many words; empty = any number
+  std::string layout;              ///< layout that reads the word
+  Conditions was, becomes;         ///< on its old and its new value
+  At at = At::step;                ///< call_end: the cursor goes to the end of the hmm_range_fault call around the step
 };
 
 enum class TaskKind : uint8_t { choice, number, word_bits, layout, go_to };
@@ -67,12 +68,13 @@ struct Task {
   std::string prompt;                   ///< the question itself
   std::string start;                    ///< moment the cursor is put on when the task opens; empty = leave it
   std::string watch;                    ///< moment shown after the answer; empty = nothing to watch
-  std::string layout;                   ///< layout the watched words are read with; empty = the sample's own
+  std::string layout;                   ///< layout the words are read with; empty = the sample's own
   int watch_slot = -1;                  ///< hmm_pfns slot to select at `watch`; -1 = the one the moment found
   std::vector<std::string> explanation; ///< paragraphs shown with the result
 
   std::vector<Choice> choices;          ///< choice
   std::string answer;                   ///< number, word_bits: expression; go_to: name of a moment
+  std::string word;                     ///< word_bits: expression, what the learner starts from; empty = 0
   std::string mask;                     ///< word_bits: expression, bits that count; empty = all
   std::vector<Misconception> misconceptions;  ///< number, word_bits
   LayoutTask design;                    ///< layout

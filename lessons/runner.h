@@ -39,7 +39,7 @@ struct TaskView {
   std::string prompt;
   std::vector<std::string> choices;      ///< in the order of task->choices
   uint64_t word = 0;                     ///< word_bits: the word the learner starts from
-  const Layout* layout = nullptr;        ///< word_bits: the layout to draw; layout: the one to start from
+  const Layout* layout = nullptr;        ///< the layout to read words with (layout: to start from); may be nullptr
   std::vector<std::string> explanation;  ///< empty until graded
 };
 
@@ -62,7 +62,7 @@ class Runner {
   const TaskState& state(size_t task) const { return states_[task]; }
   size_t right_count() const;                               ///< tasks answered right in the end
 
-  /// Text of the introduction or closing; of the current task.
+  /// The text of the introduction, of the closing, or of the current task.
   Result<std::vector<std::string>> paragraphs() const;
   Result<TaskView> view() const;
   /// Where the cursor belongs in this phase: the task's start moment while asking, its watch moment afterwards.
@@ -72,13 +72,13 @@ class Runner {
   /// to watch. A wrong answer may be followed by retry().
   Result<Grade> answer(const Answer& answer);
   void show_result();   ///< watching -> graded
-  void retry();         ///< graded (wrong) -> asking, answer kept as a starting point
+  void retry();         ///< graded and wrong -> asking; the answer is kept as a starting point
   void next();          ///< introduction -> first task; graded -> next task or closing
   void go_to_task(size_t index);   ///< to asking, or graded when it is answered already
   void restart();
 
-  /// Progress as JSON text for the shell to keep. load() ignores tasks the lesson no longer has and fails, changing
-  /// nothing, when the text is not a progress text of this lesson.
+  /// Progress as JSON text for the shell to keep. load() leaves out answers that no longer fit their task and fails,
+  /// changing nothing, when the text is not a progress text of this lesson.
   std::string save() const;
   Result<void> load(std::string_view text);
 
