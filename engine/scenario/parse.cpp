@@ -16,14 +16,14 @@ namespace {
 
 using nlohmann::json;
 
-uint64_t number(std::string_view text) {
+uint64_t digits(std::string_view text) {
   const bool hex = text.starts_with("0x");
   if (hex) text.remove_prefix(2);
   uint64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value, hex ? 16 : 10);
   return value;
 }
-uint64_t number(const json& value) { return value.is_string() ? number(value.get<std::string>()) : value.get<uint64_t>(); }
+uint64_t number(const json& value) { return value.is_string() ? digits(value.get<std::string>()) : value.get<uint64_t>(); }
 
 uint64_t byte_size(const json& value) {
   if (!value.is_string()) return value.get<uint64_t>();
@@ -36,14 +36,14 @@ uint64_t byte_size(const json& value) {
     default: break;
   }
   if (shift != 0) text.pop_back();
-  return number(text) << shift;
+  return digits(text) << shift;
 }
 
 Address address(const json& value) {
   const std::string text = value.get<std::string>();
-  if (text.starts_with("0x")) return {"", number(text)};
+  if (text.starts_with("0x")) return {"", digits(text)};
   const size_t plus = text.find('+');
-  return {text.substr(0, plus), plus == std::string::npos ? 0 : number(std::string_view(text).substr(plus + 1))};
+  return {text.substr(0, plus), plus == std::string::npos ? 0 : digits(std::string_view(text).substr(plus + 1))};
 }
 
 FlagText flag_text(const json& value) { return {value.is_string() ? value.get<std::string>() : std::to_string(value.get<uint64_t>())}; }

@@ -1,0 +1,146 @@
+// The driver's side of hmm_range_fault: requests, the retry loop, the commit under the driver lock.
+// Source: Documentation/mm/hmm.rst and lib/test_hmm.c (6.12).
+
+#include <cerrno>
+
+#include "engine/scenario/operations.h"
+#include "engine/walk/range_fault.h"
+
+namespace hmmscope::scenario {
+
+namespace {
+
+constexpr uint64_t max_array_pages = 1u << 20;
+
+std::string errno_name(int ret) {
+  switch (ret) {
+    case 0: return "0";
+    case -EBUSY: return "-EBUSY";
+    case -EFAULT: return "-EFAULT";
+    case -EPERM: return "-EPERM";
+    case -EINVAL: return "-EINVAL";
+    case -ENOMEM: return "-ENOMEM";
+    case -EDEADLK: return "deadlock";
+    default: return std::to_string(ret);
+  }
+}
+
+}  // namespace
+
+struct Operations::Loop {
+  RangeFaultCall call;
+  Device* device;
+  const Array* array;
+};
+
+Result<Array*> Operations::array_for(const RangeFaultOp& op, uint64_t start, Line line) {
+  const auto [place, fresh] = world_.arrays().try_emplace(op.array);
+  Array& array = place->second;
+  if (fresh) {
+    if (op.pages > max_array_pages) return fail(world_.error(line, "an array may have at most 1048576 slots"));
+    array = {start, op.pages, machine_.add_hmm_pfns(world_.space(), start, static_cast<uint32_t>(op.pages), op.array)};
+  }
+  if (op.pages > array.pages) {
+    return fail(world_.error(line, "array '" + op.array + "' was made with " + std::to_string(array.pages) + " slots"));
+  }
+  return &array;
+}
+
+Result<void> Operations::write_slots(const RangeFaultOp& op, const Array& array, Line line) {
+  for (const SlotDecl& slot : op.slots) {
+    if (slot.index >= op.pages || op.pages - slot.index < slot.count) return fail(world_.error(line, "a slot lies outside the range"));
+    const auto value = world_.flags(slot.value, line);
+    if (!value) return fail(value.error());
+    machine_.step(RuleId::scenario_array, {slot.index, slot.count, *value});
+    machine_.fill_keeping(array.first + static_cast<WordIndex>(slot.index), static_cast<uint32_t>(slot.count), *value, 0, 0);
+  }
+  return {};
+}
+
+Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
+  const auto start = world_.resolve(op.start, line);
+  if (!start) return fail(start.error());
+  const auto array = array_for(op, *start, line);
+  if (!array) return fail(array.error());
+  const auto default_flags = world_.flags(op.default_flags, line);
+  if (!default_flags) return fail(default_flags.error());
+  const auto mask = world_.flags(op.pfn_flags_mask, line);
+  if (!mask) return fail(mask.error());
+
+  Loop loop{{}, world_.device(op.device), *array};
+  loop.call.mm = &world_.space();
+  loop.call.start = *start;
+  loop.call.end = *start + op.pages * page_bytes;
+  if (loop.call.end > world_.space().tables().limit() || loop.call.end < *start) {
+    return fail(world_.error(line, "the range ends beyond the address space"));
+  }
+  loop.call.pfns = (*array)->first;
+  loop.call.default_flags = *default_flags;
+  loop.call.pfn_flags_mask = *mask;
+  if (loop.device != nullptr) {
+    loop.call.dev_private_owner = loop.device->owner();
+    loop.call.notifier = &loop.device->notifier();
+    loop.device->reserve_table(*start, op.pages);
+  }
+  Region range;
+  range.kind = RegionKind::range;
+  range.owner = world_.space().id();
+  range.count = static_cast<uint32_t>(RangeWord::count_);
+  range.name = op.array + " range";
+  loop.call.range = machine_.memory().region(machine_.memory().add_region(std::move(range))).first;
+
+  machine_.enter(Function::device, {*start, op.pages});
+  if (auto ok = write_slots(op, **array, line); !ok) return ok;
+  const int ret = driver_loop(op, loop);
+  machine_.leave(ret);
+  if (op.expect) expect_result(*op.expect, errno_name(ret), static_cast<uint64_t>(static_cast<int64_t>(ret)), line);
+  return {};
+}
+
+int Operations::driver_loop(const RangeFaultOp& op, const Loop& loop) {
+  RangeFaultCall call = loop.call;
+  int ret = -EBUSY;
+  for (uint64_t round = 1; round <= op.rounds; ++round) {
+    if (loop.device != nullptr) {
+      const auto begun = loop.device->notifier().read_begin();
+      if (begun.would_sleep) {
+        machine_.step(RuleId::scenario_deadlock, {call.start, 0});
+        return -EDEADLK;
+      }
+      call.notifier_seq = begun.seq;
+    }
+    machine_.step(RuleId::scenario_range, {call.start, call.end, call.default_flags, call.pfn_flags_mask, call.dev_private_owner, call.notifier_seq});
+    const auto set = [&](RangeWord word, uint64_t value) { machine_.store(word_of(call.range, word), value); };
+    set(RangeWord::notifier_seq, call.notifier_seq);
+    set(RangeWord::start, call.start);
+    set(RangeWord::end, call.end);
+    set(RangeWord::default_flags, call.default_flags);
+    set(RangeWord::pfn_flags_mask, call.pfn_flags_mask);
+    set(RangeWord::dev_private_owner, call.dev_private_owner);
+
+    const RangeFaultResult result = hmm_range_fault(machine_, call);
+    ret = result.ret;
+    if (result.stuck != Stuck::no) {
+      machine_.step(RuleId::scenario_deadlock, {result.stuck_at, static_cast<uint64_t>(result.stuck)});
+      return -EDEADLK;
+    }
+    if (ret == -EBUSY) {
+      machine_.step(RuleId::scenario_repeat, {round});
+      continue;
+    }
+    if (ret != 0) break;
+    if (loop.device == nullptr) return 0;
+    if (loop.device->notifier().read_retry(call.notifier_seq)) {
+      machine_.step(RuleId::scenario_collided, {call.notifier_seq, round});
+      ret = -EBUSY;
+      continue;
+    }
+    machine_.step(RuleId::scenario_commit, {call.notifier_seq, call.start, op.pages});
+    loop.device->commit(call.start, call.pfns, op.pages);
+    return 0;
+  }
+  machine_.step(RuleId::scenario_give_up, {static_cast<uint64_t>(static_cast<int64_t>(ret)), op.rounds});
+  return ret;
+}
+
+}  // namespace hmmscope::scenario

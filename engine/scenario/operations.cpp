@@ -1,0 +1,178 @@
+#include "engine/scenario/operations.h"
+
+#include <fmt/format.h>
+
+#include "engine/scenario/vm_operations.h"
+
+namespace hmmscope::scenario {
+
+namespace {
+
+struct Access {
+  bool allowed = false;
+  WordIndex word = no_word;   ///< the entry that decided; no_word: nothing is mapped
+};
+
+Access check_access(const Machine& machine, const AddressSpace& space, uint64_t addr, bool write) {
+  const Vma vma = space.vma_at(addr);
+  if (!vma || (vma.flags() & (write ? vm::write : vm::read)) == 0) return {};
+  for (const Level level : {Level::pud, Level::pmd, Level::pte}) {
+    const WordIndex word = space.find_entry(level, addr);
+    if (word == no_word) return {};
+    const uint64_t entry = machine.load(word);
+    const bool leaf = level == Level::pte || machine.entry_format().is_huge(entry);
+    if (!leaf && x86::pmd_present(entry)) continue;
+    const bool present = (entry & bit::present) != 0;
+    return {present && (!write || x86::pte_write(entry)), word};
+  }
+  return {};
+}
+
+std::string_view fault_name(uint32_t vm_fault_bits) {
+  if ((vm_fault_bits & vm_fault::oom) != 0) return "OOM";
+  if ((vm_fault_bits & vm_fault::sigsegv) != 0) return "SIGSEGV";
+  if ((vm_fault_bits & (vm_fault::hwpoison | vm_fault::hwpoison_large)) != 0) return "HWPOISON";
+  return "SIGBUS";
+}
+
+NotifyEvent event_named(std::string_view name) {
+  constexpr std::string_view names[] = {"UNMAP", "CLEAR", "PROTECTION_VMA", "PROTECTION_PAGE", "SOFT_DIRTY", "RELEASE", "MIGRATE", "EXCLUSIVE"};
+  for (size_t k = 0; k < std::size(names); ++k) {
+    if (names[k] == name) return static_cast<NotifyEvent>(k);
+  }
+  return NotifyEvent::clear;
+}
+
+}  // namespace
+
+void Operations::failed(Line line, std::string text) {
+  outcome_.failures.push_back({recorder_.steps() - 1, line, std::move(text)});
+}
+
+void Operations::expect_result(const std::string& expected, const std::string& found, uint64_t code, Line line) {
+  ++outcome_.expectations;
+  if (expected == found) return;
+  machine_.step(RuleId::expect_result_failed, {code});
+  failed(line, "expected " + expected + ", got " + found);
+}
+
+Result<void> Operations::in_vmas(const Result<void>& result, Line line) const {
+  if (!result) return fail(world_.error(line, result.error().message));
+  return {};
+}
+
+std::string Operations::touch(uint64_t addr, bool write) {
+  constexpr int enough = 8;   // a fault that succeeds this often without allowing the access waits for ever
+  machine_.enter(Function::scenario, {addr, write});
+  machine_.step(RuleId::scenario_touch, {addr, write});
+  std::string result = "wait";
+  for (int round = 0; round < enough; ++round) {
+    const Access access = check_access(machine_, world_.space(), addr, write);
+    const uint64_t entry = access.word == no_word ? 0 : machine_.load(access.word);
+    if (access.allowed) {
+      machine_.step(RuleId::scenario_touch_hit, {addr, entry});
+      machine_.store(access.word, entry | bit::accessed | (write ? bit::dirty : 0));
+      result = "ok";
+      break;
+    }
+    const uint32_t flags = fault_flag::user | fault_flag::allow_retry | fault_flag::killable | (write ? fault_flag::write : 0);
+    machine_.enter(Function::handle_mm_fault, {addr, flags});
+    const uint32_t ret = world_.faults().handle_mm_fault(machine_, world_.space(), addr, flags);
+    machine_.leave(ret);
+    if ((ret & vm_fault::error) != 0) {
+      machine_.step(RuleId::scenario_signal, {addr, ret});
+      result = fault_name(ret);
+      break;
+    }
+  }
+  if (result == "wait") machine_.step(RuleId::scenario_touch_wait, {addr, 0});
+  machine_.leave();
+  return result;
+}
+
+Result<void> Operations::perform(const TouchOp& op, Line line) {
+  const auto start = world_.resolve(op.at, line);
+  if (!start) return fail(start.error());
+  for (uint64_t k = 0; k < op.pages; ++k) {
+    const uint64_t addr = *start + k * page_bytes;
+    const std::string result = touch(addr, op.write);
+    if (op.expect) expect_result(*op.expect, result, addr, line);
+  }
+  return {};
+}
+
+Result<void> Operations::perform(const UnmapOp& op, Line line) {
+  const auto start = world_.resolve(op.at, line);
+  if (!start) return fail(start.error());
+  return in_vmas(munmap(machine_, world_.space(), *start, *start + op.pages * page_bytes), line);
+}
+
+Result<void> Operations::perform(const DontNeedOp& op, Line line) {
+  const auto start = world_.resolve(op.at, line);
+  if (!start) return fail(start.error());
+  return in_vmas(madvise_dontneed(machine_, world_.space(), *start, *start + op.pages * page_bytes), line);
+}
+
+Result<void> Operations::perform(const ProtectOp& op, Line line) {
+  const auto start = world_.resolve(op.at, line);
+  if (!start) return fail(start.error());
+  return in_vmas(mprotect(machine_, world_.space(), *start, *start + op.pages * page_bytes, op.flags), line);
+}
+
+Result<void> Operations::perform(const InvalidateOp& op, Line line) {
+  const auto start = world_.resolve(op.at, line);
+  if (!start) return fail(start.error());
+  Device* owner = world_.device(op.owner);
+  const InvalidateRange range{*start, *start + op.pages * page_bytes, event_named(op.event), owner == nullptr ? 0 : owner->owner(), true};
+  const Invalidation running = world_.space().notifiers().start(range);
+  if (!running.failed) world_.space().notifiers().end(running);
+  return {};
+}
+
+Result<void> Operations::perform(const SetPageOp& op, Line line) {
+  const auto start = world_.resolve(op.page.at, line);
+  if (!start) return fail(start.error());
+  machine_.enter(Function::scenario, {*start, op.page.pages});
+  machine_.step(RuleId::scenario_set_page, {*start, op.page.pages, static_cast<uint64_t>(op.page.state)});
+  const auto ok = world_.set_pages(op.page);
+  machine_.leave();
+  return ok;
+}
+
+Result<void> Operations::perform(const ExpectOp& op, Line line) {
+  const Array& array = world_.arrays()[op.array];
+  if (op.index >= array.pages || array.pages - op.index < op.count) return fail(world_.error(line, "the array has " + std::to_string(array.pages) + " slots"));
+  std::optional<uint64_t> flags;
+  if (op.flags) {
+    const auto value = world_.flags(*op.flags, line);
+    if (!value) return fail(value.error());
+    flags = *value;
+  }
+  const Layout& layout = *machine_.model().hmm_pfn;
+  const uint64_t pfn_mask = layout.mask(Role::pfn), order_mask = layout.mask(Role::order);
+  const Field* order = layout.field(Role::order);
+  ++outcome_.expectations;
+  for (uint64_t k = 0; k < op.count; ++k) {
+    const WordIndex word = array.first + static_cast<WordIndex>(op.index + k);
+    const uint64_t found = machine_.load(word);
+    std::string wrong;
+    uint64_t expected = found;
+    const auto check = [&](uint64_t mask, uint64_t bits, std::string text) {
+      if ((found & mask) == (bits & mask) || !wrong.empty()) return;
+      wrong = std::move(text);
+      expected = (found & ~mask) | (bits & mask);
+    };
+    if (op.word) check(~0ull, *op.word, fmt::format("the word {:#018x}", *op.word));
+    if (flags) check(~(pfn_mask | order_mask), *flags, fmt::format("the flags {}", op.flags->text));
+    if (op.order && order != nullptr) check(order_mask, *op.order << order->shift, fmt::format("order {}", *op.order));
+    if (op.pfn) check(pfn_mask, *op.pfn + k, fmt::format("pfn {:#x}", *op.pfn + k));
+    if (wrong.empty()) continue;
+    machine_.step(RuleId::expect_failed, {word, expected, found});
+    failed(line, fmt::format("{}[{}]: expected {}, found {:#018x} ({})", op.array, op.index + k, wrong, found, describe(layout, found)));
+    return {};
+  }
+  machine_.step(RuleId::expect_held, {op.index, op.count});
+  return {};
+}
+
+}  // namespace hmmscope::scenario

@@ -1,0 +1,145 @@
+#include "engine/scenario/vm_operations.h"
+
+#include <algorithm>
+
+#include "engine/fault/cpu_fault.h"
+
+namespace hmmscope {
+
+namespace {
+
+/// The leaf or pte that maps addr, with the end of the part it covers; a whole empty part when nothing does.
+struct Mapping {
+  Level level;
+  WordIndex word;   ///< no_word: nothing is mapped up to `end`
+  uint64_t end;
+};
+
+Mapping mapping_at(const Machine& machine, const AddressSpace& space, uint64_t addr, uint64_t end) {
+  const EntryFormat& e = machine.entry_format();
+  for (const Level level : {Level::pud, Level::pmd}) {
+    const WordIndex word = space.find_entry(level, addr);
+    const uint64_t part = level_end(level, addr, end);
+    if (word == no_word || x86::pte_none(machine.load(word))) return {level, no_word, part};
+    const uint64_t entry = machine.load(word);
+    const bool table = x86::pmd_present(entry) && !e.is_huge(entry);
+    if (!table) return {level, word, part};
+  }
+  const WordIndex word = space.find_entry(Level::pte, addr);
+  const bool none = word == no_word || x86::pte_none(machine.load(word));
+  return {Level::pte, none ? no_word : word, level_end(Level::pte, addr, end)};
+}
+
+/// Splits the 2M leaf a range ends inside of, so that the range holds whole mappings only.
+Result<void> split_at(Machine& machine, AddressSpace& space, uint64_t addr) {
+  const WordIndex word = space.find_entry(Level::pmd, addr);
+  if (word == no_word || addr % level_size(Level::pmd) == 0) return {};
+  const uint64_t pmd = machine.load(word);
+  if (!x86::pmd_present(pmd) || !machine.entry_format().is_huge(pmd)) return {};
+  const Vma vma = space.vma_at(addr);
+  if (vma && vma.is_hugetlb()) return fail("the range ends inside a hugetlb page");
+  split_huge_pmd(machine, space, addr, RuleId::thp_wp_split);
+  return {};
+}
+
+/// Zeroes every entry that maps part of [start, end), runs of ptes at once. A step must be open.
+void zap(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end) {
+  for (uint64_t addr = start; addr < end;) {
+    const Mapping mapping = mapping_at(machine, space, addr, end);
+    if (mapping.level != Level::pte) {
+      if (mapping.word != no_word) machine.store(mapping.word, 0);
+      addr = mapping.end;
+      continue;
+    }
+    const uint64_t part = level_end(Level::pmd, addr, end);
+    const WordIndex first = space.find_entry(Level::pte, addr);
+    machine.fill_keeping(first, static_cast<uint32_t>((part - addr) / page_bytes), 0, 0, 0);
+    addr = part;
+  }
+}
+
+/// VMAs of [start, end) become VMAs of their own.
+Result<void> cut_vmas(AddressSpace& space, uint64_t start, uint64_t end) {
+  for (const uint64_t addr : {start, end}) {
+    const Vma vma = space.vma_at(addr);
+    if (!vma || vma.start() == addr) continue;
+    if (auto cut = space.split_vma(vma, addr); !cut) return fail(cut.error());
+  }
+  return {};
+}
+
+template <class Visit>
+void for_vmas(AddressSpace& space, uint64_t start, uint64_t end, Visit visit) {
+  for (Vma vma = space.find_vma(start); vma && vma.start() < end; vma = space.find_vma(start)) {
+    start = vma.end();
+    visit(vma);
+  }
+}
+
+Result<void> remove_pages(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end, RuleId rule, NotifyEvent event) {
+  for (const uint64_t addr : {start, end}) {
+    if (auto ok = split_at(machine, space, addr); !ok) return ok;
+  }
+  const Invalidation running = space.notifiers().start({start, end, event, 0, true});
+  machine.step(rule, {start, end});
+  for_vmas(space, start, end, [&](Vma vma) { zap(machine, space, std::max(start, vma.start()), std::min(end, vma.end())); });
+  if (!running.failed) space.notifiers().end(running);
+  return {};
+}
+
+}  // namespace
+
+Result<void> munmap(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end) {
+  machine.enter(Function::munmap, {start, end - start});
+  Result<void> ok = remove_pages(machine, space, start, end, RuleId::munmap_zap, NotifyEvent::unmap);
+  if (ok) {
+    machine.step(RuleId::munmap_vma, {start, end});
+    ok = cut_vmas(space, start, end);
+  }
+  if (ok) for_vmas(space, start, end, [&](Vma vma) { space.remove_vma(vma); });
+  machine.leave(ok ? 0 : -22);
+  return ok;
+}
+
+Result<void> madvise_dontneed(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end) {
+  machine.enter(Function::madvise, {start, end - start});
+  const Result<void> ok = remove_pages(machine, space, start, end, RuleId::dontneed_zap, NotifyEvent::clear);
+  machine.leave(ok ? 0 : -22);
+  return ok;
+}
+
+Result<void> mprotect(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end, uint64_t flags) {
+  constexpr uint64_t all = vm::read | vm::write | vm::exec;
+  machine.enter(Function::mprotect, {start, end - start, flags});
+  Result<void> ok;
+  for (const uint64_t addr : {start, end}) {
+    if (ok) ok = split_at(machine, space, addr);
+  }
+  if (ok) {
+    machine.step(RuleId::mprotect_vma, {start, end, flags});
+    ok = cut_vmas(space, start, end);
+  }
+  if (ok) {
+    for_vmas(space, start, end, [&](Vma vma) { machine.store(vma.word(VmaWord::flags), (vma.flags() & ~all) | flags); });
+    const Invalidation running = space.notifiers().start({start, end, NotifyEvent::protection_vma, 0, true});
+    machine.step(RuleId::mprotect_ptes, {start, end});
+    for (uint64_t addr = start; addr < end;) {
+      const Mapping mapping = mapping_at(machine, space, addr, end);
+      addr = mapping.end;
+      if (mapping.word == no_word) continue;
+      const uint64_t old = machine.load(mapping.word);
+      if (!x86::pmd_present(old)) continue;
+      const uint64_t pfn = leaf_pfn(mapping.level, old);
+      // Taking all access away keeps the page behind PROTNONE; write comes back only by a fault.
+      uint64_t kept = old & ~x86::pfn.mask() & ~bit::rw & ~bit::present & ~x86::protnone.mask();
+      kept |= (flags & vm::read) != 0 ? bit::present : x86::protnone.mask();
+      const uint64_t entry = EntryFormat::make(pfn, kept);
+      if (entry != old) machine.store(mapping.word, entry);
+    }
+    if (!running.failed) space.notifiers().end(running);
+  }
+  machine.leave(ok ? 0 : -22);
+  return ok;
+}
+
+}  // namespace hmmscope

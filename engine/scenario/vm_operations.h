@@ -1,0 +1,19 @@
+#pragma once
+/// The system calls a scenario can make on its address space: what they do to notifiers, VMAs and page tables.
+/// Source: mm/mmap.c, mm/mprotect.c, mm/madvise.c, mm/memory.c (6.12). Calls are recorded under the kernel's names.
+
+#include <cstdint>
+
+#include "engine/base/result.h"
+#include "engine/machine/machine.h"
+
+namespace hmmscope {
+
+/// Addresses are page aligned, start < end. A 2M or 1G leaf that is only partly inside the range is split first;
+/// a hugetlb page that is only partly inside is an error, as in the kernel.
+Result<void> munmap(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end);
+Result<void> madvise_dontneed(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end);
+/// flags: vm::read, write, exec.
+Result<void> mprotect(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end, uint64_t flags);
+
+}  // namespace hmmscope
