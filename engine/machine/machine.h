@@ -72,7 +72,10 @@ class Machine {
     if (recorder_ != nullptr) recorder_->step(rule, operands);
   }
 
-  // address spaces and arrays
+  // regions, address spaces and arrays
+  /// Memory::add_region, but returns the first word.
+  WordIndex add_region(Region region);
+  /// When recording, a step must be open (the new space's counters are written).
   AddressSpace& add_address_space(std::string name);
   const std::vector<std::unique_ptr<AddressSpace>>& address_spaces() const { return spaces_; }
   /// An hmm_pfns array for `pages` pages from virtual address `start`; returns its first word. Slots are zero.

@@ -39,8 +39,12 @@ class PhysicalMemory {
   // system memory
   /// A fresh naturally aligned block of 1 << order pages (order <= 18). Freed blocks of the same order are reused,
   /// last freed first.
+  /// 0 when memory is full (pfn 0 is never handed out).
   uint64_t allocate(uint32_t order);
   void free(uint64_t pfn, uint32_t order);
+  /// At most so many pages may be in use through allocate(); unlimited at first.
+  void set_limit(uint64_t pages) { limit_ = pages; }
+  uint64_t used_pages() const { return used_; }
   uint64_t allocate_table();   ///< pfn for a page table; counted apart so that data pfns do not depend on tables
 
   // folios: regions of FolioWord words, for folios somebody looks at
@@ -61,7 +65,7 @@ class PhysicalMemory {
   const std::vector<DeviceMemory>& devices() const { return devices_; }
 
   // swap
-  /// A free slot of swap file 0: the offset. Slots are counted in words of a counters region.
+  /// A free slot of a swap file: the offset, never 0.
   uint64_t allocate_swap_slot();
   void free_swap_slot(uint64_t offset);
 
@@ -69,11 +73,12 @@ class PhysicalMemory {
   Machine* machine_;
   uint64_t zero_pfn_, huge_zero_pfn_;
   uint64_t next_pfn_, next_table_pfn_;
+  uint64_t limit_ = ~0ull, used_ = 0;
   std::array<std::vector<uint64_t>, 19> free_;   ///< by order
   std::map<uint64_t, std::pair<uint64_t, WordIndex>> folios_;   ///< first pfn -> (one past last, words)
   std::vector<DeviceMemory> devices_;
   std::vector<uint64_t> device_next_;            ///< by device: pages handed out from the top
-  std::vector<uint64_t> device_free_;
+  std::vector<std::vector<uint64_t>> device_free_;   ///< by device
   uint64_t next_swap_ = 1;
   std::vector<uint64_t> free_swap_;
 };

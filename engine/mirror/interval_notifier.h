@@ -75,6 +75,7 @@ class IntervalNotifier {
   WordIndex first_;
   std::string name_;
   Ops* ops_;
+  bool answered_ = false;   ///< set_seq was called during the running callback
 };
 
 /// Values of NotifierWord::state.
@@ -92,7 +93,7 @@ class NotifierSubscriptions {
  public:
   NotifierSubscriptions(Machine& machine, uint32_t owner, WordIndex mm);
 
-  /// mmu_interval_notifier_insert for [start, start + length). ops may be null (a subscription nobody answers for:
+  /// mmu_interval_notifier_insert for [start, start + length), length > 0. ops may be null (a subscription nobody answers for:
   /// its callback sets the sequence and does nothing else) and must outlive the subscription.
   IntervalNotifier& insert(uint64_t start, uint64_t length, std::string name, IntervalNotifier::Ops* ops);
   /// mmu_interval_notifier_remove. True: the kernel would now wait for the running invalidation to end.
@@ -101,7 +102,7 @@ class NotifierSubscriptions {
   /// mmu_notifier_invalidate_range_start: calls every overlapping subscription back. A refused one (failed) has
   /// already been taken back and must not be ended.
   Invalidation start(const InvalidateRange& range);
-  /// mmu_notifier_invalidate_range_end. Returns the number of sleepers woken up: 1 when the sequence moved on.
+  /// mmu_notifier_invalidate_range_end. True when the sequence moved on (sleepers in read_begin and remove wake up).
   bool end(const Invalidation& invalidation);
 
   uint64_t invalidate_seq() const;
@@ -112,6 +113,8 @@ class NotifierSubscriptions {
 
  private:
   friend class IntervalNotifier;
+  bool call_back(IntervalNotifier& notifier, const InvalidateRange& range, uint64_t cur_seq);
+  bool finish(const InvalidateRange& range);   ///< mn_itree_inv_end
   void process_deferred();
   NotifierState state_of(const IntervalNotifier& notifier) const;
 

@@ -4,6 +4,7 @@
 /// mm/pagewalk.c, 5.9 to 7.3 by kernel model).
 
 #include <cstdint>
+#include <string>
 
 #include "engine/recording/memory.h"
 
@@ -53,5 +54,8 @@ enum class PtePath : uint8_t { block_when_possible, rules_only };
 /// when the call asks for any. With a recorder every decision is a step inside calls named as the kernel's functions.
 RangeFaultResult hmm_range_fault(Machine& machine, const RangeFaultCall& call, WalkHooks* hooks = nullptr,
                                  PtePath path = PtePath::block_when_possible);
+
+/// Makes a `range` region that shows the call's fields and `last`, for call.range. When recording, a step must be open.
+WordIndex add_range_words(Machine& machine, const RangeFaultCall& call, std::string name = "range");
 
 }  // namespace hmmscope

@@ -1,0 +1,162 @@
+// The outer loop of hmm_range_fault and the fault step (mm/hmm.c).
+
+#include "engine/walk/range_fault.h"
+
+#include <cassert>
+#include <cerrno>
+
+#include "engine/fault/handle_mm_fault.h"
+#include "engine/walk/range_walk.h"
+
+namespace hmmscope {
+namespace {
+
+/// HMM_FAULT_PENDING of 7.2: a callback wants pages faulted in, the outer loop does it.
+constexpr int fault_pending = -EAGAIN;
+
+}  // namespace
+
+RangeWalk::RangeWalk(Machine& machine, const RangeFaultCall& call, WalkHooks* hooks, PtePath path)
+    : machine_(machine), call_(call), hooks_(hooks), mm_(*call.mm), model_(machine.model()),
+      pfn_(machine.pfn_format()), entry_(machine.entry_format()),
+      block_(pfn_, call.default_flags, call.pfn_flags_mask),
+      use_block_(path == PtePath::block_when_possible && hooks == nullptr && machine.recorder() == nullptr),
+      can_ask_(((call.default_flags | call.pfn_flags_mask) & pfn_.req_fault()) != 0), last_(call.start) {}
+
+bool RangeWalk::sequence_moved() {
+  if (hooks_ != nullptr) {
+    if (const std::optional<bool> moved = hooks_->sequence_moved(call_)) return *moved;
+  }
+  return call_.notifier != nullptr && call_.notifier->check_retry(call_.notifier_seq);
+}
+
+RangeFaultResult RangeWalk::run() {
+  machine_.enter(Function::hmm_range_fault, {call_.start, call_.end, call_.default_flags, call_.pfn_flags_mask,
+                                             call_.dev_private_owner, call_.notifier_seq});
+  int ret = 0;
+  for (;;) {
+    if (sequence_moved()) {
+      const uint64_t current = call_.notifier != nullptr ? call_.notifier->invalidate_seq() : 0;
+      machine_.step(RuleId::range_sequence_moved, {call_.notifier_seq, current, last_});
+      ret = -EBUSY;
+      break;
+    }
+    machine_.step(RuleId::range_walk, {last_, call_.end, call_.notifier_seq});
+    ++result_.walks;
+    ret = walk_page_range(last_, call_.end);
+    if (ret == fault_pending) ret = fault_outside();
+    if (ret != -EBUSY) {
+      machine_.step(RuleId::range_return, {static_cast<uint64_t>(static_cast<int64_t>(ret)), last_});
+      break;
+    }
+    if (result_.walks > call_.max_restarts) {
+      machine_.step(RuleId::range_livelock, {last_, result_.walks});
+      result_.stuck = Stuck::livelock;
+      result_.stuck_at = last_;
+      ret = -EDEADLK;
+      break;
+    }
+    machine_.step(RuleId::range_restart, {last_});
+  }
+  machine_.leave(ret);
+  result_.ret = ret;
+  result_.last = ret == 0 ? call_.end : last_;
+  return result_;
+}
+
+int RangeWalk::need_pages(uint64_t addr, uint64_t end, unsigned need) {
+  if (model_.fault_style == FaultStyle::inside_walk) return fault_pages(Function::hmm_vma_fault, addr, end, need);
+  enter_with(Function::hmm_record_fault, addr, end, need);
+  machine_.step(RuleId::record_fault, {addr, end, need});
+  set_last(addr);
+  pending_end_ = end;
+  pending_need_ = need;
+  return leave(Function::hmm_record_fault, addr, fault_pending);
+}
+
+int RangeWalk::fault_outside() {
+  machine_.step(RuleId::range_fault_outside, {last_, pending_end_, pending_need_});
+  vma_ = mm_.vma_at(last_);
+  return fault_pages(Function::hmm_do_fault, last_, pending_end_, pending_need_);
+}
+
+int RangeWalk::fault_pages(Function function, uint64_t addr, uint64_t end, unsigned need) {
+  assert(vma_ && need != 0);
+  enter_with(function, addr, end, need);
+  machine_.step(RuleId::vma_fault_begin, {addr, end, need, vma_.flags()});
+  set_last(addr);
+  return leave(function, addr, fault_each(addr, end, need));
+}
+
+int RangeWalk::fault_each(uint64_t addr, uint64_t end, unsigned need) {
+  uint32_t flags = fault_flag::remote;
+  if ((need & need_write_bit) != 0) {
+    if ((vma_.flags() & vm::write) == 0) {
+      machine_.step(RuleId::vma_fault_write_denied, {addr, vma_.flags()});
+      return -EPERM;
+    }
+    flags |= fault_flag::write;
+  }
+  // Every page of the part, asked for or not; the slots are not looked at again.
+  for (uint64_t page = addr; page < end; page += page_bytes) {
+    const uint32_t fault = handle_mm_fault(page, flags);
+    if ((fault & vm_fault::error) == 0) continue;
+    const int ret = model_.fault_errno_mapped && (fault & vm_fault::oom) != 0 ? -ENOMEM : -EFAULT;
+    machine_.step(RuleId::vma_fault_error, {page, fault, static_cast<uint64_t>(static_cast<int64_t>(ret))});
+    return ret;
+  }
+  machine_.step(RuleId::vma_fault_busy, {addr, end});
+  return -EBUSY;
+}
+
+uint32_t RangeWalk::handle_mm_fault(uint64_t addr, uint32_t flags) {
+  ++result_.faults;
+  enter_with(Function::handle_mm_fault, addr, addr + page_bytes, flags);
+  std::optional<uint32_t> answer;
+  if (hooks_ != nullptr) answer = hooks_->handle_mm_fault(addr, flags);
+  if (!answer) {
+    FaultHandler* handler = machine_.fault_handler();
+    assert(handler != nullptr && "a call that asks for faults needs a FaultHandler or hooks");
+    answer = handler != nullptr ? handler->handle_mm_fault(machine_, mm_, addr, flags) : vm_fault::sigbus;
+  }
+  leave(Function::handle_mm_fault, addr, static_cast<int>(*answer));
+  return *answer;
+}
+
+int RangeWalk::wait_for_migration(uint64_t addr, uint64_t entry) {
+  machine_.enter(Function::migration_entry_wait, {addr, entry});
+  const bool over = hooks_ != nullptr && hooks_->wait_for_migration(addr);
+  machine_.step(over ? RuleId::migration_wait_over : RuleId::migration_wait_stuck, {addr, entry});
+  machine_.leave();
+  if (over) return -EBUSY;
+  result_.stuck = Stuck::migration_wait;
+  result_.stuck_at = addr;
+  return -EDEADLK;
+}
+
+RangeFaultResult hmm_range_fault(Machine& machine, const RangeFaultCall& call, WalkHooks* hooks, PtePath path) {
+  assert(call.mm != nullptr && call.pfns != no_word);
+  assert(((call.start | call.end) & (page_bytes - 1)) == 0);
+  return RangeWalk(machine, call, hooks, path).run();
+}
+
+WordIndex add_range_words(Machine& machine, const RangeFaultCall& call, std::string name) {
+  Region region;
+  region.kind = RegionKind::range;
+  region.owner = call.mm->id();
+  region.count = static_cast<uint32_t>(RangeWord::count_);
+  region.address = call.start;
+  region.name = std::move(name);
+  const WordIndex first = machine.add_region(std::move(region));
+  const auto set = [&](RangeWord w, uint64_t value) { machine.store(word_of(first, w), value); };
+  set(RangeWord::start, call.start);
+  set(RangeWord::end, call.end);
+  set(RangeWord::default_flags, call.default_flags);
+  set(RangeWord::pfn_flags_mask, call.pfn_flags_mask);
+  set(RangeWord::dev_private_owner, call.dev_private_owner);
+  set(RangeWord::notifier_seq, call.notifier_seq);
+  set(RangeWord::last, call.start);
+  return first;
+}
+
+}  // namespace hmmscope
