@@ -248,7 +248,8 @@ const Layout& layout_for_entry(const Layout& pte_layout, const Layout& swap_layo
       if (x86::pmd_none(word)) return pte_layout;
       if (!x86::pmd_present(word)) return swap_layout;
       if (!x86::pmd_leaf(word)) return table_layout();
-      return x86::pmd_protnone(word) ? protnone_layout(pte_layout.family) : pte_layout;
+      // Also a leaf that is being split: PSE alone, its pfn inverted.
+      return (word & x86::present.mask()) == 0 ? protnone_layout(pte_layout.family) : pte_layout;
     case Family::arm64_pte: {
       const uint64_t live = pte_layout.mask(Role::present) | pte_layout.mask(Role::global);
       return word == 0 || (word & live) != 0 ? pte_layout : swap_layout;
