@@ -5,7 +5,7 @@
 #include "engine/model/kernel_release.h"
 #include "engine/recording/keyframes.h"
 #include "engine/recording/recording_file.h"
-#include "engine/scenario/scenario.h"
+#include "engine/scenario/run.h"
 #include "traces/reader/source.h"
 #include "traces/replay/replay.h"
 
@@ -19,6 +19,8 @@ struct Opened {
   SourceKind kind;
   KernelModel model;
   Recording recording;
+  uint32_t expectations = 0;
+  std::vector<scenario::Failure> failures = {};
 };
 
 std::string title_of(const std::filesystem::path& path) {
@@ -77,7 +79,8 @@ Result<Opened> from_scenario(std::string_view text, const std::filesystem::path&
   if (!parsed) return tl::unexpected(parsed.error());
   auto outcome = scenario::run(*parsed, options.kernel);
   if (!outcome) return tl::unexpected(outcome.error());
-  return Opened{SourceKind::scenario, std::move(outcome->model), std::move(outcome->recording)};
+  return Opened{SourceKind::scenario, std::move(outcome->model), std::move(outcome->recording), outcome->expectations,
+                std::move(outcome->failures)};
 }
 
 Result<Opened> from_recording(std::string_view bytes, const std::filesystem::path& path, const OpenOptions& options) {
@@ -133,6 +136,8 @@ Result<std::shared_ptr<const Document>> open_document(const std::filesystem::pat
   document->path = path;
   document->title = title_of(path);
   document->model = std::move(opened->model);
+  document->expectations = opened->expectations;
+  document->failures = std::move(opened->failures);
   const auto recording = std::make_shared<const Recording>(std::move(opened->recording));
   document->recording = recording;
   progress.at("keyframes", 0, recording->steps());

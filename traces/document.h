@@ -14,6 +14,7 @@
 #include "engine/recording/cursor.h"
 #include "engine/recording/history.h"
 #include "engine/recording/recording.h"
+#include "engine/scenario/run.h"
 #include "traces/progress.h"
 
 namespace hmmscope::traces {
@@ -28,6 +29,9 @@ struct Document {
   std::shared_ptr<const Recording> recording;
   std::shared_ptr<const Keyframes> keyframes;  ///< shared by every cursor on the recording
   std::shared_ptr<const History> history;
+  // scenarios only
+  uint32_t expectations = 0;
+  std::vector<scenario::Failure> failures;     ///< expectations that did not hold
 };
 
 struct OpenOptions {

@@ -1,0 +1,75 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "app/cli/command.h"
+#include "app/cli/step_text.h"
+#include "engine/recording/recording_file.h"
+#include "traces/document.h"
+
+namespace hmmscope::app {
+namespace {
+
+/// `hmmscope run`: runs a scenario; exit code 1 when one of its expectations does not hold.
+class RunCommand : public Command {
+ public:
+  std::string_view name() const override { return "run"; }
+  std::string_view summary() const override { return "Run a scenario and check its expectations"; }
+
+  void declare(CLI::App& app) override {
+    app.add_option("SCENARIO", file_, "Scenario file (JSON)")->required();
+    app.add_option("--kernel", kernel_, "Run under this kernel model instead of the scenario's own")->type_name("MODEL");
+    app.add_flag("--steps", steps_, "Print every step");
+    app.add_option("--save", save_, "Save the recording")->type_name("FILE");
+  }
+
+  int run(const Output& output) override {
+    traces::OpenOptions options;
+    options.kernel = kernel_;
+    const auto opened = traces::open_document(file_, options);
+    if (!opened) return output.bad_input(opened.error());
+    const traces::Document& document = **opened;
+    if (document.kind != traces::SourceKind::scenario) {
+      return output.bad_input(Error{"not a scenario; use `hmmscope replay` for traces and recordings", file_, 0, 0, false});
+    }
+    if (!save_.empty()) {
+      if (const auto saved = RecordingFile::save(*document.recording, save_); !saved) return output.bad_input(saved.error());
+    }
+    output.json ? print_json(output, document) : print_text(output, document);
+    return document.failures.empty() ? exit_ok : exit_check_failed;
+  }
+
+ private:
+  void print_text(const Output& output, const traces::Document& document) const {
+    output.print(summary_text(document));
+    for (StepIndex step = 0; steps_ && step < document.recording->steps(); ++step) output.print(step_text(document, step));
+    for (const auto& failure : document.failures) {
+      output.print(fmt::format("{}:{}: at step {}: {}\n", file_, failure.line, failure.step + 1, failure.text));
+    }
+    output.print(fmt::format("expectations {}, held {}, failed {}\n", document.expectations,
+                             document.expectations - document.failures.size(), document.failures.size()));
+  }
+
+  void print_json(const Output& output, const traces::Document& document) const {
+    nlohmann::json result = summary_json(document);
+    result["expectations"] = document.expectations;
+    result["failures"] = nlohmann::json::array();
+    for (const auto& failure : document.failures) {
+      result["failures"].push_back({{"line", failure.line}, {"step", failure.step + 1}, {"text", failure.text}});
+    }
+    if (steps_) {
+      result["trace"] = nlohmann::json::array();
+      for (StepIndex step = 0; step < document.recording->steps(); ++step) result["trace"].push_back(step_json(document, step));
+    }
+    output.print(result.dump(2) + "\n");
+  }
+
+  std::string file_, kernel_, save_;
+  bool steps_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_run_command() { return std::make_unique<RunCommand>(); }
+
+}  // namespace hmmscope::app
