@@ -62,19 +62,27 @@ Result<Answer> parse_answer(const Task& task, const json& value) {
       answer.number = *number;
       return answer;
     }
-    case TaskKind::layout: return read_layout(task, value);
-    case TaskKind::go_to: return read_position(task, value);
+    case TaskKind::layout:
+      return read_layout(task, value);
+    case TaskKind::go_to:
+      return read_position(task, value);
   }
   return fail("unreachable kind of task");
 }
 
 json to_json(const Task& task, const Answer& answer) {
   switch (task.kind) {
-    case TaskKind::choice: return answer.choice;
-    case TaskKind::number: return answer.number;
-    case TaskKind::word_bits: return hex(answer.number);
-    case TaskKind::layout: return answer.layout;
-    case TaskKind::go_to: return answer.sample.empty() ? json(answer.position) : json{{"sample", answer.sample}, {"position", answer.position}};
+    case TaskKind::choice:
+      return answer.choice;
+    case TaskKind::number:
+      return answer.number;
+    case TaskKind::word_bits:
+      return hex(answer.number);
+    case TaskKind::layout:
+      return answer.layout;
+    case TaskKind::go_to:
+      return answer.sample.empty() ? json(answer.position)
+                                   : json{{"sample", answer.sample}, {"position", answer.position}};
   }
   return nullptr;
 }

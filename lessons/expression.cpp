@@ -1,6 +1,5 @@
 #include "lessons/expression.h"
 
-
 #include "lessons/number.h"
 
 namespace hmmscope::lessons {
@@ -81,7 +80,8 @@ class Parser {
     while (at_ < text_.size() && text_[at_] == ' ') ++at_;
   }
   tl::unexpected<Error> problem(std::string_view what) const {
-    return fail("in \"" + std::string(text_) + "\", at character " + std::to_string(at_ + 1) + ": " + std::string(what));
+    return fail("in \"" + std::string(text_) + "\", at character " + std::to_string(at_ + 1) + ": " +
+                std::string(what));
   }
 
   std::string_view text_;
@@ -97,7 +97,8 @@ std::string to_text(const Value& value) {
 }
 
 Result<Expression> parse_expression(std::string_view text) {
-  if (text.size() > max_length) return fail("an expression is longer than " + std::to_string(max_length) + " characters");
+  if (text.size() > max_length)
+    return fail("an expression is longer than " + std::to_string(max_length) + " characters");
   return Parser(text).whole();
 }
 
@@ -114,10 +115,14 @@ Result<std::vector<Placeholder>> placeholders(std::string_view text) {
 
 Result<Value> evaluate(const Expression& expression, Environment& environment) {
   switch (expression.kind) {
-    case Expression::Kind::number: return Value(expression.number);
-    case Expression::Kind::text: return Value(expression.text);
-    case Expression::Kind::name: return environment.name(expression.text);
-    case Expression::Kind::call: return environment.call(expression);
+    case Expression::Kind::number:
+      return Value(expression.number);
+    case Expression::Kind::text:
+      return Value(expression.text);
+    case Expression::Kind::name:
+      return environment.name(expression.text);
+    case Expression::Kind::call:
+      return environment.call(expression);
   }
   return fail("unreachable kind of expression");
 }

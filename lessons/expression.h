@@ -1,7 +1,7 @@
 #pragma once
 /// The small language of lesson numbers: function calls over names, numbers and 'strings', such as
-/// `field('hmm-v9-posted', 'ORDER', slot(first-look, 0))`. There are no loops and no state, so evaluation always ends.
-/// The vocabulary is listed in FORMAT.md.
+/// `field('hmm-v9-posted', 'ORDER', slot(first-look, 0))`. There are no loops and no state, so evaluation
+/// always ends. The vocabulary is listed in FORMAT.md.
 ///
 /// Threads: an Expression is immutable once parsed.
 
@@ -34,7 +34,7 @@ Result<Expression> parse_expression(std::string_view text);
 
 /// A {{...}} in a text.
 struct Placeholder {
-  size_t begin, length;     ///< braces included
+  size_t begin, length;  ///< braces included
   std::string expression;
 };
 /// Every placeholder of a text; an error when one is left open.

@@ -28,7 +28,8 @@ Result<Facts::OpenSample*> Facts::open(const std::string& name) {
   if (const auto found = samples_.find(name); found != samples_.end()) return &found->second;
   const auto sample = lesson_.samples.find(name);
   if (sample == lesson_.samples.end()) return fail("there is no sample \"" + name + "\"");
-  const auto document = traces::open_document(data_directory_ / sample->second.file, {sample->second.kernel, progress_});
+  const auto document =
+      traces::open_document(data_directory_ / sample->second.file, {sample->second.kernel, progress_});
   if (!document) return fail(document.error());
   auto cursor = std::make_unique<Cursor>((*document)->recording, (*document)->keyframes);
   return &samples_.emplace(name, OpenSample{*document, std::move(cursor)}).first->second;
@@ -52,7 +53,8 @@ Result<Pattern> Facts::pattern(const MomentQuery& query) {
   if (query.layout.empty()) return pattern;
   const auto layout = layout_or_error(query.layout);
   if (!layout) return fail(layout.error());
-  const auto add = [&](const MomentQuery::Conditions& conditions, uint64_t& mask, uint64_t& bits) -> Result<void> {
+  const auto add = [&](const MomentQuery::Conditions& conditions, uint64_t& mask,
+                       uint64_t& bits) -> Result<void> {
     for (const auto& [field, expression] : conditions) {
       const auto value = number(expression);
       if (!value) return fail(value.error());
@@ -64,7 +66,8 @@ Result<Pattern> Facts::pattern(const MomentQuery& query) {
     return {};
   };
   if (auto added = add(query.was, pattern.was_mask, pattern.was); !added) return fail(added.error());
-  if (auto added = add(query.becomes, pattern.becomes_mask, pattern.becomes); !added) return fail(added.error());
+  if (auto added = add(query.becomes, pattern.becomes_mask, pattern.becomes); !added)
+    return fail(added.error());
   return pattern;
 }
 
@@ -84,7 +87,9 @@ Result<Moment> Facts::moment(const std::string& name) {
   if (!wanted) return fail(in("moment", name, wanted.error()));
   const auto& document = (*opened)->document;
   auto moment = find_moment(*document->recording, *wanted, from);
-  if (!moment) return fail("moment \"" + name + "\": no step of " + lesson_.samples.at(query->second.sample).file.string() + " fits");
+  if (!moment)
+    return fail("moment \"" + name + "\": no step of " +
+                lesson_.samples.at(query->second.sample).file.string() + " fits");
   moment->document = document;
   moment->sample = query->second.sample;
   return moments_.emplace(name, *moment).first->second;
@@ -96,7 +101,8 @@ Result<bool> Facts::matches(const std::string& name, StepIndex position) {
   const auto wanted = pattern(lesson_.moments.at(name));
   if (!wanted) return fail(wanted.error());
   const Recording& recording = *found->document->recording;
-  return position > 0 && position <= recording.steps() && moment_at(recording, *wanted, position - 1).has_value();
+  return position > 0 && position <= recording.steps() &&
+         moment_at(recording, *wanted, position - 1).has_value();
 }
 
 Result<Value> Facts::name(const std::string& name) {
@@ -113,7 +119,8 @@ Result<Value> Facts::call(const Expression& call) {
   const RecordingWord* recording_word = word == nullptr ? find_recording_word(call.text) : nullptr;
   if (word == nullptr && recording_word == nullptr) return fail("there is no function \"" + call.text + "\"");
   const size_t count = call.arguments.size();
-  if (count < (word ? word->least : recording_word->least) || count > (word ? word->most : recording_word->most)) {
+  if (count < (word ? word->least : recording_word->least) ||
+      count > (word ? word->most : recording_word->most)) {
     return fail(call.text + "() does not take " + std::to_string(count) + " arguments");
   }
   std::vector<Value> arguments;
@@ -186,7 +193,8 @@ Result<void> Facts::prepare_task(const Task& task) {
       if (auto filled = fill(*text); !filled) return fail(filled.error());
     }
   }
-  if (task.kind == TaskKind::choice && right != 1) return fail(std::to_string(right) + " of its choices are right; exactly one must be");
+  if (task.kind == TaskKind::choice && right != 1)
+    return fail(std::to_string(right) + " of its choices are right; exactly one must be");
   for (const Misconception& wrong : task.misconceptions) {
     if (auto value = number(wrong.answer); !value) return fail(value.error());
     if (auto filled = fill(wrong.reply); !filled) return fail(filled.error());
@@ -204,7 +212,8 @@ Result<void> Facts::prepare(const traces::Progress& progress) {
   progress_ = progress;
   Result<void> done;
   for (auto sample = lesson_.samples.begin(); done && sample != lesson_.samples.end(); ++sample) {
-    if (const auto opened = open(sample->first); !opened) done = fail(in("sample", sample->first, opened.error()));
+    if (const auto opened = open(sample->first); !opened)
+      done = fail(in("sample", sample->first, opened.error()));
   }
   for (auto query = lesson_.moments.begin(); done && query != lesson_.moments.end(); ++query) {
     if (const auto found = moment(query->first); !found) done = fail(found.error());

@@ -1,7 +1,7 @@
 #pragma once
-/// Where a lesson's numbers come from. Facts opens the lesson's samples when they are first needed, finds its moments
-/// in them and evaluates its expressions over the layout tables, the machines and those recordings. Results are kept,
-/// so that asking again is cheap.
+/// Where a lesson's numbers come from. Facts opens the lesson's samples when they are first needed, finds its
+/// moments in them and evaluates its expressions over the layout tables, the machines and those recordings.
+/// Results are kept, so that asking again is cheap.
 ///
 /// Threads: one thread at a time. Opening a sample may take a second: call prepare() off the UI thread first.
 
@@ -26,8 +26,9 @@ class Facts : private Environment {
 
   const Lesson& lesson() const { return lesson_; }
 
-  /// Opens every sample, finds every moment and evaluates every expression and placeholder of the lesson: afterwards
-  /// nothing below fails for this lesson. Also checks that each choice task has exactly one right choice.
+  /// Opens every sample, finds every moment and evaluates every expression and placeholder of the lesson:
+  /// afterwards nothing below fails for this lesson. Also checks that each choice task has exactly one right
+  /// choice.
   Result<void> prepare(const traces::Progress& progress = {});
 
   Result<std::shared_ptr<const traces::Document>> document(const std::string& sample);

@@ -58,8 +58,11 @@ std::string differing_fields(const Layout& layout, uint64_t given, uint64_t righ
   std::string text;
   for (const Field& field : layout.fields) {
     if (((given ^ right) & field.mask() & mask) == 0) continue;
-    const auto value = [&](uint64_t word) { return field.width > 8 ? hex(field.get(word), 1) : std::to_string(field.get(word)); };
-    text += (text.empty() ? "" : "; ") + std::string(field.name) + " is " + value(given) + " and should be " + value(right);
+    const auto value = [&](uint64_t word) {
+      return field.width > 8 ? hex(field.get(word), 1) : std::to_string(field.get(word));
+    };
+    text += (text.empty() ? "" : "; ") + std::string(field.name) + " is " + value(given) + " and should be " +
+            value(right);
   }
   return text;
 }
@@ -88,7 +91,8 @@ Result<Grade> grade_layout(const Task& task, const Answer& answer) {
   if (!found) return fail(found.error());
   Grade grade;
   grade.right = found->empty();
-  for (const auto& [field, bit] : answer.layout) grade.given += (grade.given.empty() ? "" : ", ") + field + " at " + std::to_string(bit);
+  for (const auto& [field, bit] : answer.layout)
+    grade.given += (grade.given.empty() ? "" : ", ") + field + " at " + std::to_string(bit);
   const size_t shown = std::min(found->size(), most_faults_shown);
   for (size_t i = 0; i < shown; ++i) grade.reply += (i == 0 ? "" : "; ") + (*found)[i];
   if (found->size() > shown) grade.reply += "; and " + std::to_string(found->size() - shown) + " more";
@@ -101,7 +105,8 @@ Result<Grade> grade_position(const Task& task, const Answer& answer, Facts& fact
   Grade grade;
   grade.given = "position " + std::to_string(answer.position);
   if (!answer.sample.empty() && answer.sample != moment->sample) {
-    if (!facts.lesson().samples.contains(answer.sample)) return fail("there is no sample \"" + answer.sample + "\"");
+    if (!facts.lesson().samples.contains(answer.sample))
+      return fail("there is no sample \"" + answer.sample + "\"");
     grade.reply = "that is another recording than the one asked about";
     return grade;
   }
@@ -118,11 +123,16 @@ Result<Grade> grade_position(const Task& task, const Answer& answer, Facts& fact
 
 Result<Grade> grade(const Task& task, const Answer& answer, Facts& facts) {
   switch (task.kind) {
-    case TaskKind::choice: return grade_choice(task, answer, facts);
-    case TaskKind::number: return grade_number(task, answer, facts);
-    case TaskKind::word_bits: return grade_word(task, answer, facts);
-    case TaskKind::layout: return grade_layout(task, answer);
-    case TaskKind::go_to: return grade_position(task, answer, facts);
+    case TaskKind::choice:
+      return grade_choice(task, answer, facts);
+    case TaskKind::number:
+      return grade_number(task, answer, facts);
+    case TaskKind::word_bits:
+      return grade_word(task, answer, facts);
+    case TaskKind::layout:
+      return grade_layout(task, answer);
+    case TaskKind::go_to:
+      return grade_position(task, answer, facts);
   }
   return fail("unreachable kind of task");
 }

@@ -1,4 +1,5 @@
-// Reads lessons: JSON, then the schema, then what a schema cannot say (references between the parts, expressions).
+// Reads lessons: JSON, then the schema, then what a schema cannot say (references between the parts,
+// expressions).
 
 #include <algorithm>
 #include <fstream>
@@ -17,7 +18,9 @@ namespace {
 
 using nlohmann::json;
 
-std::vector<std::string> strings(const json& object, const char* key) { return object.value(key, std::vector<std::string>{}); }
+std::vector<std::string> strings(const json& object, const char* key) {
+  return object.value(key, std::vector<std::string>{});
+}
 std::string string(const json& object, const char* key) { return object.value(key, std::string{}); }
 
 MomentQuery read_moment(const json& object) {
@@ -35,7 +38,8 @@ MomentQuery read_moment(const json& object) {
 }
 
 TaskKind read_kind(const std::string& name) {
-  for (const TaskKind kind : {TaskKind::choice, TaskKind::number, TaskKind::word_bits, TaskKind::layout, TaskKind::go_to}) {
+  for (const TaskKind kind :
+       {TaskKind::choice, TaskKind::number, TaskKind::word_bits, TaskKind::layout, TaskKind::go_to}) {
     if (name == task_kind_name(kind)) return kind;
   }
   return TaskKind::choice;  // the schema allows no other name
@@ -57,7 +61,8 @@ Task read_task(const json& object) {
   task.word = string(object, "word");
   task.mask = string(object, "mask");
   for (const json& choice : object.value("choices", json::array())) {
-    task.choices.push_back({string(choice, "id"), string(choice, "text"), string(choice, "when"), string(choice, "reply")});
+    task.choices.push_back(
+        {string(choice, "id"), string(choice, "text"), string(choice, "when"), string(choice, "reply")});
   }
   for (const json& wrong : object.value("misconceptions", json::array())) {
     task.misconceptions.push_back({string(wrong, "answer"), string(wrong, "reply")});
@@ -82,7 +87,8 @@ Lesson read_lesson(const json& root) {
   for (const auto& [name, sample] : root.value("samples", none).items()) {
     lesson.samples[name] = {string(sample, "file"), string(sample, "kernel")};
   }
-  for (const auto& [name, moment] : root.value("moments", none).items()) lesson.moments[name] = read_moment(moment);
+  for (const auto& [name, moment] : root.value("moments", none).items())
+    lesson.moments[name] = read_moment(moment);
   lesson.values = root.value("values", std::map<std::string, std::string>{});
   for (const json& task : root.at("tasks")) lesson.tasks.push_back(read_task(task));
   return lesson;
@@ -92,7 +98,8 @@ Result<std::string> read_file(const std::filesystem::path& file) {
   std::error_code code;
   const auto size = std::filesystem::file_size(file, code);
   if (code) return fail(Error{code.message(), file.string(), 0, 0, false});
-  if (size > JsonDocument::max_bytes) return fail(Error{"too large for a lesson", file.string(), 0, 0, false});
+  if (size > JsonDocument::max_bytes)
+    return fail(Error{"too large for a lesson", file.string(), 0, 0, false});
   std::ifstream stream(file, std::ios::binary);
   std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
   if (!stream && !stream.eof()) return fail(Error{"cannot be read", file.string(), 0, 0, false});
@@ -102,7 +109,8 @@ Result<std::string> read_file(const std::filesystem::path& file) {
 Result<std::vector<std::filesystem::path>> lesson_files(const std::filesystem::path& directory) {
   std::error_code code;
   std::vector<std::filesystem::path> files;
-  for (std::filesystem::directory_iterator entry(directory, code), end; !code && entry != end; entry.increment(code)) {
+  for (std::filesystem::directory_iterator entry(directory, code), end; !code && entry != end;
+       entry.increment(code)) {
     if (entry->path().extension() == ".json") files.push_back(entry->path());
   }
   if (code) return fail(Error{code.message(), directory.string(), 0, 0, false});
@@ -117,7 +125,8 @@ Result<Lesson> parse_lesson(std::string_view text, std::string_view name) {
   if (!document) return fail(document.error());
   if (auto fits = document->check(json::parse(embedded::lesson_schema)); !fits) return fail(fits.error());
   Lesson lesson = read_lesson(document->root());
-  if (const auto problem = find_problem(lesson)) return fail(document->error_at(problem->pointer, problem->message));
+  if (const auto problem = find_problem(lesson))
+    return fail(document->error_at(problem->pointer, problem->message));
   return lesson;
 }
 
@@ -133,7 +142,8 @@ Result<std::vector<LessonInfo>> list_lessons(const std::filesystem::path& direct
   for (const auto& file : *files) {
     const auto lesson = load_lesson(file);
     if (!lesson) return fail(lesson.error());
-    list.push_back({lesson->id, lesson->title, lesson->summary, lesson->minutes, static_cast<uint32_t>(lesson->tasks.size()), file});
+    list.push_back({lesson->id, lesson->title, lesson->summary, lesson->minutes,
+                    static_cast<uint32_t>(lesson->tasks.size()), file});
   }
   return list;
 }
@@ -146,7 +156,8 @@ Result<Lesson> find_lesson(const std::filesystem::path& directory, std::string_v
     if (info.id == id) return load_lesson(info.file);
     known += (known.empty() ? "" : ", ") + info.id;
   }
-  return fail("there is no lesson \"" + std::string(id) + "\"; there is: " + (known.empty() ? "none" : known));
+  return fail("there is no lesson \"" + std::string(id) +
+              "\"; there is: " + (known.empty() ? "none" : known));
 }
 
 }  // namespace hmmscope::lessons

@@ -6,7 +6,8 @@ namespace {
 /// The first word of `write` that fits; no_word when none does.
 WordIndex fitting_word(const WriteView& write, const Pattern& pattern) {
   for (uint32_t k = 0; k < write.count; ++k) {
-    if ((write.new_at(k) & pattern.becomes_mask) == pattern.becomes && (write.old_at(k) & pattern.was_mask) == pattern.was) {
+    if ((write.new_at(k) & pattern.becomes_mask) == pattern.becomes &&
+        (write.old_at(k) & pattern.was_mask) == pattern.was) {
       return write.first + k;
     }
   }
@@ -15,7 +16,8 @@ WordIndex fitting_word(const WriteView& write, const Pattern& pattern) {
 
 CallId enclosing_range_fault(const Recording& recording, StepIndex step) {
   CallId call = recording.call_of(step);
-  while (call != no_call && recording.calls()[call].function != Function::hmm_range_fault) call = recording.calls()[call].parent;
+  while (call != no_call && recording.calls()[call].function != Function::hmm_range_fault)
+    call = recording.calls()[call].parent;
   return call;
 }
 
@@ -31,8 +33,10 @@ std::optional<Moment> moment_at(const Recording& recording, const Pattern& patte
     const WordIndex word = fitting_word(write, pattern);
     if (word == no_word) continue;
     const CallId call = enclosing_range_fault(recording, step);
-    const bool to_the_end = pattern.at_call_end && call != no_call && recording.calls()[call].end_step != no_step;
-    return Moment{nullptr, {}, step, to_the_end ? recording.calls()[call].end_step : step + 1, call, id, word};
+    const bool to_the_end =
+        pattern.at_call_end && call != no_call && recording.calls()[call].end_step != no_step;
+    return Moment{nullptr, {}, step, to_the_end ? recording.calls()[call].end_step : step + 1,
+                  call,    id, word};
   }
   return std::nullopt;
 }

@@ -14,19 +14,19 @@ namespace hmmscope::lessons {
 /// A moment found in a sample.
 struct Moment {
   std::shared_ptr<const traces::Document> document;
-  std::string sample;            ///< the sample's name in the lesson
-  StepIndex step = no_step;      ///< the step that matched
-  StepIndex position = 0;        ///< where to put the cursor: behind the step, or behind the call around it
-  CallId call = no_call;         ///< the hmm_range_fault call around the step; no_call outside any
-  RegionId region = no_region;   ///< the array or table that matched
-  WordIndex word = no_word;      ///< the first word that matched
+  std::string sample;           ///< the sample's name in the lesson
+  StepIndex step = no_step;     ///< the step that matched
+  StepIndex position = 0;       ///< where to put the cursor: behind the step, or behind the call around it
+  CallId call = no_call;        ///< the hmm_range_fault call around the step; no_call outside any
+  RegionId region = no_region;  ///< the array or table that matched
+  WordIndex word = no_word;     ///< the first word that matched
 };
 
 /// A MomentQuery with its expressions evaluated: what a step must have written.
 struct Pattern {
-  std::string rule;                ///< prefix of the rule id; empty = any
+  std::string rule;  ///< prefix of the rule id; empty = any
   RegionKind region = RegionKind::hmm_pfns;
-  std::optional<uint64_t> words;   ///< size of the region
+  std::optional<uint64_t> words;           ///< size of the region
   uint64_t was_mask = 0, was = 0;          ///< old & was_mask == was
   uint64_t becomes_mask = 0, becomes = 0;  ///< new & becomes_mask == becomes
   bool at_call_end = false;

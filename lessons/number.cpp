@@ -18,8 +18,10 @@ Result<uint64_t> parse_number(std::string_view text) {
   const char* end = digits.data() + digits.size();
   uint64_t value = 0;
   const auto [stop, error] = std::from_chars(begin, end, value, is_hex ? 16 : is_binary ? 2 : 10);
-  if (error == std::errc::result_out_of_range) return fail("\"" + std::string(text) + "\" does not fit 64 bits");
-  if (error != std::errc{} || stop != end) return fail("\"" + std::string(text) + "\" is not a number (decimal, 0x hex or 0b binary)");
+  if (error == std::errc::result_out_of_range)
+    return fail("\"" + std::string(text) + "\" does not fit 64 bits");
+  if (error != std::errc{} || stop != end)
+    return fail("\"" + std::string(text) + "\" is not a number (decimal, 0x hex or 0b binary)");
   return value;
 }
 

@@ -1,5 +1,5 @@
-// A learner's progress as JSON text. Answers are kept, grades are not: they are computed again when it is read, so that
-// a corrected lesson or engine corrects the result too.
+// A learner's progress as JSON text. Answers are kept, grades are not: they are computed again when it is
+// read, so that a corrected lesson or engine corrects the result too.
 
 #include <nlohmann/json.hpp>
 
@@ -27,15 +27,18 @@ std::string Runner::save() const {
                       {"first_try_right", state.first_try_right}};
   }
   json progress = {{"version", version}, {"lesson", lesson().id}, {"tasks", tasks}};
-  if (phase_ == Phase::closing) progress["at"] = "closing";
-  else if (phase_ != Phase::introduction) progress["at"] = {{"task", task().id}};
+  if (phase_ == Phase::closing)
+    progress["at"] = "closing";
+  else if (phase_ != Phase::introduction)
+    progress["at"] = {{"task", task().id}};
   return progress.dump();
 }
 
 Result<void> Runner::load(std::string_view text) {
   if (text.size() > max_bytes) return fail("the saved progress is too large to be one");
   const json progress = json::parse(text, nullptr, false);
-  if (!progress.is_object() || progress.value("version", json()) != version || progress.value("lesson", json()) != lesson().id) {
+  if (!progress.is_object() || progress.value("version", json()) != version ||
+      progress.value("lesson", json()) != lesson().id) {
     return fail("the saved progress is not one of lesson \"" + lesson().id + "\"");
   }
   const json tasks = progress.value("tasks", json::object());

@@ -34,7 +34,9 @@ Result<Value> apply_slot_before(const Moment& moment, Cursor& cursor, Arguments 
   return Value(cursor.load(*word));
 }
 
-Result<Value> apply_slots(const Moment& moment, Cursor&, Arguments) { return Value(uint64_t{region_of(moment).count}); }
+Result<Value> apply_slots(const Moment& moment, Cursor&, Arguments) {
+  return Value(uint64_t{region_of(moment).count});
+}
 
 Result<Value> apply_found(const Moment& moment, Cursor&, Arguments) {
   return Value(uint64_t{moment.word} - region_of(moment).first);
@@ -63,7 +65,8 @@ Result<Value> apply_count(const Moment& moment, Cursor& cursor, Arguments a) {
   cursor.seek(moment.position);
   const Region& region = region_of(moment);
   const auto words = cursor.state().subspan(region.first, region.count);
-  return Value(static_cast<uint64_t>(std::count_if(words.begin(), words.end(), [&](uint64_t word) { return (word & mask) == wanted; })));
+  return Value(static_cast<uint64_t>(
+      std::count_if(words.begin(), words.end(), [&](uint64_t word) { return (word & mask) == wanted; })));
 }
 
 /// What the source says of itself: 'kernel', 'patch', 'arch'.
@@ -71,7 +74,8 @@ Result<Value> apply_origin(const Moment& moment, Cursor&, Arguments a) {
   const auto key = as_text(a[0]);
   if (!key) return fail(key.error());
   const std::string value = moment.document->recording->meta(*key);
-  return value.empty() ? Result<Value>(fail("the recording does not say its \"" + *key + "\"")) : Value(value);
+  return value.empty() ? Result<Value>(fail("the recording does not say its \"" + *key + "\""))
+                       : Value(value);
 }
 
 constexpr std::array words = std::to_array<RecordingWord>({
@@ -88,7 +92,8 @@ constexpr std::array words = std::to_array<RecordingWord>({
 std::span<const RecordingWord> recording_vocabulary() { return words; }
 
 const RecordingWord* find_recording_word(std::string_view name) {
-  const auto found = std::find_if(words.begin(), words.end(), [&](const RecordingWord& word) { return word.name == name; });
+  const auto found =
+      std::find_if(words.begin(), words.end(), [&](const RecordingWord& word) { return word.name == name; });
   return found == words.end() ? nullptr : &*found;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-/// The functions of lesson expressions that look into a recording. Their first argument is the name of a moment.
-/// FORMAT.md lists them.
+/// The functions of lesson expressions that look into a recording. Their first argument is the name of a
+/// moment. FORMAT.md lists them.
 
 #include <span>
 #include <string_view>
@@ -14,7 +14,7 @@ namespace hmmscope::lessons {
 
 struct RecordingWord {
   std::string_view name;
-  uint8_t least, most;   ///< number of arguments, the moment included
+  uint8_t least, most;  ///< number of arguments, the moment included
   /// `arguments` without the moment. The cursor may be moved.
   Result<Value> (*apply)(const Moment& moment, Cursor& cursor, std::span<const Value> arguments);
 };

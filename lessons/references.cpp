@@ -27,7 +27,8 @@ class Checker {
     std::set<std::string> ids;
     for (size_t i = 0; i < lesson_.tasks.size(); ++i) {
       const std::string at = "/tasks/" + std::to_string(i);
-      if (!ids.insert(lesson_.tasks[i].id).second) note(at + "/id", "two tasks have the id \"" + lesson_.tasks[i].id + "\"");
+      if (!ids.insert(lesson_.tasks[i].id).second)
+        note(at + "/id", "two tasks have the id \"" + lesson_.tasks[i].id + "\"");
       check_task(lesson_.tasks[i], at);
     }
     return problem_;
@@ -60,12 +61,15 @@ class Checker {
 
   void check_moment(const std::string& name, const MomentQuery& moment) {
     const std::string at = "/moments/" + name;
-    if (!lesson_.samples.contains(moment.sample)) note(at + "/sample", "there is no sample \"" + moment.sample + "\"");
+    if (!lesson_.samples.contains(moment.sample))
+      note(at + "/sample", "there is no sample \"" + moment.sample + "\"");
     if (!moment.after.empty()) {
       check_moment_name(moment.after, at + "/after");
       std::set<std::string> chain{name};
-      for (std::string next = moment.after; lesson_.moments.contains(next); next = lesson_.moments.at(next).after) {
-        if (lesson_.moments.at(next).sample != moment.sample) note(at + "/after", "\"" + next + "\" is a moment of another sample");
+      for (std::string next = moment.after; lesson_.moments.contains(next);
+           next = lesson_.moments.at(next).after) {
+        if (lesson_.moments.at(next).sample != moment.sample)
+          note(at + "/after", "\"" + next + "\" is a moment of another sample");
         if (!chain.insert(next).second) return note(at + "/after", "these moments wait for each other");
       }
     }
@@ -117,7 +121,8 @@ class Checker {
     }
     if (task.kind == TaskKind::go_to) return check_moment_name(task.answer, at + "/answer");
     if (task.kind == TaskKind::layout) return check_design(task.design, at + "/design");
-    for (const auto& [expression, key] : {std::pair{&task.answer, "/answer"}, {&task.word, "/word"}, {&task.mask, "/mask"}}) {
+    for (const auto& [expression, key] :
+         {std::pair{&task.answer, "/answer"}, {&task.word, "/word"}, {&task.mask, "/mask"}}) {
       if (!expression->empty()) check(*expression, at + key);
     }
   }
@@ -126,10 +131,12 @@ class Checker {
     const Layout* start = check_layout_id(design.start, at + "/start");
     for (size_t i = 0; i < design.fields.size(); ++i) {
       if (start == nullptr || start->field_named(design.fields[i]) != nullptr) continue;
-      note(at + "/fields/" + std::to_string(i), "layout " + design.start + " has no field \"" + design.fields[i] + "\"");
+      note(at + "/fields/" + std::to_string(i),
+           "layout " + design.start + " has no field \"" + design.fields[i] + "\"");
     }
     for (size_t i = 0; i < design.machines.size(); ++i) {
-      if (const auto machine = geometry_or_error(design.machines[i]); !machine) note(at + "/machines/" + std::to_string(i), machine.error().message);
+      if (const auto machine = geometry_or_error(design.machines[i]); !machine)
+        note(at + "/machines/" + std::to_string(i), machine.error().message);
     }
   }
 
@@ -164,12 +171,14 @@ class Checker {
     const auto arity = arity_of(expression.text);
     if (!arity) return note(at, "there is no function \"" + expression.text + "\"");
     if (expression.arguments.size() < arity->least || expression.arguments.size() > arity->most) {
-      return note(at, expression.text + "() does not take " + std::to_string(expression.arguments.size()) + " arguments");
+      return note(at, expression.text + "() does not take " + std::to_string(expression.arguments.size()) +
+                          " arguments");
     }
     for (size_t i = 0; i < expression.arguments.size(); ++i) {
       const Expression& argument = expression.arguments[i];
       if (i == 0 && arity->names_a_moment) {
-        if (argument.kind != Expression::Kind::name) return note(at, expression.text + "() wants the name of a moment first");
+        if (argument.kind != Expression::Kind::name)
+          return note(at, expression.text + "() wants the name of a moment first");
         check_moment_name(argument.text, at);
       } else {
         check_names(argument, at);
@@ -183,7 +192,8 @@ class Checker {
   };
   static std::optional<Arity> arity_of(std::string_view function) {
     if (const Word* word = find_word(function)) return Arity{word->least, word->most, false};
-    if (const RecordingWord* word = find_recording_word(function)) return Arity{word->least, word->most, true};
+    if (const RecordingWord* word = find_recording_word(function))
+      return Arity{word->least, word->most, true};
     return std::nullopt;
   }
 

@@ -1,5 +1,6 @@
 #pragma once
-/// What a schema cannot say about a lesson: names that must exist, expressions that must parse, chains that must end.
+/// What a schema cannot say about a lesson: names that must exist, expressions that must parse, chains that
+/// must end.
 
 #include <optional>
 #include <string>
@@ -9,7 +10,7 @@
 namespace hmmscope::lessons {
 
 struct Problem {
-  std::string pointer;   ///< JSON pointer of the value at fault
+  std::string pointer;  ///< JSON pointer of the value at fault
   std::string message;
 };
 std::optional<Problem> find_problem(const Lesson& lesson);

@@ -7,14 +7,19 @@ namespace hmmscope::lessons {
 Runner::Runner(Facts& facts) : facts_(facts), states_(facts.lesson().tasks.size()) {}
 
 size_t Runner::right_count() const {
-  return static_cast<size_t>(std::count_if(states_.begin(), states_.end(), [](const TaskState& state) { return state.grade && state.grade->right; }));
+  return static_cast<size_t>(std::count_if(states_.begin(), states_.end(), [](const TaskState& state) {
+    return state.grade && state.grade->right;
+  }));
 }
 
 Result<std::vector<std::string>> Runner::paragraphs() const {
   switch (phase_) {
-    case Phase::introduction: return facts_.fill(lesson().introduction);
-    case Phase::closing: return facts_.fill(lesson().closing);
-    default: return facts_.fill(task().text);
+    case Phase::introduction:
+      return facts_.fill(lesson().introduction);
+    case Phase::closing:
+      return facts_.fill(lesson().closing);
+    default:
+      return facts_.fill(task().text);
   }
 }
 
@@ -60,7 +65,9 @@ Result<std::optional<Target>> Runner::target() const {
   if (after_answer && task().watch_slot >= 0) {
     const Region& region = moment->document->recording->regions()[moment->region];
     const auto slot = static_cast<WordIndex>(task().watch_slot);
-    if (slot >= region.count) return fail("task \"" + task().id + "\": the array has only " + std::to_string(region.count) + " slots");
+    if (slot >= region.count)
+      return fail("task \"" + task().id + "\": the array has only " + std::to_string(region.count) +
+                  " slots");
     target.word = region.first + slot;
   }
   return target;

@@ -16,7 +16,8 @@ namespace {
 
 using Arguments = std::span<const Value>;
 
-// ---- reading arguments; the first one that does not fit is remembered and ends the call -------------------------
+// ---- reading arguments; the first one that does not fit is remembered and ends the call
+// -------------------------
 
 class Reader {
  public:
@@ -30,7 +31,8 @@ class Reader {
     const std::string name = text(index);
     if (layout == nullptr) return nullptr;
     const Field* found = layout->field_named(name);
-    if (found == nullptr) note({"layout " + std::string(layout->id) + " has no field \"" + name + "\"", {}, 0, 0, false});
+    if (found == nullptr)
+      note({"layout " + std::string(layout->id) + " has no field \"" + name + "\"", {}, 0, 0, false});
     return found;
   }
   /// FIELD, value, FIELD, value ... from `index` on.
@@ -38,7 +40,8 @@ class Reader {
     if ((arguments_.size() - index) % 2 != 0) note({"fields and values must come in pairs", {}, 0, 0, false});
     for (size_t i = index; i + 1 < arguments_.size(); i += 2) names_.push_back(text(i));
     std::vector<FieldValue> values;
-    for (size_t i = index; i + 1 < arguments_.size(); i += 2) values.push_back({names_[(i - index) / 2], number(i + 1)});
+    for (size_t i = index; i + 1 < arguments_.size(); i += 2)
+      values.push_back({names_[(i - index) / 2], number(i + 1)});
     return values;
   }
   bool ok() const { return !error_; }
@@ -60,7 +63,8 @@ class Reader {
   std::optional<Error> error_;
 };
 
-// ---- numbers and truth ------------------------------------------------------------------------------------------
+// ---- numbers and truth
+// ------------------------------------------------------------------------------------------
 
 Result<Value> apply_add(Arguments a) {
   Reader read(a);
@@ -113,7 +117,8 @@ Result<Value> apply_not(Arguments a) {
   return truth ? Result<Value>(!*truth) : fail(truth.error());
 }
 
-// ---- layouts ----------------------------------------------------------------------------------------------------
+// ---- layouts
+// ----------------------------------------------------------------------------------------------------
 
 Result<Value> apply_bit(Arguments a) {
   Reader read(a);
@@ -166,7 +171,8 @@ Result<Value> apply_versions(Arguments a) {
   return read.ok() ? Result<Value>(std::string(layout->versions)) : read.error();
 }
 
-// ---- machines ---------------------------------------------------------------------------------------------------
+// ---- machines
+// ---------------------------------------------------------------------------------------------------
 
 Result<Value> apply_order(Arguments a) {
   Reader read(a);
@@ -174,7 +180,8 @@ Result<Value> apply_order(Arguments a) {
   const std::string part = read.text(1);
   if (!read.ok()) return read.error();
   for (const MappingOrder& order : machine->orders) {
-    if (std::string_view(order.name).find(part) != std::string_view::npos) return Value(uint64_t{order.order});
+    if (std::string_view(order.name).find(part) != std::string_view::npos)
+      return Value(uint64_t{order.order});
   }
   return fail("machine " + std::string(machine->id) + " has no mapping named \"" + part + "\"");
 }
@@ -188,7 +195,8 @@ Result<Value> apply_size(Arguments a) {
   const Geometry* machine = read.machine(0);
   const uint64_t order = read.number(1);
   if (!read.ok()) return read.error();
-  if (order + machine->page_shift > 63) return fail("size: order " + std::to_string(order) + " is larger than any memory");
+  if (order + machine->page_shift > 63)
+    return fail("size: order " + std::to_string(order) + " is larger than any memory");
   constexpr std::array<const char*, 7> units = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   const uint64_t shift = order + machine->page_shift;
   return Value(std::to_string(uint64_t{1} << shift % 10) + " " + units[shift / 10]);
@@ -204,7 +212,9 @@ Result<Value> apply_sound(Arguments a) {
 std::vector<uint64_t> forging_orders(const Layout& layout, const Geometry& machine, const Field& field) {
   std::vector<uint64_t> orders;
   for (const Collision& collision : check_layout(layout, machine).collisions) {
-    if (collision.kind == CollisionKind::phantom_flag && collision.flag == &field) orders.push_back(collision.order);
+    // By role: the machine may use another variant of the layout, with fields of its own.
+    if (collision.kind == CollisionKind::phantom_flag && collision.flag->role == field.role)
+      orders.push_back(collision.order);
   }
   std::sort(orders.begin(), orders.end());
   orders.erase(std::unique(orders.begin(), orders.end()), orders.end());
@@ -217,7 +227,8 @@ Result<Value> apply_forging_orders(Arguments a) {
   const Field* field = read.field(layout, 2);
   if (!read.ok()) return read.error();
   std::string list;
-  for (const uint64_t order : forging_orders(*layout, *machine, *field)) list += (list.empty() ? "" : ", ") + std::to_string(order);
+  for (const uint64_t order : forging_orders(*layout, *machine, *field))
+    list += (list.empty() ? "" : ", ") + std::to_string(order);
   return Value(list.empty() ? "none" : list);
 }
 Result<Value> apply_smallest_forging_order(Arguments a) {
@@ -257,14 +268,16 @@ constexpr std::array words = std::to_array<Word>({
     {"versions", 1, 1, apply_versions},
     {"width", 2, 2, apply_width},
 });
-static_assert(std::is_sorted(words.begin(), words.end(), [](const Word& a, const Word& b) { return a.name < b.name; }));
+static_assert(std::is_sorted(words.begin(), words.end(),
+                             [](const Word& a, const Word& b) { return a.name < b.name; }));
 
 }  // namespace
 
 std::span<const Word> vocabulary() { return words; }
 
 const Word* find_word(std::string_view name) {
-  const auto found = std::find_if(words.begin(), words.end(), [&](const Word& word) { return word.name == name; });
+  const auto found =
+      std::find_if(words.begin(), words.end(), [&](const Word& word) { return word.name == name; });
   return found == words.end() ? nullptr : &*found;
 }
 

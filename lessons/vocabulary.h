@@ -1,6 +1,6 @@
 #pragma once
-/// The functions of lesson expressions that need no recording: arithmetic, the layout tables, the machines. What each
-/// one means is listed in FORMAT.md.
+/// The functions of lesson expressions that need no recording: arithmetic, the layout tables, the machines.
+/// What each one means is listed in FORMAT.md.
 
 #include <span>
 #include <string_view>
@@ -12,7 +12,7 @@ namespace hmmscope::lessons {
 
 struct Word {
   std::string_view name;
-  uint8_t least, most;   ///< number of arguments
+  uint8_t least, most;  ///< number of arguments
   Result<Value> (*apply)(std::span<const Value> arguments);
 };
 

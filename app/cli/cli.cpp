@@ -22,7 +22,8 @@ struct Slot {
 /// --json belongs to the program, and people type it anywhere: before the command and behind it.
 void declare_json_everywhere(CLI::App& app, bool& json) {
   if (app.get_option_no_throw("--json") == nullptr) app.add_flag("--json", json, "Machine-readable output");
-  for (CLI::App* child : app.get_subcommands([](const CLI::App*) { return true; })) declare_json_everywhere(*child, json);
+  for (CLI::App* child : app.get_subcommands([](const CLI::App*) { return true; }))
+    declare_json_everywhere(*child, json);
 }
 
 class Program {
@@ -30,8 +31,10 @@ class Program {
   explicit Program(const Frontend& frontend) : frontend_(frontend) {
     app_.require_subcommand(0, 1);
     app_.set_version_flag("--version", "hmmscope " HMMSCOPE_VERSION);
-    app_.add_option("FILE", file_, "A kernel trace, a scenario or a saved recording (default: the sample capture)");
-    app_.add_option("--kernel", kernel_, "Read FILE as a trace of this kernel model, whatever it says of itself");
+    app_.add_option("FILE", file_,
+                    "A kernel trace, a scenario or a saved recording (default: the sample capture)");
+    app_.add_option("--kernel", kernel_,
+                    "Read FILE as a trace of this kernel model, whatever it says of itself");
     add(make_decode_command());
     add(make_layouts_command());
     add(make_run_command());
@@ -46,7 +49,8 @@ class Program {
 
   int run(int argc, char** argv) {
     // A parse that fails may stop before it reaches --json; its error must be JSON all the same.
-    const bool wants_json = std::any_of(argv, argv + argc, [](const char* arg) { return std::strcmp(arg, "--json") == 0; });
+    const bool wants_json =
+        std::any_of(argv, argv + argc, [](const char* arg) { return std::strcmp(arg, "--json") == 0; });
     std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
     if (const auto code = parse(std::move(arguments), wants_json)) return *code;
     for (const Slot& slot : slots_) {
@@ -76,7 +80,8 @@ class Program {
       output_.print(std::string(version.what()) + "\n");
     } catch (const CLI::ParseError& mistake) {
       output_.json = wants_json;
-      return output_.bad_input({std::string(mistake.what()) + "; see '" + help_command() + "'", {}, 0, 0, false});
+      return output_.bad_input(
+          {std::string(mistake.what()) + "; see '" + help_command() + "'", {}, 0, 0, false});
     }
     return exit_ok;
   }
@@ -103,7 +108,8 @@ class Program {
   int play_as_text() {
     const std::string file = file_.empty() ? default_recording().string() : file_;
     if (!output_.json) {
-      const std::string why = frontend_.run_window == nullptr ? "this build has no window" : "there is no display";
+      const std::string why =
+          frontend_.run_window == nullptr ? "this build has no window" : "there is no display";
       const std::string note = "hmmscope: " + why + "; playing " + file + " as text\n";
       std::fwrite(note.data(), 1, note.size(), output_.err);
     }
@@ -131,7 +137,8 @@ int run(int argc, char** argv, const Frontend& frontend) {
   const Output output;
   try {
     const int code = Program(frontend).run(argc, argv);
-    // A full disk or a closed pipe shows at the latest now; silence would pass a cut-off output for a whole one.
+    // A full disk or a closed pipe shows at the latest now; silence would pass a cut-off output for a whole
+    // one.
     if (std::fflush(output.out) != 0 || std::ferror(output.out) != 0) {
       return output.bad_input({"could not write the output", {}, 0, 0, false});
     }

@@ -26,8 +26,8 @@ bool answers(const std::string& socket_name) {
   return result == 0;
 }
 
-/// A local display ":N" has a socket, named in the file system or in Linux's abstract space. A stale DISPLAY (left by
-/// a container or a dead session) would otherwise end in Qt's abort().
+/// A local display ":N" has a socket, named in the file system or in Linux's abstract space. A stale DISPLAY
+/// (left by a container or a dead session) would otherwise end in Qt's abort().
 bool x_server_answers(std::string_view display) {
   const std::string_view host = display.substr(0, display.find(':'));
   if (host.size() == display.size()) return false;

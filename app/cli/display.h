@@ -2,8 +2,8 @@
 
 namespace hmmscope::app {
 
-/// Whether a window has somewhere to go: a platform the user named (QT_QPA_PLATFORM), a Wayland compositor, or an X
-/// server that answers.
+/// Whether a window has somewhere to go: a platform the user named (QT_QPA_PLATFORM), a Wayland compositor,
+/// or an X server that answers.
 bool display_available();
 
 }  // namespace hmmscope::app

@@ -11,7 +11,9 @@ int Output::bad_input(const Error& error) const {
     if (error.line != 0) details["line"] = error.line;
     if (error.line == 0 && error.has_offset) details["offset"] = error.offset;
     // File names and messages may quote bytes that are not UTF-8.
-    print(nlohmann::ordered_json{{"error", details}}.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    print(nlohmann::ordered_json{{"error", details}}.dump(2, ' ', false,
+                                                          nlohmann::json::error_handler_t::replace) +
+          "\n");
     return exit_bad_input;
   }
   const std::string text = "hmmscope: " + error.to_string() + "\n";

@@ -1,6 +1,7 @@
 #pragma once
-/// The seam between the command line and the window. The command line knows these two functions only as pointers, so
-/// that it builds and links without Qt; main.cpp fills them in when the window is part of the build.
+/// The seam between the command line and the window. The command line knows these two functions only as
+/// pointers, so that it builds and links without Qt; main.cpp fills them in when the window is part of the
+/// build.
 
 #include <filesystem>
 #include <memory>
@@ -17,8 +18,8 @@ struct WindowOptions {
 };
 
 struct Frontend {
-  /// Shows the window and returns its exit code. argc and argv are the program's own (Qt takes its options from them)
-  /// and must outlive the call.
+  /// Shows the window and returns its exit code. argc and argv are the program's own (Qt takes its options
+  /// from them) and must outlive the call.
   int (*run_window)(int argc, char** argv, const WindowOptions& options) = nullptr;
   std::unique_ptr<Command> (*screenshot)() = nullptr;
 };

@@ -13,13 +13,15 @@ namespace hmmscope {
 namespace {
 
 uint64_t line_at(std::string_view text, size_t offset) {
-  return 1 + static_cast<uint64_t>(std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(std::min(offset, text.size())), '\n'));
+  return 1 + static_cast<uint64_t>(std::count(
+                 text.begin(), text.begin() + static_cast<ptrdiff_t>(std::min(offset, text.size())), '\n'));
 }
 
 /// nlohmann's messages begin with an exception number and a position that the line repeats.
 std::string syntax_message(std::string_view what) {
   const size_t end_of_position = what.find(": ");
-  return "not valid JSON: " + std::string(end_of_position == std::string_view::npos ? what : what.substr(end_of_position + 2));
+  return "not valid JSON: " +
+         std::string(end_of_position == std::string_view::npos ? what : what.substr(end_of_position + 2));
 }
 
 /// valijson writes a path as "<root>", "[tasks]", "[0]"; a JSON pointer says the same.
@@ -35,7 +37,8 @@ std::string pointer_from(const std::vector<std::string>& context) {
 }  // namespace
 
 Result<JsonDocument> JsonDocument::parse(std::string_view text, std::string_view name) {
-  if (text.size() > max_bytes) return fail(Error{"larger than any file of this kind should be", std::string(name), 0, 0, false});
+  if (text.size() > max_bytes)
+    return fail(Error{"larger than any file of this kind should be", std::string(name), 0, 0, false});
   JsonDocument document;
   document.name_ = name;
   try {

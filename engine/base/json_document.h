@@ -1,6 +1,6 @@
 #pragma once
-/// JSON that a person wrote: parsed, checked against a JSON Schema, and able to say on which line a value stands, so
-/// that every complaint about it can name file and line.
+/// JSON that a person wrote: parsed, checked against a JSON Schema, and able to say on which line a value
+/// stands, so that every complaint about it can name file and line.
 ///
 /// Threads: immutable after parsing.
 
@@ -19,7 +19,8 @@ class JsonDocument {
   static constexpr size_t max_bytes = size_t{4} << 20;
   static constexpr size_t max_depth = 64;
 
-  /// `name` appears in errors. Objects with the same key twice are refused: one of the two values would be lost.
+  /// `name` appears in errors. Objects with the same key twice are refused: one of the two values would be
+  /// lost.
   static Result<JsonDocument> parse(std::string_view text, std::string_view name);
 
   const nlohmann::json& root() const { return root_; }

@@ -9,7 +9,8 @@ namespace {
 /// Walks a text that is known to be valid JSON, so that it may look at a character and trust what follows.
 class Scanner {
  public:
-  Scanner(std::string_view text, std::string_view name, size_t max_depth) : text_(text), name_(name), max_depth_(max_depth) {}
+  Scanner(std::string_view text, std::string_view name, size_t max_depth)
+      : text_(text), name_(name), max_depth_(max_depth) {}
 
   Result<std::unordered_map<std::string, uint64_t>> run() {
     while (at_ < text_.size()) {
@@ -32,7 +33,9 @@ class Scanner {
         open_.back().key_next = !open_.back().array;
       } else if (c == '-' || c == 't' || c == 'f' || c == 'n' || (c >= '0' && c <= '9')) {
         value();
-        while (at_ + 1 < text_.size() && text_.substr(at_ + 1, 1).find_first_of(",]} \t\r\n") == std::string_view::npos) ++at_;
+        while (at_ + 1 < text_.size() &&
+               text_.substr(at_ + 1, 1).find_first_of(",]} \t\r\n") == std::string_view::npos)
+          ++at_;
       }
       ++at_;
     }
@@ -64,7 +67,8 @@ class Scanner {
     const auto key = nlohmann::json::parse(text_.substr(begin, at_ - begin)).get<std::string>();
     open_.back().key_next = false;
     pointer_ += "/" + escape_pointer_part(key);
-    if (lines_.contains(pointer_)) return fail(Error::at_line(name_, line_, "the key \"" + key + "\" stands twice in one object"));
+    if (lines_.contains(pointer_))
+      return fail(Error::at_line(name_, line_, "the key \"" + key + "\" stands twice in one object"));
     return {};
   }
 
@@ -79,16 +83,20 @@ class Scanner {
 
 }  // namespace
 
-Result<std::unordered_map<std::string, uint64_t>> json_lines(std::string_view text, std::string_view name, size_t max_depth) {
+Result<std::unordered_map<std::string, uint64_t>> json_lines(std::string_view text, std::string_view name,
+                                                             size_t max_depth) {
   return Scanner(text, name, max_depth).run();
 }
 
 std::string escape_pointer_part(std::string_view key) {
   std::string escaped;
   for (const char c : key) {
-    if (c == '~') escaped += "~0";
-    else if (c == '/') escaped += "~1";
-    else escaped += c;
+    if (c == '~')
+      escaped += "~0";
+    else if (c == '/')
+      escaped += "~1";
+    else
+      escaped += c;
   }
   return escaped;
 }
