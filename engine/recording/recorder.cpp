@@ -136,14 +136,19 @@ void Recorder::set_meta(std::string key, std::string value) {
 
 Recording Recorder::finish() && {
   Recording& r = recording_;
-  // A run with one task need not declare it: readers may index tasks() with any call's task all the same.
+  // Neither tasks nor event kinds need be declared: readers may index with any call's or event's all the same.
   size_t tasks = r.tasks_.size();
   for (Call& call : r.calls_) {
     if (call.end_step == no_step) call.end_step = r.steps();
     tasks = std::max(tasks, size_t{call.task} + 1);
   }
-  for (const Event& event : r.events_) tasks = std::max(tasks, size_t{event.task} + 1);
+  size_t kinds = r.event_kinds_.size();
+  for (const Event& event : r.events_) {
+    tasks = std::max(tasks, size_t{event.task} + 1);
+    kinds = std::max(kinds, size_t{event.kind} + 1);
+  }
   r.tasks_.resize(tasks);
+  r.event_kinds_.resize(kinds);
 
   r.regions_.assign(memory_->regions().begin(), memory_->regions().end());
   r.initial_.append(memory_->words().size() - r.initial_.size(), 0);

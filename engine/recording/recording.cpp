@@ -13,21 +13,18 @@ StepIndex Recording::step_of_write(uint32_t write) const {
 }
 
 std::string_view Recording::rule_name(StepIndex step) const {
-  const RuleId id = rule_of(step);
-  if (id == RuleId::unknown_rule) {
-    const auto name = unknown_rules_.find(step);
-    if (name != unknown_rules_.end()) return name->second;
-  }
-  return hmmscope::rule(id).id;
+  const std::string* name = foreign_.name(foreign_.of_step, step);
+  return name != nullptr ? *name : rule(rule_of(step)).id;
+}
+
+std::string_view Recording::rule_name_of_check(size_t check) const {
+  const std::string* name = foreign_.name(foreign_.of_check, check);
+  return name != nullptr ? *name : rule(checks_[check].rule).id;
 }
 
 std::string_view Recording::function_name_of(CallId call) const {
-  const Function function = calls_[call].function;
-  if (function == Function::unknown_function) {
-    const auto name = unknown_functions_.find(call);
-    if (name != unknown_functions_.end()) return name->second;
-  }
-  return function_name(function);
+  const std::string* name = foreign_.name(foreign_.of_call, call);
+  return name != nullptr ? *name : function_name(calls_[call].function);
 }
 
 std::vector<CallId> Recording::path(CallId call) const {

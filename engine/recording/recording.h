@@ -125,6 +125,7 @@ class Recording {
   /// The stable id of the step's rule. Differs from rule(rule_of(step)).id only for RuleId::unknown_rule: a file
   /// written by a build that knew more rules keeps their ids.
   std::string_view rule_name(StepIndex step) const;
+  std::string_view rule_name_of_check(size_t check) const;
   /// As rule_name, for the function of a call.
   std::string_view function_name_of(CallId call) const;
 
@@ -200,10 +201,16 @@ class Recording {
   std::vector<CallCheck> checks_;
   std::map<std::string, std::string> meta_;
 
-  /// Ids this build does not know, by step, call and check; almost always empty.
-  std::map<StepIndex, std::string> unknown_rules_;
-  std::map<CallId, std::string> unknown_functions_;
-  std::map<uint32_t, std::string> unknown_check_rules_;
+  /// Names from a file that this build does not know, and who bears them. A column is empty when nobody does.
+  struct Foreign {
+    static constexpr uint16_t none = 0xffff;
+    std::vector<std::string> names;
+    Column<uint16_t> of_step, of_call, of_check;   ///< indices into names
+    const std::string* name(const Column<uint16_t>& column, size_t index) const {
+      return index < column.size() && column[index] != none ? &names[column[index]] : nullptr;
+    }
+  };
+  Foreign foreign_;
 };
 
 inline WriteView Recording::write_at(uint32_t write) const {

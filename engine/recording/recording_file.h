@@ -14,12 +14,16 @@ namespace hmmscope {
 
 class RecordingFile {
  public:
+  static constexpr uint64_t default_limit = uint64_t{8} << 30;
+
   /// Writes beside `path` and renames, so that a failure leaves an existing file as it was.
   static Result<void> save(const Recording& recording, const std::filesystem::path& path);
   static Result<std::vector<uint8_t>> to_bytes(const Recording& recording);
   static Result<Recording> load(const std::filesystem::path& path);
-  /// `name` appears in errors.
-  static Result<Recording> from_bytes(std::span<const uint8_t> bytes, std::string_view name);
+  /// `name` appears in errors. A file that would need more than about `limit` bytes of memory, or whose runs cover
+  /// more than `limit` words, is refused.
+  static Result<Recording> from_bytes(std::span<const uint8_t> bytes, std::string_view name,
+                                      uint64_t limit = default_limit);
   static bool is_recording(std::span<const uint8_t> first_bytes);
 };
 
