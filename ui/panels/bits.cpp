@@ -1,0 +1,306 @@
+/// Which bits changed: the word before and after its last write, its fields, collisions of the layout, and what other
+/// layouts would read.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "ui/canvas/painter.h"
+#include "ui/panels/bit_rows.h"
+#include "ui/panels/evidence.h"
+#include "ui/panels/other_layouts.h"
+#include "ui/panels/panels.h"
+#include "ui/words.h"
+
+namespace hmmscope::ui {
+namespace {
+
+constexpr float cell_height = 24;
+
+/// The two words on show and what they are called.
+struct Shown {
+  std::string first_name = "before", second_name = "after";
+  uint64_t first = 0, second = 0;
+  uint64_t marked = 0;              ///< bits that differ between the two
+  Evidence evidence = Evidence::computed;
+  std::string note;
+  bool diverged = false;
+};
+
+class BitsPanel final : public Panel {
+ public:
+  std::string_view id() const override { return "bits"; }
+  std::string_view title() const override { return "Bits"; }
+  std::string subtitle(const ViewContext& view) const override;
+  void draw(const ViewContext& view, Intents& intents) override;
+  Table table(const ViewContext& view) const override;
+
+ private:
+  static Shown shown(const ViewContext& view, WordIndex word, const CheckIndex& checks);
+  void draw_row(Painter& p, const ViewContext& view, const BitGrid& grid, const Layout& layout, const Shown& shown, bool second, float y) const;
+  float draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, uint64_t word, float y) const;
+  float draw_notes(Painter& p, const BitGrid& grid, const Layout& layout, const Shown& shown, float y) const;
+  void draw_others(Painter& p, const Layout& layout, uint64_t word, const Rect& area, Intents& intents);
+  void bit_tooltip(Painter& p, const Layout& layout, int bit, uint64_t value) const;
+
+  CheckIndex checks_;
+  float scroll_ = 0;
+};
+
+/// Field that names a bit: a flag before a wider field that shares the bit.
+const Field* field_of(const Layout& layout, int bit) {
+  const Field* found = nullptr;
+  for (const Field& field : layout.fields) {
+    if ((field.mask() >> bit & 1) != 0 && (found == nullptr || field.width < found->width)) found = &field;
+  }
+  return found;
+}
+
+uint64_t overlap_mask(const Layout& layout) {
+  uint64_t mask = 0;
+  for (const Overlap& overlap : overlaps(layout)) mask |= overlap.mask;
+  return mask;
+}
+
+std::string differing_fields(const Layout& layout, uint64_t a, uint64_t b, uint64_t known) {
+  std::string text;
+  for (const Field& field : layout.fields) {
+    if (((a ^ b) & known & field.mask()) == 0) continue;
+    text += fmt::format("{}{} {} \xE2\x89\xA0 {}", text.empty() ? "" : ", ", field.name, field_value(field, field.get(a)), field_value(field, field.get(b)));
+  }
+  return text;
+}
+
+std::string BitsPanel::subtitle(const ViewContext& view) const {
+  const WordIndex word = focused_word(view);
+  if (word == no_word) return "";
+  const StepIndex at = view.cursor->position();
+  std::string text = view.cursor->recording().word_name(word);
+  if (at > 0) text += fmt::format("  step {} \xE2\x86\x92 {}", grouped(at - 1), grouped(at));
+  return text;
+}
+
+Shown BitsPanel::shown(const ViewContext& view, WordIndex word, const CheckIndex& checks) {
+  Shown shown;
+  const LastWrite write = last_write(view, word);
+  shown.first = write.before;
+  shown.second = write.after;
+  shown.evidence = write.evidence;
+  shown.marked = write.before ^ write.after;
+  if (write.step == no_step) shown.note = "not written yet";
+  else if (!write.in_current_step) shown.note = "last written at step " + grouped(write.step + 1);
+  if (write.evidence == Evidence::inferred) shown.note += shown.note.empty() ? "inferred, not seen in the trace" : ", inferred";
+  if (write.evidence == Evidence::unknown) shown.note += shown.note.empty() ? "unknown: the trace does not show it" : ", unknown";
+  const StepIndex step = view.cursor->current_step();
+  const CallCheck* check = step == no_step ? nullptr : checks.at(step);
+  if (check != nullptr && check->verdict == Verdict::diverged && check->word == word) {
+    shown.first_name = "kernel";
+    shown.second_name = "engine";
+    shown.first = check->kernel;
+    shown.second = check->engine;
+    shown.marked = (check->kernel ^ check->engine) & check->known;
+    shown.note = "differ: " + differing_fields(layout_of(view, word, check->kernel), check->kernel, check->engine, check->known);
+    shown.diverged = true;
+  }
+  return shown;
+}
+
+void BitsPanel::bit_tooltip(Painter& p, const Layout& layout, int bit, uint64_t value) const {
+  std::vector<std::string> lines;
+  for (const Field& field : layout.fields) {
+    if ((field.mask() >> bit & 1) == 0) continue;
+    std::string name = fmt::format("bit {}: {}", bit, field.name);
+    if (field.width > 1) name += fmt::format("[{}]", bit - field.shift);
+    if (*field.symbol != '\0') name += fmt::format(" ({})", field.symbol);
+    lines.push_back(std::move(name));
+    lines.emplace_back(field.meaning);
+    lines.push_back(fmt::format("value {}{}{}", field_value(field, field.get(value)), field.sticky ? ", survives a call" : "",
+                                field.input ? ", a request on input" : ""));
+  }
+  if (lines.empty()) lines.push_back(fmt::format("bit {}: no field", bit));
+  lines.push_back(fmt::format("{}, kernels {}", layout.title, layout.versions));
+  p.tooltip(std::move(lines));
+}
+
+void BitsPanel::draw_row(Painter& p, const ViewContext& view, const BitGrid& grid, const Layout& layout, const Shown& shown, bool second, float y) const {
+  const Theme& t = p.theme();
+  const uint64_t value = second ? shown.second : shown.first;
+  const uint64_t clash = overlap_mask(layout);
+  const bool roomy = grid.pitch >= 9;
+  for (int bit = 0; bit < grid.bits; ++bit) {
+    const Rect cell = grid.cell(bit, y, cell_height);
+    const Field* field = field_of(layout, bit);
+    const bool set = (value >> bit & 1) != 0;
+    const bool named = field != nullptr && field->role != Role::pfn && field->role != Role::none;
+    const bool marked = (shown.marked >> bit & 1) != 0;
+    const Color color = named ? t.field(field->role) : mix(t.surface, t.text_faint, 150);
+    const Evidence evidence = second ? shown.evidence : Evidence::computed;
+    if (set && evidence != Evidence::unknown) evidence_box(p, cell, color, evidence, 2);
+    else p.fill(cell, t.sunken, 2);
+    const bool collides = set && (clash >> bit & 1) != 0;
+    if (collides) p.outline({cell.x - 1, cell.y - 1, cell.w + 2, cell.h + 2}, t.bad, 3, 2);
+    else if (marked && (second || shown.diverged)) p.outline({cell.x - 1, cell.y - 1, cell.w + 2, cell.h + 2}, shown.diverged ? t.bad : t.changed, 3, 2);
+    else if (!set) p.outline(cell, named ? mix(t.surface, color, 130) : t.border, 2);
+    if (view.selection.bit == bit) {
+      p.outline({cell.x - 2, cell.y - 3, cell.w + 4, cell.h + 6}, t.accent, 4, 2);
+    }
+    if (!roomy) continue;
+    const Color ink = evidence == Evidence::unknown ? t.text_faint : !set ? t.text_faint : evidence == Evidence::inferred ? t.text : t.on_field;
+    p.text_in(cell, evidence == Evidence::unknown ? "?" : set ? "1" : "0", Font::mono_tiny, ink, Align::center);
+  }
+}
+
+float BitsPanel::draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, uint64_t word, float y) const {
+  const Theme& t = p.theme();
+  const auto brackets = place_brackets(p, grid, layout, word);
+  bool second_lane = false;
+  for (const Bracket& b : brackets) {
+    const float top = y + (b.lane == 0 ? 0 : 20);
+    second_lane |= b.lane == 1;
+    const Color ink = t.field_text(b.field->role);
+    p.horizontal(b.x0, b.x1, top + 4, ink);
+    p.vertical(b.x0, top, top + 4, ink);
+    p.vertical(b.x1 - p.hairline(), top, top + 4, ink);
+    p.text(b.label_x, top + 6, b.label, Font::mono_tiny, b.field->get(word) != 0 ? ink : mix(t.surface, ink, 225));
+  }
+  return second_lane ? 42.0f : 22.0f;
+}
+
+float BitsPanel::draw_notes(Painter& p, const BitGrid& grid, const Layout& layout, const Shown& shown, float y) const {
+  const Theme& t = p.theme();
+  float used = 0;
+  for (const Overlap& overlap : overlaps(layout)) {
+    const int low = std::countr_zero(overlap.mask), high = 63 - std::countl_zero(overlap.mask);
+    if (high >= grid.bits) continue;
+    const bool live = ((shown.first | shown.second) & overlap.mask) != 0;
+    const Color ink = live ? t.bad : t.text_muted;
+    p.fill({grid.left(high), y + used + 6, grid.right(low) - grid.left(high), 4}, ink, 2);
+    const std::string text = overlap_text(overlap) + (live ? "" : " (clear here)");
+    p.text_in({grid.right(low) + 8, y + used, p.area().w - grid.right(low) - 24, 16}, text, live ? Font::strong : Font::small, ink);
+    used += 17;
+  }
+  if (shown.diverged) {
+    p.text_in({16, y + used, p.area().w - 32, 16}, shown.note, Font::strong, t.bad);
+    used += 17;
+  }
+  return used;
+}
+
+void BitsPanel::draw_others(Painter& p, const Layout& layout, uint64_t word, const Rect& area, Intents& intents) {
+  const Theme& t = p.theme();
+  constexpr float row = 20;
+  if (area.h < 24 + row) return;
+  const auto readings = other_readings(layout, word);
+  if (readings.empty()) return;
+  p.horizontal(area.x, area.right(), area.y, t.border);
+  p.text_in({area.x, area.y + 6, area.w, 18}, "Same word, other layouts", Font::strong, t.text_muted);
+  const Rect list{area.x, area.y + 26, area.w, area.h - 28};
+  const float total = row * static_cast<float>(readings.size()), most = std::max(0.0f, total - std::floor(list.h / row) * row);
+  if (p.hovered(list)) scroll_ -= p.input().wheel_y * row;
+  scroll_ = std::clamp(std::round(scroll_ / row) * row, 0.0f, most);
+  const float name_width = std::clamp(area.w * 0.2f, 90.0f, 170.0f), remark_width = std::min(230.0f, area.w * 0.34f);
+  const auto visible = static_cast<size_t>(list.h / row), first = static_cast<size_t>(scroll_ / row);
+  for (size_t i = first; i < std::min(readings.size(), first + visible); ++i) {
+    const OtherReading& reading = readings[i];
+    const Rect line{list.x, list.y + row * static_cast<float>(i - first), list.w, row};
+    const bool hot = p.hovered(line);
+    if (hot) p.fill({line.x - 6, line.y, line.w + 12, line.h}, t.raised, measure::radius_small);
+    Color ink = t.good;
+    if (reading.kind == Misreading::note) ink = t.text_muted;
+    if (reading.kind == Misreading::wrong) ink = t.warning;
+    if (reading.kind == Misreading::phantom) ink = t.bad;
+    p.text_in({line.x, line.y, name_width - 8, row}, reading.layout->id, Font::mono_small, t.text);
+    p.text_in({line.x + name_width, line.y, line.w - name_width - remark_width - 12, row}, reading.fields, Font::mono_small, t.text_muted);
+    p.text_in({line.right() - remark_width, line.y, remark_width - 8, row}, reading.remark, Font::small, ink, Align::right);
+    if (hot) {
+      p.tooltip({std::string(reading.layout->id) + ": " + reading.layout->title, reading.fields, reading.remark, "Click: read every word with this layout"});
+      if (p.clicked(line)) intents.push_back({.kind = Intent::Kind::set_layout, .text = reading.layout->id});
+    }
+  }
+  if (most > 0) {
+    const float thumb = std::max(16.0f, list.h * list.h / total);
+    p.fill({area.right() - 3, list.y + (list.h - thumb) * scroll_ / most, 3, thumb}, t.border_strong, 1);
+  }
+}
+
+void BitsPanel::draw(const ViewContext& view, Intents& intents) {
+  Painter p(view.theme);
+  const WordIndex word = focused_word(view);
+  if (word == no_word) {
+    p.empty("No word to show", "Open a recording: the bits of the word that a step writes stand here.");
+    return;
+  }
+  checks_.update(&view.cursor->recording());
+  const Theme& t = p.theme();
+  const Rect all = p.area();
+  p.fill(all, t.surface);
+  const Shown shown = this->shown(view, word, checks_);
+  const Layout& layout = layout_of(view, word, shown.second);
+  const Layout& first_layout = layout_of(view, word, shown.first);
+  const BitGrid grid = BitGrid::fit(16, all.w - 32, layout.word_bits == 32 ? 32 : 64);
+  const float label_height = 20;
+  float y = 8;
+  const auto heading = [&](const std::string& name, uint64_t value, const std::string& note) {
+    const Rect row{16, y, all.w - 32, label_height};
+    const float number = p.text_in(row, hex(value, 16), Font::mono, t.text, Align::right);
+    float x = 16 + p.text_in(row, name, Font::strong, t.text) + 12;
+    const std::string text = describe_word(view, word, value) + (note.empty() ? "" : "   \xC2\xB7 " + note);
+    x += p.text_in({x, y, row.right() - number - 12 - x, label_height}, text, Font::mono_small, t.text_muted);
+    y += label_height;
+  };
+  heading(shown.first_name, shown.first, "");
+  const float first_y = y + 2;
+  draw_row(p, view, grid, first_layout, shown, false, first_y);
+  y += cell_height + 8;
+  heading(shown.second_name, shown.second, shown.diverged ? "" : shown.note);
+  const float second_y = y + 2;
+  draw_row(p, view, grid, layout, shown, true, second_y);
+  y += cell_height + 5;
+  y += draw_brackets(p, grid, layout, shown.second, y);
+  y += draw_notes(p, grid, layout, shown, y) + 6;
+  draw_others(p, layout, shown.second, {16, y, all.w - 32, all.h - y - 4}, intents);
+
+  for (const float row_y : {first_y, second_y}) {
+    const Rect row{16, row_y - 3, all.w - 32, cell_height + 6};
+    if (!p.hovered(row)) continue;
+    const int bit = grid.bit_at(p.input().mouse_x);
+    if (bit < 0) continue;
+    bit_tooltip(p, row_y == first_y ? first_layout : layout, bit, row_y == first_y ? shown.first : shown.second);
+    if (p.clicked(row)) intents.push_back({.kind = Intent::Kind::select_bit, .word = word, .bit = bit, .text = {}});
+  }
+  const int bit = view.selection.bit;
+  const auto walk = [&](int to) {
+    intents.push_back({.kind = Intent::Kind::select_bit, .word = word, .bit = std::clamp(to, 0, grid.bits - 1), .text = {}});
+  };
+  if (p.key(Key::left)) walk(bit < 0 ? grid.bits - 1 : bit + 1);
+  if (p.key(Key::right)) walk(bit < 0 ? 0 : bit - 1);
+  if (p.key(Key::home)) walk(grid.bits - 1);
+  if (p.key(Key::end)) walk(0);
+}
+
+Table BitsPanel::table(const ViewContext& view) const {
+  Table table{{"field", "bits", "before", "after", "meaning"}, {}};
+  const WordIndex word = focused_word(view);
+  if (word == no_word) return table;
+  CheckIndex checks;
+  checks.update(&view.cursor->recording());
+  const Shown shown = BitsPanel::shown(view, word, checks);
+  table.header[2] = shown.first_name;
+  table.header[3] = shown.second_name;
+  table.rows.push_back({view.cursor->recording().word_name(word), "63-0", hex(shown.first, 16), hex(shown.second, 16), describe_word(view, word, shown.second)});
+  for (const Field& field : layout_of(view, word, shown.second).fields) {
+    const std::string bits = field.width == 1 ? std::to_string(field.shift) : fmt::format("{}-{}", field.shift + field.width - 1, field.shift);
+    table.rows.push_back({field.name, bits, field_value(field, field.get(shown.first)), field_value(field, field.get(shown.second)), field.meaning});
+  }
+  for (const OtherReading& reading : other_readings(layout_of(view, word, shown.second), shown.second)) {
+    table.rows.push_back({reading.layout->id, "63-0", "", reading.fields, reading.remark});
+  }
+  return table;
+}
+
+}  // namespace
+
+std::unique_ptr<Panel> make_bits_panel() { return std::make_unique<BitsPanel>(); }
+
+}  // namespace hmmscope::ui

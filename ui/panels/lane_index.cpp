@@ -1,0 +1,175 @@
+#include "ui/panels/lane_index.h"
+
+#include <algorithm>
+
+namespace hmmscope::ui {
+namespace {
+
+using Span = LaneIndex::Span;
+
+/// Calls end at end_step; open ones at the end of the recording.
+Span span_of(const Call& call, StepIndex steps, LaneState state) {
+  return {call.first_step, call.end_step == no_step ? steps : call.end_step, state};
+}
+
+/// Makes the spans disjoint: where several overlap, the most severe state wins. One sweep over their ends.
+std::vector<Span> flatten(const std::vector<Span>& spans) {
+  struct Edge {
+    StepIndex at;
+    LaneState state;
+    int32_t change;
+  };
+  std::vector<Edge> edges;
+  edges.reserve(spans.size() * 2);
+  for (const Span& span : spans) {
+    if (span.begin >= span.end) continue;
+    edges.push_back({span.begin, span.state, 1});
+    edges.push_back({span.end, span.state, -1});
+  }
+  std::sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) { return a.at < b.at; });
+  std::array<int32_t, 5> open{};
+  std::vector<Span> result;
+  for (size_t i = 0; i < edges.size();) {
+    const StepIndex at = edges[i].at;
+    for (; i < edges.size() && edges[i].at == at; ++i) open[static_cast<size_t>(edges[i].state)] += edges[i].change;
+    if (i == edges.size()) break;
+    size_t worst = open.size() - 1;
+    while (worst > 0 && open[worst] == 0) --worst;
+    if (worst == 0) continue;
+    const auto state = static_cast<LaneState>(worst);
+    if (!result.empty() && result.back().end == at && result.back().state == state) result.back().end = edges[i].at;
+    else result.push_back({at, edges[i].at, state});
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string_view lane_name(Lane lane) {
+  constexpr std::string_view names[] = {"range fault", "cpu faults", "migration", "notifier", "engine = kernel"};
+  return names[static_cast<size_t>(lane)];
+}
+
+Lane lane_of(Function function) {
+  switch (function) {
+    case Function::hmm_range_fault: return Lane::range_fault;
+    case Function::handle_mm_fault: return Lane::cpu_fault;
+    case Function::migration_entry_wait:
+    case Function::migrate_to_ram:
+    case Function::migrate_vma_setup:
+    case Function::migrate_vma_pages:
+    case Function::migrate_vma_finalize:
+    case Function::migrate_vma_collect_pmd:
+    case Function::migrate_vma_collect_hole: return Lane::migration;
+    case Function::mmu_interval_read_begin:
+    case Function::mmu_interval_read_retry:
+    case Function::mmu_interval_notifier_insert:
+    case Function::mmu_interval_notifier_remove:
+    case Function::mmu_notifier_invalidate_range_start:
+    case Function::mmu_notifier_invalidate_range_end:
+    case Function::invalidate_callback: return Lane::notifier;
+    default: return Lane::count_;
+  }
+}
+
+LaneIndex::LaneIndex(const Recording& recording) : steps_(recording.steps()) {
+  std::array<std::vector<Span>, static_cast<size_t>(Lane::count_)> found;
+  const auto calls = recording.calls();
+  for (const Call& call : calls) {
+    const Lane lane = lane_of(call.function);
+    if (lane != Lane::count_) found[static_cast<size_t>(lane)].push_back(span_of(call, steps_, LaneState::active));
+  }
+  auto& verdicts = found[static_cast<size_t>(Lane::verdict)];
+  for (const CallCheck& check : recording.checks()) {
+    const LaneState state = check.verdict == Verdict::agreed ? LaneState::agreed : LaneState::unknown;
+    if (check.call < calls.size()) verdicts.push_back(span_of(calls[check.call], steps_, state));
+    if (check.verdict != Verdict::diverged || steps_ == 0) continue;
+    // The call itself counts as compared; the step of the difference is what stands out.
+    if (check.call < calls.size()) verdicts.back().state = LaneState::agreed;
+    const StepIndex step = std::min(check.step, steps_ - 1);
+    diverged_.push_back(step);
+    verdicts.push_back({step, step + 1, LaneState::diverged});
+  }
+  std::sort(diverged_.begin(), diverged_.end());
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    lanes_[i].spans = flatten(found[i]);
+    build_levels(lanes_[i]);
+  }
+}
+
+LaneIndex::Summary LaneIndex::exact(const LaneData& lane, StepIndex begin, StepIndex end) const {
+  Summary result;
+  uint64_t covered = 0;
+  auto it = std::upper_bound(lane.spans.begin(), lane.spans.end(), begin,
+                             [](StepIndex step, const Span& span) { return step < span.end; });
+  for (; it != lane.spans.end() && it->begin < end; ++it) {
+    result.worst = std::max(result.worst, it->state);
+    covered += std::min(it->end, end) - std::max(it->begin, begin);
+  }
+  if (covered != 0) result.coverage = static_cast<uint8_t>(std::max<uint64_t>(1, covered * 255 / (end - begin)));
+  return result;
+}
+
+void LaneIndex::build_levels(LaneData& lane) {
+  if (lane.spans.empty()) return;
+  const size_t buckets = (size_t{steps_} + 63) >> base_bits;
+  std::vector<Summary> level(buckets);
+  std::vector<uint32_t> covered(buckets);
+  for (const Span& span : lane.spans) {
+    for (size_t b = span.begin >> base_bits; b <= (span.end - 1) >> base_bits; ++b) {
+      const auto first = static_cast<StepIndex>(b << base_bits);
+      level[b].worst = std::max(level[b].worst, span.state);
+      covered[b] += std::min(span.end, first + 64) - std::max(span.begin, first);
+    }
+  }
+  for (size_t b = 0; b < buckets; ++b) {
+    if (covered[b] != 0) level[b].coverage = static_cast<uint8_t>(std::max(1u, covered[b] * 255 / 64));
+  }
+  lane.levels.push_back(std::move(level));
+  while (lane.levels.back().size() > 1) {
+    const auto& below = lane.levels.back();
+    std::vector<Summary> above((below.size() + 1) / 2);
+    for (size_t i = 0; i < above.size(); ++i) {
+      const Summary left = below[2 * i], right = 2 * i + 1 < below.size() ? below[2 * i + 1] : Summary{};
+      above[i].worst = std::max(left.worst, right.worst);
+      above[i].coverage = static_cast<uint8_t>((left.coverage + right.coverage + 1) / 2);
+    }
+    lane.levels.push_back(std::move(above));
+  }
+}
+
+LaneIndex::Summary LaneIndex::summary(Lane which, StepIndex begin, StepIndex end) const {
+  const LaneData& lane = lanes_[static_cast<size_t>(which)];
+  end = std::min(end, steps_);
+  if (begin >= end || lane.spans.empty()) return {};
+  const StepIndex width = end - begin;
+  if (width < 4u << base_bits) return exact(lane, begin, end);
+  // Buckets of a quarter of the range: at most six of them, overshooting by less than a quarter at each side.
+  size_t level = 0;
+  while (level + 1 < lane.levels.size() && (8ull << (base_bits + level)) <= width) ++level;
+  const auto& buckets = lane.levels[level];
+  const size_t first = begin >> (base_bits + level), last = (end - 1) >> (base_bits + level);
+  Summary result;
+  uint32_t coverage = 0;
+  for (size_t b = first; b <= last && b < buckets.size(); ++b) {
+    result.worst = std::max(result.worst, buckets[b].worst);
+    coverage += buckets[b].coverage;
+  }
+  result.coverage = static_cast<uint8_t>(coverage / (last - first + 1));
+  if (result.worst != LaneState::none && result.coverage == 0) result.coverage = 1;
+  return result;
+}
+
+const LaneIndex::Span* LaneIndex::span_at(Lane which, StepIndex step) const {
+  const auto& all = spans(which);
+  const auto it = std::upper_bound(all.begin(), all.end(), step, [](StepIndex s, const Span& span) { return s < span.end; });
+  return it != all.end() && it->begin <= step ? &*it : nullptr;
+}
+
+std::pair<size_t, size_t> LaneIndex::diverged_in(StepIndex begin, StepIndex end) const {
+  const auto first = std::lower_bound(diverged_.begin(), diverged_.end(), begin);
+  const auto last = std::lower_bound(first, diverged_.end(), end);
+  return {static_cast<size_t>(first - diverged_.begin()), static_cast<size_t>(last - diverged_.begin())};
+}
+
+}  // namespace hmmscope::ui

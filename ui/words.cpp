@@ -1,0 +1,119 @@
+#include "ui/words.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/encoding/swap_entry.h"
+#include "engine/rules/rule.h"
+
+namespace hmmscope::ui {
+
+bool has_recording(const ViewContext& view) {
+  return view.document != nullptr && view.document->recording != nullptr && view.cursor != nullptr;
+}
+
+LastWrite last_write(const ViewContext& view, WordIndex word) {
+  LastWrite result;
+  if (!has_recording(view) || word >= view.cursor->state().size()) return result;
+  result.before = result.after = view.cursor->load(word);
+  if (view.document->history == nullptr) return result;
+  if (const auto change = view.document->history->last_write(word, view.cursor->position())) {
+    result.step = change->step;
+    result.before = change->before;
+    result.after = change->after;
+    result.evidence = change->evidence;
+    result.in_current_step = change->step == view.cursor->current_step();
+  }
+  return result;
+}
+
+const Region* region_of(const ViewContext& view, WordIndex word) {
+  if (!has_recording(view) || word == no_word) return nullptr;
+  const Recording& recording = view.cursor->recording();
+  const RegionId id = recording.region_of(word);
+  return id == no_region ? nullptr : &recording.regions()[id];
+}
+
+uint64_t address_of(const ViewContext& view, WordIndex word) {
+  const Region* region = region_of(view, word);
+  return region == nullptr || region->stride == 0 ? 0 : region->address + (word - region->first) * region->stride;
+}
+
+std::string describe_word(const ViewContext& view, WordIndex word, uint64_t value) {
+  const Layout& layout = layout_of(view, word, value);
+  if (layout.family == Family::x86_swap && value != 0) {
+    return describe_swap(layout, value, view.document->model.types, physmem_bits(view.document->model.config.levels));
+  }
+  return describe(layout, value);
+}
+
+std::optional<uint64_t> operand(const ViewContext& view, std::string_view name) {
+  if (!has_recording(view) || view.cursor->current_step() == no_step) return std::nullopt;
+  const StepIndex step = view.cursor->current_step();
+  const Recording& recording = view.cursor->recording();
+  const auto operands = recording.operands(step);
+  const Rule& row = rule(recording.rule_of(step));
+  for (uint32_t i = 0; i < operands.size(); ++i) {
+    if (row.operand_name(i) == name) return operands[i];
+  }
+  return std::nullopt;
+}
+
+std::string operand_text(std::string_view name, uint64_t value) {
+  if (name == "need" || name == "required_fault") {
+    constexpr std::string_view words[] = {"none", "NEED_FAULT", "NEED_WRITE_FAULT", "NEED_FAULT | NEED_WRITE_FAULT"};
+    if (value < std::size(words)) return std::string(words[value]);
+  }
+  if (name == "ret" || name == "result" || name == "error") return std::to_string(static_cast<int64_t>(value));
+  if (value < 10) return std::to_string(value);
+  return hex(value);
+}
+
+void CheckIndex::update(const Recording* recording) {
+  if (recording == recording_) return;
+  recording_ = recording;
+  by_step_.clear();
+  if (recording == nullptr) return;
+  const auto checks = recording->checks();
+  by_step_.reserve(checks.size());
+  for (uint32_t i = 0; i < checks.size(); ++i) {
+    if (checks[i].step != no_step) by_step_.emplace_back(checks[i].step, i);
+  }
+  std::sort(by_step_.begin(), by_step_.end());
+}
+
+const CallCheck* CheckIndex::at(StepIndex step) const {
+  const CallCheck* found = nullptr;
+  for (auto it = std::lower_bound(by_step_.begin(), by_step_.end(), std::pair{step, 0u});
+       it != by_step_.end() && it->first == step; ++it) {
+    const CallCheck& check = recording_->checks()[it->second];
+    if (found == nullptr || check.verdict == Verdict::diverged) found = &check;
+    if (check.verdict == Verdict::diverged) break;
+  }
+  return found;
+}
+
+std::string_view evidence_name(Evidence evidence) {
+  switch (evidence) {
+    case Evidence::computed: return "computed";
+    case Evidence::observed: return "observed";
+    case Evidence::inferred: return "inferred";
+    case Evidence::unknown: return "unknown";
+  }
+  return "";
+}
+
+std::string grouped(uint64_t number) {
+  const std::string digits = std::to_string(number);
+  std::string result;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i != 0 && (digits.size() - i) % 3 == 0) result += ' ';
+    result += digits[i];
+  }
+  return result;
+}
+
+std::string hex(uint64_t value, int digits) { return fmt::format("{:#0{}x}", value, digits + 2); }
+
+}  // namespace hmmscope::ui
