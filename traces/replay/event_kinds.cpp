@@ -70,6 +70,8 @@ constexpr std::array rows = std::to_array<std::pair<std::string_view, EventKind>
     {"mv_cpmd", K::mv_cpmd},
     {"mv_cpmd_r", K::mv_cpmd_r},
     {"mv_chole", K::mv_chole},
+    {"m_setup_in", K::hmm_setup_in},
+    {"m_setup_out", K::hmm_setup_out},
     {"set_migration_pte", K::set_migration_pte},
     {"remove_migration_pte", K::remove_migration_pte},
     {"excl_in", K::exclusive_in},

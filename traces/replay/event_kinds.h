@@ -20,6 +20,7 @@ enum class EventKind : uint8_t {
   mn_start, mn_end, mni_rb, mni_rb_r, mni_insert, mni_remove,
   callback, callback_r,               ///< the driver's interval callback: dm_inv, dm_snapinv, hc_inv
   mv_setup_in, mv_setup_out, mv_pages_in, mv_pages_out, mv_fin_in, mv_fin_out, mv_cpmd, mv_cpmd_r, mv_chole,
+  hmm_setup_in, hmm_setup_out,        ///< migrate_hmm_range_setup of the unified fault-and-migrate patches
   set_migration_pte, remove_migration_pte,
   exclusive_in, exclusive_out,
   driver_ioctl, driver_ioctl_r,

@@ -1,0 +1,93 @@
+#include "traces/check/judge.h"
+
+namespace hmmscope::traces {
+namespace {
+
+constexpr size_t max_differences = 64;
+
+}  // namespace
+
+/// The rule of the step in `call` that wrote the word last: the engine's reason for its value.
+RuleId Judge::last_rule(WordIndex word, CallId call) const {
+  const Recording& recording = recorder_.peek();
+  const StepIndex begin = call == no_call ? 0 : recording.calls()[call].first_step;
+  for (StepIndex step = recorder_.steps(); step-- > begin;)
+    for (uint32_t k = 0; k < recording.write_count(step); ++k)
+      if (recording.write(step, k).covers(word)) return recording.rule_of(step);
+  return RuleId::trace_array_shown;
+}
+
+void Judge::difference(CallCheck check) {
+  check.verdict = Verdict::diverged;
+  if (differences_.size() < max_differences) differences_.push_back(std::move(check));
+}
+
+void Judge::compare(WordIndex word, uint64_t kernel, uint64_t engine, uint64_t known, CallId call) {
+  ++words_compared_;
+  if (known != ~uint64_t{0}) ++words_unknown_;
+  if (((kernel ^ engine) & known) == 0) {
+    if (kernel == engine) return;
+    // The bits that could not be known are the kernel's.
+    recorder_.step(RuleId::check_unknown, {word});
+    recorder_.write(word, kernel, Evidence::observed);
+    return;
+  }
+  CallCheck check;
+  check.word = word;
+  check.kernel = kernel;
+  check.engine = engine;
+  check.known = known;
+  check.rule = last_rule(word, call);
+  check.reason = "the kernel's word differs";
+  check.step = recorder_.step(RuleId::check_diverged, {kernel, engine, known});
+  recorder_.write(word, kernel, Evidence::observed);
+  difference(std::move(check));
+}
+
+void Judge::other_way(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason) {
+  if (!in_step_) return;
+  in_step_ = false;
+  CallCheck check;
+  check.kernel = kernel;
+  check.engine = engine;
+  check.rule = recorder_.steps() == 0 ? RuleId::check_flow : recorder_.peek().rule_of(recorder_.steps() - 1);
+  check.reason = std::move(reason);
+  check.step = recorder_.step(RuleId::check_flow, {addr, kernel, engine});
+  difference(std::move(check));
+}
+
+void Judge::unknown(uint64_t addr, std::string reason) {
+  if (!unknown_.empty()) return;
+  unknown_ = std::move(reason);
+  unknown_step_ = recorder_.step(RuleId::check_unknown, {addr});
+}
+
+void Judge::lost(uint64_t addr, std::string reason) {
+  if (!in_step_) return;
+  in_step_ = false;
+  unknown(addr, std::move(reason));
+}
+
+void Judge::finish(CallId call, int64_t ret) {
+  const auto counted = [&](CallCheck check) {
+    check.call = call;
+    check.words_compared = words_compared_;
+    check.words_unknown = words_unknown_;
+    return check;
+  };
+  if (!differences_.empty()) {
+    for (CallCheck& check : differences_) recorder_.add_check(counted(std::move(check)));
+    return;
+  }
+  CallCheck check;
+  if (!unknown_.empty()) {
+    check.verdict = Verdict::unknown;
+    check.reason = unknown_;
+    check.step = unknown_step_;
+  } else {
+    check.step = recorder_.step(RuleId::check_agreed, {words_compared_, static_cast<uint64_t>(ret)});
+  }
+  recorder_.add_check(counted(std::move(check)));
+}
+
+}  // namespace hmmscope::traces

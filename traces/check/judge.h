@@ -1,0 +1,56 @@
+#pragma once
+/// The judgement of one recorded call while the engine re-runs it.
+///
+/// Every word the trace shows as an output is compared in the bits that the trace lets the engine know. The call is
+/// diverged at its first difference; unknown when something the engine needed was not shown (that never counts as
+/// agreement); else agreed. Bits that no event lets anybody know (the sticky bits of a word whose input no probe
+/// window shows) are left out of the comparison and counted in words_unknown; they do not make a call unknown, as
+/// nothing was decided with them.
+///
+/// After a difference in control flow, or a missing fact, engine and kernel may be at different places: in_step() is
+/// false from then on and nothing more is compared.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/recording/recorder.h"
+
+namespace hmmscope::traces {
+
+class Judge {
+ public:
+  explicit Judge(Recorder& recorder) : recorder_(recorder) {}
+
+  /// Engine and kernel are at the same place of the same walk.
+  bool in_step() const { return in_step_; }
+  bool diverged() const { return !differences_.empty(); }
+
+  /// Compares the bits of `known`. On a difference: a step check.diverged writes the kernel's word.
+  void compare(WordIndex word, uint64_t kernel, uint64_t engine, uint64_t known, CallId call);
+  /// The kernel did something else than the engine.
+  void other_way(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason);
+  /// A decision that rests on something the trace does not show; engine and kernel stay in step, because the kernel's
+  /// own way was taken.
+  void unknown(uint64_t addr, std::string reason);
+  /// As unknown, but the engine cannot follow any further.
+  void lost(uint64_t addr, std::string reason);
+  void unseen_words(uint32_t count) { words_unknown_ += count; }
+
+  /// Hands the judgement over: one check for the call, then one for each further differing word (at most 64).
+  void finish(CallId call, int64_t ret);
+
+ private:
+  void difference(CallCheck check);
+  RuleId last_rule(WordIndex word, CallId call) const;
+
+  Recorder& recorder_;
+  bool in_step_ = true;
+  std::vector<CallCheck> differences_;
+  std::string unknown_;
+  StepIndex unknown_step_ = no_step;
+  uint32_t words_compared_ = 0;
+  uint32_t words_unknown_ = 0;
+};
+
+}  // namespace hmmscope::traces

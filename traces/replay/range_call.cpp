@@ -1,0 +1,235 @@
+#include "traces/replay/range_call.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace hmmscope::traces {
+namespace {
+
+constexpr uint32_t window_words = 64;
+constexpr uint64_t max_pages = uint64_t{1} << 24;
+constexpr std::array<std::string_view, 6> window_fields{"a", "b", "c", "d", "e", "f"};
+
+}  // namespace
+
+RangeCall::RangeCall(Replayer& replayer, uint32_t call)
+    : replayer_(replayer),
+      world_(replayer.world()),
+      recorder_(world_.recorder()),
+      traced_(replayer.calls().calls()[call]),
+      judge_(recorder_),
+      next_(traced_.first),
+      taken_(traced_.in) {}
+
+void RangeCall::run() {
+  world_.at(traced_.in);
+  read_arguments();
+  if (std::string reason = why_not_run(); !reason.empty()) return run_without_engine(std::move(reason));
+  show_range();
+  read_array();
+  check_unknown_requests();
+  run_engine();
+}
+
+void RangeCall::read_arguments() {
+  const uint32_t in = traced_.in;
+  notifier_ = number(in, "notifier");
+  call_.start = number(in, "start");
+  call_.end = number(in, "end");
+  call_.default_flags = number(in, "default_flags");
+  call_.pfn_flags_mask = number(in, "mask");
+  call_.dev_private_owner = number(in, "owner");
+  call_.notifier_seq = number(in, "seq");
+  AddressSpace* of_notifier = world_.space_of_mm(replayer_.sequences().mm_of(notifier_, in));
+  space_ = of_notifier != nullptr ? of_notifier : &world_.space_of(traced_.task);
+  call_.mm = space_;
+  if (call_.end > call_.start) pages_ = (call_.end - call_.start) >> page_bits;
+}
+
+/// Empty when the engine can run the call.
+std::string RangeCall::why_not_run() const {
+  if (number(traced_.in, "migrate") != 0)
+    return "the call asks for a migration in the same pass, which the engine's range fault does not do";
+  if (((call_.start | call_.end) & (page_bytes - 1)) != 0) return "the range is not page aligned";
+  if (call_.end > space_->tables().limit()) return "the range lies beyond the page tables";
+  if (pages_ > max_pages || !world_.has_room(pages_)) return "the range is too large to be replayed";
+  return {};
+}
+
+void RangeCall::show_range() {
+  call_.pfns = world_.array(RegionKind::hmm_pfns, *space_, number(traced_.in, "pfns_ptr"), call_.start,
+                            static_cast<uint32_t>(std::max<uint64_t>(pages_, 1)), "hmm_pfns");
+  call_.range = world_.range(*space_, traced_.range);
+  recorder_.step(RuleId::trace_range_shown, {call_.start, call_.end, call_.default_flags, call_.pfn_flags_mask,
+                                             call_.dev_private_owner, call_.notifier_seq});
+  const auto set = [&](RangeWord word, uint64_t value) {
+    recorder_.write(word_of(call_.range, word), value, Evidence::observed);
+  };
+  set(RangeWord::start, call_.start);
+  set(RangeWord::end, call_.end);
+  set(RangeWord::default_flags, call_.default_flags);
+  set(RangeWord::pfn_flags_mask, call_.pfn_flags_mask);
+  set(RangeWord::dev_private_owner, call_.dev_private_owner);
+  set(RangeWord::notifier_seq, call_.notifier_seq);
+  recorder_.write(word_of(call_.range, RangeWord::last), call_.start, Evidence::inferred);
+}
+
+void RangeCall::read_array() {
+  unknown_in_.assign(pages_, true);
+  for (const uint32_t window : traced_.in_windows) {
+    uint64_t first = number(window, "first");
+    for (const std::string_view field : window_fields) {
+      show_window(window, first, field);
+      first += window_words;
+    }
+  }
+  show_window(traced_.in, 0, "pfns");
+  // Runs of words that nothing shows.
+  for (size_t slot = 0; slot < unknown_in_.size();) {
+    const auto begin = std::find(unknown_in_.begin() + static_cast<std::ptrdiff_t>(slot), unknown_in_.end(), true);
+    const auto end = std::find(begin, unknown_in_.end(), false);
+    if (begin == end) break;
+    const auto first = static_cast<uint64_t>(begin - unknown_in_.begin());
+    const auto count = static_cast<uint32_t>(end - begin);
+    recorder_.step(RuleId::trace_array_unknown, {first, count});
+    recorder_.fill(slot_word(first), count, 0, 0, Evidence::unknown);
+    slot = static_cast<size_t>(end - unknown_in_.begin());
+  }
+  if (std::find(unknown_in_.begin(), unknown_in_.end(), true) == unknown_in_.end()) unknown_in_.clear();
+}
+
+void RangeCall::show_window(uint32_t index, uint64_t first, std::string_view field) {
+  std::array<uint64_t, window_words> words{};
+  const auto shown = event(index).array(field, words);
+  if (!shown || first >= pages_) return;
+  const auto count = static_cast<uint32_t>(std::min<uint64_t>({*shown, window_words, pages_ - first}));
+  if (count == 0) return;
+  recorder_.step(RuleId::trace_array_shown, {first, count});
+  recorder_.copy(slot_word(first), std::span(words).first(count), Evidence::observed);
+  std::fill_n(unknown_in_.begin() + static_cast<std::ptrdiff_t>(first), count, false);
+}
+
+/// Requests in words that no window shows could change what the kernel does: then agreement proves nothing.
+void RangeCall::check_unknown_requests() {
+  const PfnFormat& format = world_.machine().pfn_format();
+  const uint64_t requests = format.req_fault() | format.req_write();
+  const bool decided = (call_.default_flags & requests) == requests ||
+                       ((call_.default_flags | call_.pfn_flags_mask) & format.req_fault()) == 0;
+  if (decided || (call_.pfn_flags_mask & requests) == 0) return;
+  if (std::find(unknown_in_.begin(), unknown_in_.end(), true) == unknown_in_.end()) return;
+  judge_.unknown(call_.start,
+                 "requests in array words outside every probe window count (pfn_flags_mask); probe them with further "
+                 "windows (rf_in_b, rf_in_c)");
+}
+
+void RangeCall::run_engine() {
+  call_id_ = static_cast<CallId>(recorder_.peek().calls().size());
+  const RangeFaultResult result = hmm_range_fault(world_.machine(), call_, this);
+  finish(result);
+}
+
+void RangeCall::finish(const RangeFaultResult& result) {
+  if (judge_.in_step() && peek() != no_index)
+    part(result.last, 0, static_cast<uint64_t>(result.ret), "the engine returned, the kernel went on: " + describe_next());
+  pass_rest();
+  if (traced_.out == no_index) {
+    judge_.lost(call_.start, "the trace ends inside the call");
+    return judge_.finish(call_id_, result.ret);
+  }
+  replayer_.pass_until(traced_.out);
+  world_.at(traced_.out);
+  const int64_t kernel_ret = event(traced_.out).integer("ret").value_or(0);
+  if (judge_.in_step() && kernel_ret != result.ret)
+    part(result.last, static_cast<uint64_t>(kernel_ret), static_cast<uint64_t>(static_cast<int64_t>(result.ret)),
+         fmt::format("the kernel returned {}, the engine {}", kernel_ret, result.ret));
+  if (judge_.in_step()) compare_array();
+  else keep_kernel_array();
+  judge_.finish(call_id_, kernel_ret);
+}
+
+/// visit(first slot, words) for every piece of the array at return, cut at the end of the array.
+template <class Visit>
+void RangeCall::each_result_window(Visit visit) {
+  std::array<uint64_t, window_words> words{};
+  const auto piece = [&](uint32_t index, uint64_t first, std::string_view field) {
+    const auto shown = event(index).array(field, words);
+    if (!shown || first >= pages_) return;
+    const auto count = static_cast<size_t>(std::min<uint64_t>({*shown, window_words, pages_ - first}));
+    if (count != 0) visit(first, std::span<const uint64_t>(words).first(count));
+  };
+  piece(traced_.out, 0, "pfns");
+  for (const uint32_t window : traced_.out_windows) {
+    uint64_t first = number(window, "first");
+    for (const std::string_view field : window_fields) {
+      piece(window, first, field);
+      first += window_words;
+    }
+  }
+}
+
+void RangeCall::find_written_slots() {
+  if (unknown_in_.empty()) return;
+  written_.assign(pages_, false);
+  const Recording& recording = recorder_.peek();
+  const Call& call = recording.calls()[call_id_];
+  const WordIndex first = call_.pfns, last = call_.pfns + static_cast<WordIndex>(pages_);
+  for (StepIndex step = call.first_step; step < call.end_step && step < recording.steps(); ++step) {
+    for (uint32_t k = 0; k < recording.write_count(step); ++k) {
+      const WriteView write = recording.write(step, k);
+      if (write.evidence != Evidence::computed || write.first < first || write.first >= last) continue;
+      const auto count = std::min<WordIndex>(write.count, last - write.first);
+      std::fill_n(written_.begin() + static_cast<std::ptrdiff_t>(write.first - first), count, true);
+    }
+  }
+}
+
+void RangeCall::compare_array() {
+  find_written_slots();
+  const Machine& machine = world_.machine();
+  each_result_window([&](uint64_t first, std::span<const uint64_t> words) {
+    for (size_t k = 0; k < words.size(); ++k) {
+      const uint64_t slot = first + k;
+      const uint64_t known = known_bits(slot, !slot_unknown(slot) || written_[slot]);
+      if (known == 0) judge_.unseen_words(1);
+      else judge_.compare(slot_word(slot), words[k], machine.load(slot_word(slot)), known, call_id_);
+    }
+  });
+}
+
+void RangeCall::keep_kernel_array() {
+  const int64_t ret = event(traced_.out).integer("ret").value_or(0);
+  each_result_window([&](uint64_t first, std::span<const uint64_t> words) {
+    recorder_.step(RuleId::trace_array_result, {first, words.size(), static_cast<uint64_t>(ret)});
+    recorder_.copy(slot_word(first), words, Evidence::observed);
+    judge_.unseen_words(static_cast<uint32_t>(words.size()));
+  });
+}
+
+void RangeCall::run_without_engine(std::string reason) {
+  const bool array = pages_ != 0 && pages_ <= max_pages && world_.has_room(pages_) && call_.start % page_bytes == 0;
+  if (array) {
+    show_range();
+    read_array();
+  }
+  call_id_ = recorder_.enter(Function::hmm_range_fault, {call_.start, call_.end, call_.default_flags,
+                                                         call_.pfn_flags_mask, call_.dev_private_owner,
+                                                         call_.notifier_seq}, traced_.task);
+  judge_.lost(call_.start, std::move(reason));
+  pass_rest();
+  int64_t ret = 0;
+  if (traced_.out != no_index) {
+    replayer_.pass_until(traced_.out);
+    world_.at(traced_.out);
+    if (array) keep_kernel_array();
+    ret = event(traced_.out).integer("ret").value_or(0);
+    recorder_.leave(ret);
+  } else {
+    recorder_.leave();
+  }
+  judge_.finish(call_id_, ret);
+}
+
+}  // namespace hmmscope::traces

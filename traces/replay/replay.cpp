@@ -1,0 +1,84 @@
+#include "traces/replay/replay.h"
+
+#include <limits>
+
+#include "traces/replay/range_call.h"
+#include "traces/replay/replayer.h"
+
+namespace hmmscope::traces {
+namespace {
+
+/// Calls of other tasks that may run in the gaps of one call; further ones wait.
+constexpr uint32_t max_depth = 32;
+constexpr uint32_t report_every = 1u << 14;
+
+}  // namespace
+
+Replayer::Replayer(const Trace& trace, const ReplayOptions& options, World& world)
+    : trace_(trace),
+      options_(options),
+      world_(world),
+      kinds_(trace),
+      calls_(trace, kinds_),
+      sequences_(trace, kinds_),
+      facts_(trace, kinds_, world.entries()),
+      side_events_(trace, kinds_, sequences_, world) {
+  world.apply(facts_);
+}
+
+bool Replayer::report() {
+  if (next_ - reported_ >= report_every) {
+    reported_ = next_;
+    options_.progress.at("replay", next_, trace_.size());
+  }
+  return !options_.progress.cancelled();
+}
+
+Result<void> Replayer::run() {
+  while (next_ < trace_.size()) {
+    if (!report()) return fail("cancelled");
+    dispatch(next_++);
+  }
+  options_.progress.at("replay", trace_.size(), trace_.size());
+  return {};
+}
+
+void Replayer::pass_until(uint32_t index) {
+  while (next_ < index && depth_ < max_depth) dispatch(next_++);
+}
+
+void Replayer::dispatch(uint32_t index) {
+  if (calls_.in_call(index)) return;
+  if (kinds_.of(trace_[index]) == EventKind::rf_in) {
+    const uint32_t call = calls_.call_at(index);
+    if (call != no_index) run_call(call);
+    return;
+  }
+  side_events_.replay(index);
+}
+
+void Replayer::run_call(uint32_t call) {
+  ++depth_;
+  RangeCall(*this, call).run();
+  --depth_;
+}
+
+Result<Recording> replay(const Trace& trace, const ReplayOptions& options) {
+  if (trace.size() >= std::numeric_limits<uint32_t>::max())
+    return fail(Error{"the trace has more events than a recording can hold", trace.info().name, 0, 0, false});
+  auto world = World::create(trace, options.model);
+  if (!world) return fail(std::move(world).error());
+  Replayer replayer(trace, options, **world);
+  if (auto done = replayer.run(); !done) return fail(std::move(done).error());
+  Recorder& recorder = (*world)->recorder();
+  recorder.set_meta("model", options.model.id);
+  recorder.set_meta("kernel", trace.info().kernel);
+  recorder.set_meta("patch", trace.info().patch);
+  recorder.set_meta("config", trace.info().config);
+  recorder.set_meta("arch", trace.info().arch);
+  recorder.set_meta("source", trace.info().format);
+  if (options.model.hmm_pfn != nullptr) recorder.set_meta("layout", options.model.hmm_pfn->id);
+  return std::move(recorder).finish();
+}
+
+}  // namespace hmmscope::traces

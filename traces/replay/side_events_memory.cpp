@@ -1,0 +1,142 @@
+// The half of SideEvents that concerns notifiers and migrations.
+#include <algorithm>
+#include <array>
+
+#include "traces/replay/side_events.h"
+
+namespace hmmscope::traces {
+namespace {
+
+constexpr uint32_t array_limit = 64;
+
+uint64_t number(const EventView& event, std::string_view name) { return event.number(name).value_or(0); }
+
+}  // namespace
+
+void SideEvents::notifier(const EventView& event, uint32_t index, EventKind kind, CallId floor) {
+  Recorder& recorder = world_.recorder();
+  Task& task = tasks_[event.task()];
+  const uint64_t address = number(event, "sub");
+  AddressSpace& own = world_.space_of(event.task());
+  switch (kind) {
+    case EventKind::mni_insert: {
+      world_.bind(event.task(), number(event, "mm"));
+      const WordIndex words = world_.notifier(world_.space_of(event.task()), address);
+      const uint64_t start = number(event, "start"), length = number(event, "length");
+      recorder.enter(Function::mmu_interval_notifier_insert, {address, start, length}, event.task());
+      recorder.step(RuleId::trace_notifier_insert, {address, start, length});
+      recorder.write(word_of(words, NotifierWord::start), start, Evidence::observed);
+      recorder.write(word_of(words, NotifierWord::last), start + length - 1, Evidence::observed);
+      recorder.write(word_of(words, NotifierWord::state), static_cast<uint64_t>(NotifierState::inserted), Evidence::inferred);
+      recorder.leave();
+      return;
+    }
+    case EventKind::mni_remove: {
+      const WordIndex words = world_.notifier(own, address);
+      recorder.step(RuleId::trace_notifier_remove, {address});
+      recorder.write(word_of(words, NotifierWord::state), static_cast<uint64_t>(NotifierState::removed), Evidence::inferred);
+      return;
+    }
+    case EventKind::mni_rb:
+      task.reading = address;
+      recorder.enter(Function::mmu_interval_read_begin, {address}, event.task());
+      return;
+    case EventKind::mni_rb_r: {
+      const uint64_t read = event.number("sub").value_or(task.reading), seq = number(event, "seq");
+      const WordIndex word = word_of(world_.notifier(own, read), NotifierWord::invalidate_seq);
+      recorder.step(RuleId::trace_read_begin, {read, seq});
+      // A read may have been overtaken by a callback before it returned: it never lowers the sequence.
+      if (static_cast<int64_t>(seq - world_.machine().load(word)) >= 0) recorder.write(word, seq, Evidence::observed);
+      world_.leave(Function::mmu_interval_read_begin, static_cast<int64_t>(seq), floor);
+      return;
+    }
+    case EventKind::mn_start: {
+      const uint64_t start = number(event, "start"), end = number(event, "end");
+      recorder.enter(Function::mmu_notifier_invalidate_range_start, {start, end, number(event, "event")}, event.task());
+      recorder.step(RuleId::trace_invalidate_start, {start, end, number(event, "event"), number(event, "owner")});
+      return;
+    }
+    case EventKind::mn_end:
+      world_.leave(Function::mmu_notifier_invalidate_range_start, std::nullopt, floor);
+      return;
+    case EventKind::callback: {
+      const bool records = sequences_.records(index);
+      const uint64_t seq = number(event, "cur_seq");
+      recorder.step(records ? RuleId::trace_callback : RuleId::trace_callback_skipped,
+                    {address, number(event, "start"), number(event, "end"), number(event, "event"), seq});
+      const WordIndex word = word_of(world_.notifier(own, address), NotifierWord::invalidate_seq);
+      if (records) recorder.write(word, seq, Evidence::observed);
+      // Between an odd invalidate_seq and its end, the mm is being invalidated.
+      if (AddressSpace* space = &own; seq != 0)
+        recorder.write(space->word(MmWord::invalidate_seq), seq, Evidence::observed);
+      return;
+    }
+    default: return;
+  }
+}
+
+void SideEvents::migrate_array(const EventView& event, RegionKind kind, std::string_view field) {
+  const uint64_t start = number(event, "start"), end = number(event, "end");
+  if (end <= start) return;
+  std::array<uint64_t, array_limit> words{};
+  const auto shown = event.array(field, words);
+  if (!shown) return;
+  const auto count = static_cast<uint32_t>(std::min<uint64_t>({(end - start) >> page_bits, *shown, array_limit}));
+  if (count == 0) return;
+  const WordIndex first = world_.array(kind, world_.space_of(event.task()), number(event, "args"), start, count,
+                                       kind == RegionKind::migrate_src ? "migrate.src" : "migrate.dst");
+  Recorder& recorder = world_.recorder();
+  recorder.step(kind == RegionKind::migrate_src ? RuleId::trace_migrate_src : RuleId::trace_migrate_dst, {start, count});
+  recorder.copy(first, std::span(words).first(count), Evidence::observed);
+}
+
+void SideEvents::migration(const EventView& event, EventKind kind, CallId floor) {
+  Recorder& recorder = world_.recorder();
+  const auto arrays = [&] {
+    migrate_array(event, RegionKind::migrate_src, "src");
+    migrate_array(event, RegionKind::migrate_dst, "dst");
+  };
+  const auto pte = [&](RuleId rule) {
+    const uint64_t addr = number(event, "addr"), entry = number(event, "pte");
+    recorder.step(rule, {addr, entry});
+    AddressSpace& space = world_.space_of(event.task());
+    if (addr < space.tables().limit()) world_.show_entry(space, Level::pte, addr, entry, Evidence::observed);
+  };
+  switch (kind) {
+    case EventKind::mv_setup_in: {
+      const uint64_t start = number(event, "start"), end = number(event, "end"), flags = number(event, "flags");
+      recorder.enter(Function::migrate_vma_setup, {start, end, flags}, event.task());
+      recorder.step(RuleId::trace_migrate_args, {start, end, flags, number(event, "owner"), number(event, "fault_page")});
+      return;
+    }
+    case EventKind::mv_setup_out:
+      arrays();
+      world_.leave(Function::migrate_vma_setup, event.integer("ret"), floor);
+      return;
+    case EventKind::mv_pages_in:
+      recorder.enter(Function::migrate_vma_pages, {number(event, "start"), number(event, "end")}, event.task());
+      return arrays();
+    case EventKind::mv_pages_out:
+      arrays();
+      world_.leave(Function::migrate_vma_pages, std::nullopt, floor);
+      return;
+    case EventKind::mv_fin_in:
+      recorder.enter(Function::migrate_vma_finalize, {number(event, "start"), number(event, "end")}, event.task());
+      return arrays();
+    case EventKind::mv_fin_out:
+      arrays();
+      world_.leave(Function::migrate_vma_finalize, std::nullopt, floor);
+      return;
+    case EventKind::set_migration_pte: return pte(RuleId::trace_migration_set);
+    case EventKind::remove_migration_pte: return pte(RuleId::trace_migration_removed);
+    case EventKind::exclusive_in:
+      recorder.enter(Function::make_device_exclusive_range, {number(event, "start"), number(event, "end")}, event.task());
+      return;
+    case EventKind::exclusive_out:
+      world_.leave(Function::make_device_exclusive_range, event.integer("ret"), floor);
+      return;
+    default: return;
+  }
+}
+
+}  // namespace hmmscope::traces

@@ -1,0 +1,159 @@
+#include "traces/replay/world.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace hmmscope::traces {
+
+World::World(const Trace& trace, std::unique_ptr<Machine> machine)
+    : trace_(&trace),
+      machine_(std::move(machine)),
+      recorder_(std::make_unique<Recorder>(machine_->memory())),
+      open_(trace.tasks().size(), no_call) {
+  machine_->set_recorder(recorder_.get());
+}
+
+Result<std::unique_ptr<World>> World::create(const Trace& trace, const KernelModel& model) {
+  auto machine = Machine::create(model);
+  if (!machine) return fail(std::move(machine).error());
+  std::unique_ptr<World> world(new World(trace, std::move(*machine)));
+  for (const TraceTask& task : trace.tasks()) world->recorder_->add_task({task.pid, task.name});
+  for (const std::string& kind : trace.kinds()) world->recorder_->add_event_kind(kind);
+  world->add_events();
+  return world;
+}
+
+void World::add_events() {
+  // A marker's text becomes the name of its own kind, so that it can be read in the table of events.
+  constexpr size_t max_markers = 16384;
+  const EventKinds kinds(*trace_);
+  std::unordered_map<std::string, uint16_t> markers;
+  for (uint32_t index = 0; index < trace_->size(); ++index) {
+    const TraceEvent& event = trace_->events()[index];
+    uint16_t kind = event.kind;
+    if (kinds.of(event.kind) == EventKind::marker) {
+      std::string text((*trace_)[index].text("buf").value_or(""));
+      if (!text.empty() && markers.size() < max_markers) {
+        const auto [entry, fresh] = markers.emplace(text, uint16_t{0});
+        if (fresh) entry->second = recorder_->add_event_kind("mark: " + text);
+        kind = entry->second;
+      }
+    }
+    recorder_->add_event({event.time_ns, event.line, event.task, event.cpu, kind});
+  }
+}
+
+void World::apply(const TraceFacts& facts) {
+  for (DeviceMemory& device : facts.devices()) machine_->physical().add_device(std::move(device));
+  // No pfn at all when no event shows the zero page: then nothing is taken for it.
+  machine_->physical().set_zero_pfn(facts.zero_pfn().value_or(~uint64_t{0}));
+}
+
+void World::run_task(uint32_t task) {
+  if (task == task_) return;
+  open_[task_] = recorder_->current_call();
+  recorder_->switch_to(open_[task]);
+  machine_->set_task(task);
+  task_ = task;
+}
+
+void World::at(uint32_t index) {
+  run_task(trace_->events()[index].task);
+  recorder_->set_event(index);
+}
+
+bool World::leave(Function function, std::optional<int64_t> result, CallId floor) {
+  const auto calls = recorder_->peek().calls();
+  CallId call = recorder_->current_call();
+  while (call != no_call && call != floor && calls[call].function != function) call = calls[call].parent;
+  if (call == no_call || call == floor) return false;
+  while (recorder_->current_call() != call) recorder_->leave();
+  if (result) recorder_->leave(*result);
+  else recorder_->leave();
+  return true;
+}
+
+AddressSpace& World::new_space(int32_t pid) {
+  AddressSpace& space = machine_->add_address_space(fmt::format("pid {}", pid));
+  spaces_[pid] = &space;
+  return space;
+}
+
+AddressSpace& World::space_of(uint32_t task) {
+  const int32_t pid = trace_->tasks()[task].pid;
+  const auto found = spaces_.find(pid);
+  return found != spaces_.end() ? *found->second : new_space(pid);
+}
+
+void World::bind(uint32_t task, uint64_t mm) {
+  if (mm == 0) return;
+  const auto [entry, fresh] = mms_.emplace(mm, nullptr);
+  if (fresh) entry->second = &space_of(task);
+  else spaces_[trace_->tasks()[task].pid] = entry->second;
+}
+
+AddressSpace* World::space_of_mm(uint64_t mm) {
+  const auto found = mms_.find(mm);
+  return found == mms_.end() ? nullptr : found->second;
+}
+
+void World::fork(uint32_t parent, int32_t child_pid, bool shares) {
+  AddressSpace& from = space_of(parent);
+  if (shares) {
+    spaces_[child_pid] = &from;
+    return;
+  }
+  AddressSpace& to = new_space(child_pid);
+  for (const WordIndex first : from.vmas()) {
+    const Vma vma = from.vma(first);
+    ShownVma copy{vma.start(), vma.end(), vma.flags(), vma.pgoff(), vma.file(), vma.kind(), vma.huge_shift()};
+    (void)show_vma(to, copy, Evidence::inferred);
+  }
+}
+
+void World::exec(uint32_t task) {
+  // The old address space goes away; the kernel may use its mm again for another task.
+  const AddressSpace* old = &space_of(task);
+  std::erase_if(mms_, [old](const auto& entry) { return entry.second == old; });
+  new_space(trace_->tasks()[task].pid);
+}
+
+WordIndex World::array(RegionKind kind, AddressSpace& space, uint64_t identity, uint64_t start, uint32_t count,
+                       std::string_view name) {
+  const auto [entry, fresh] = arrays_.emplace(ArrayKey{kind, space.id(), identity, start, count}, no_word);
+  if (!fresh) return entry->second;
+  Region region;
+  region.kind = kind;
+  region.owner = space.id();
+  region.count = count;
+  region.address = start;
+  region.stride = page_bytes;
+  region.name = name;
+  array_words_ += count;
+  return entry->second = machine_->add_region(std::move(region));
+}
+
+WordIndex World::range(AddressSpace& space, uint64_t address) {
+  const auto [entry, fresh] = ranges_.emplace(std::pair(space.id(), address), no_word);
+  if (!fresh) return entry->second;
+  Region region;
+  region.kind = RegionKind::range;
+  region.owner = space.id();
+  region.count = static_cast<uint32_t>(RangeWord::count_);
+  region.name = fmt::format("hmm_range {:#x}", address);
+  return entry->second = machine_->add_region(std::move(region));
+}
+
+WordIndex World::notifier(AddressSpace& space, uint64_t address) {
+  const auto [entry, fresh] = notifiers_.emplace(address, no_word);
+  if (!fresh) return entry->second;
+  Region region;
+  region.kind = RegionKind::notifier;
+  region.owner = space.id();
+  region.count = static_cast<uint32_t>(NotifierWord::count_);
+  region.name = fmt::format("notifier {:#x}", address);
+  return entry->second = machine_->add_region(std::move(region));
+}
+
+}  // namespace hmmscope::traces

@@ -1,0 +1,108 @@
+#pragma once
+/// The machine that a replay keeps as the trace shows it, and the recorder that notes where every word came from.
+///
+/// Nothing here decides anything: shown entries, VMAs and arrays become words with their evidence. Every show_
+/// function writes into the step that is open.
+/// Ownership: owns the Machine and the Recorder. Threads: one.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/machine/machine.h"
+#include "engine/recording/recorder.h"
+#include "traces/replay/trace_facts.h"
+
+namespace hmmscope::traces {
+
+/// A VMA as an event shows it.
+struct ShownVma {
+  uint64_t start = 0, end = 0, flags = 0, pgoff = 0, file = 0;
+  VmaKind kind = VmaKind::anonymous;
+  uint32_t page_shift = 12;
+};
+
+class World {
+ public:
+  /// Error when the model's layouts are incomplete.
+  static Result<std::unique_ptr<World>> create(const Trace& trace, const KernelModel& model);
+
+  Machine& machine() { return *machine_; }
+  Recorder& recorder() { return *recorder_; }
+  const EntryFormat& entries() const { return machine_->entry_format(); }
+  void apply(const TraceFacts& facts);
+
+  // tasks: each has its own stack of calls
+  /// Steps now belong to `task`, in the call it was in when it last ran.
+  void run_task(uint32_t task);
+  uint32_t running_task() const { return task_; }
+  /// Following steps come from this event, and its task runs.
+  void at(uint32_t index);
+  /// Leaves the innermost call of `function` with all calls inside it, but never `floor` or what is above it. False
+  /// when no such call is open.
+  bool leave(Function function, std::optional<int64_t> result, CallId floor);
+
+  // address spaces
+  AddressSpace& space_of(uint32_t task);
+  /// The task's address space is the one the kernel knows as `mm`.
+  void bind(uint32_t task, uint64_t mm);
+  AddressSpace* space_of_mm(uint64_t mm);
+  void fork(uint32_t parent, int32_t child_pid, bool shares);
+  void exec(uint32_t task);
+
+  // state as shown
+  Result<Vma> show_vma(AddressSpace& space, const ShownVma& vma, Evidence evidence);
+  /// No VMA in [start, end).
+  void show_gap(AddressSpace& space, uint64_t start, uint64_t end);
+  /// The entry has this value, and the entries above it point to tables.
+  WordIndex show_entry(AddressSpace& space, Level level, uint64_t addr, uint64_t value, Evidence evidence);
+  /// Only the second half: the entries above that of `level` point to tables.
+  void ensure_tables(AddressSpace& space, Level level, uint64_t addr);
+  void show_ptes(AddressSpace& space, uint64_t addr, std::span<const uint64_t> ptes, Evidence evidence);
+  /// Every pte of [start, end) that a shown table holds is none now.
+  void clear_ptes(AddressSpace& space, uint64_t start, uint64_t end);
+  /// The words of an array; arrays of the same kind, owner, address and length share theirs.
+  WordIndex array(RegionKind kind, AddressSpace& space, uint64_t identity, uint64_t start, uint32_t count,
+                  std::string_view name);
+  /// Arrays of a made-up trace could fill any memory: false when `pages` more words are too many.
+  bool has_room(uint64_t pages) const { return array_words_ + pages <= array_limit; }
+  /// The words of a struct hmm_range at this kernel address.
+  WordIndex range(AddressSpace& space, uint64_t address);
+  /// The words of a subscription, made when first asked for.
+  WordIndex notifier(AddressSpace& space, uint64_t address);
+
+ private:
+  World(const Trace& trace, std::unique_ptr<Machine> machine);
+  void add_events();
+  AddressSpace& new_space(int32_t pid);
+  void note_pte_table(const AddressSpace& space, uint64_t addr);
+  void carve(AddressSpace& space, uint64_t start, uint64_t end);
+
+  const Trace* trace_;
+  std::unique_ptr<Machine> machine_;
+  std::unique_ptr<Recorder> recorder_;
+  std::vector<CallId> open_;            ///< by task: the innermost open call while it does not run
+  uint32_t task_ = 0;
+  std::unordered_map<int32_t, AddressSpace*> spaces_;   ///< by pid
+  std::unordered_map<uint64_t, AddressSpace*> mms_;     ///< by the kernel's pointer
+  struct ArrayKey {
+    RegionKind kind;
+    uint32_t space;
+    uint64_t identity, start;
+    uint32_t count;
+    auto operator<=>(const ArrayKey&) const = default;
+  };
+  std::map<ArrayKey, WordIndex> arrays_;
+  static constexpr uint64_t array_limit = uint64_t{1} << 26;
+  uint64_t array_words_ = 0;
+  std::unordered_map<uint64_t, WordIndex> notifiers_;
+  std::map<std::pair<uint32_t, uint64_t>, WordIndex> ranges_;
+  std::set<std::pair<uint32_t, uint64_t>> pte_tables_;   ///< space and first address of every shown pte table
+};
+
+}  // namespace hmmscope::traces
