@@ -9,6 +9,8 @@ namespace hmmscope {
 
 namespace {
 
+constexpr uint32_t x86_page_shift = 12;  // the only page size of the machines that models describe
+
 /// Reads digits off the front; nothing when there are none or the number is above `limit`.
 std::optional<uint32_t> take_number(std::string_view& text, uint32_t limit) {
   uint32_t value = 0;
@@ -64,7 +66,7 @@ Result<void> set_item(Named& named, std::string_view item) {
     const auto number = take_number(digits, 64);
     const bool levels = key == "PGTABLE_LEVELS";
     const bool good =
-        number && digits.empty() && (levels ? *number == 4 || *number == 5 : *number >= 12 && *number <= 16);
+        number && digits.empty() && (levels ? *number == 4 || *number == 5 : *number == x86_page_shift);
     if (!good) return fail(fmt::format("configuration: {} cannot be '{}'", key, value));
     (levels ? named.levels : named.page_shift) = static_cast<uint8_t>(*number);
     return {};

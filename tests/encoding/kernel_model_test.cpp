@@ -165,6 +165,7 @@ TEST(DetectModel, RefusesWhatItDoesNotUnderstand) {
   EXPECT_FALSE(detect_model("6.12.117", "none", "DEVICE_PRIVATE").has_value());
   EXPECT_FALSE(detect_model("6.12.117", "none", "DEVICE_PRIVATE=maybe").has_value());
   EXPECT_FALSE(detect_model("6.12.117", "none", "PGTABLE_LEVELS=6").has_value());
+  EXPECT_FALSE(detect_model("6.12.117", "none", "PAGE_SHIFT=16").has_value()) << "x86-64 has 4K pages";
 }
 
 TEST(ParseConfig, OverridesDefaultsAndIgnoresStrangers) {
