@@ -35,6 +35,7 @@ class Program {
                     "A kernel trace, a scenario or a saved recording (default: the sample capture)");
     app_.add_option("--kernel", kernel_,
                     "Read FILE as a trace of this kernel model, whatever it says of itself");
+    app_.add_flag("--fresh", fresh_, "Open the window as at the first start");
     add(make_decode_command());
     add(make_layouts_command());
     add(make_run_command());
@@ -43,6 +44,7 @@ class Program {
     add(make_rules_command());
     add(make_lesson_command());
     if (frontend.screenshot != nullptr) add(frontend.screenshot());
+    if (frontend.actions != nullptr) add(frontend.actions());
     declare_json_everywhere(app_, output_.json);
     app_.footer("Exit codes: 0 fine, 1 a check failed, 2 bad usage or input.");
   }
@@ -102,7 +104,7 @@ class Program {
       return output_.bad_input({what, file_, 0, 0, false});
     }
     const bool window = frontend_.run_window != nullptr && !output_.json && display_available();
-    return window ? frontend_.run_window(argc, argv, {file_, kernel_}) : play_as_text();
+    return window ? frontend_.run_window(argc, argv, {file_, kernel_, fresh_}) : play_as_text();
   }
 
   int play_as_text() {
@@ -129,6 +131,7 @@ class Program {
   std::vector<Slot> slots_;
   Output output_;
   std::string file_, kernel_;
+  bool fresh_ = false;
 };
 
 }  // namespace

@@ -15,6 +15,7 @@ namespace hmmscope::app {
 struct WindowOptions {
   std::filesystem::path file;  ///< empty: whatever was open last, or the default recording at the first start
   std::string kernel;          ///< model id that overrides what the file says; empty = as the file says
+  bool fresh = false;          ///< forget what earlier sessions left behind
 };
 
 struct Frontend {
@@ -22,11 +23,13 @@ struct Frontend {
   /// from them) and must outlive the call.
   int (*run_window)(int argc, char** argv, const WindowOptions& options) = nullptr;
   std::unique_ptr<Command> (*screenshot)() = nullptr;
+  std::unique_ptr<Command> (*actions)() = nullptr;   ///< lists the window's actions and their keys
 };
 
 #if HMMSCOPE_HAS_GUI
 /// Implemented in app/gui.
 int run_window(int argc, char** argv, const WindowOptions& options);
+std::unique_ptr<Command> make_actions_command();
 #endif
 
 }  // namespace hmmscope::app
