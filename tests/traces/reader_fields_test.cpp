@@ -1,0 +1,104 @@
+// Fields of printed payloads.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+
+#include "traces/reader/text_fields.h"
+
+namespace hmmscope::traces {
+namespace {
+
+constexpr std::string_view probe =
+    "(dmirror_snapshot.constprop.0+0x183/0x470 [test_hmm] <- hmm_range_fault) ret=-16 range=0xffffc900002a3b78 "
+    "ops=hmm_walk_ops+0x0/0x60 [test_hmm] name=\"a b=c\" start=0x7fda42800000 pfns={0x1,0xc900000000102401,-1} tail=7";
+
+TEST(Fields, AreFoundByWholeName) {
+  EXPECT_EQ(find_field(probe, "ret"), "-16");
+  EXPECT_EQ(find_field(probe, "start"), "0x7fda42800000");
+  EXPECT_EQ(find_field(probe, "tail"), "7");
+  EXPECT_EQ(find_field(probe, "pfns"), "0x1,0xc900000000102401,-1");
+  EXPECT_EQ(find_field(probe, "art"), std::nullopt);
+  EXPECT_EQ(find_field(probe, "tar"), std::nullopt);
+  EXPECT_EQ(find_field(probe, ""), std::nullopt);
+}
+
+TEST(Fields, KeepSpacesInsideValues) {
+  EXPECT_EQ(find_field(probe, "ops"), "hmm_walk_ops+0x0/0x60 [test_hmm]");
+  EXPECT_EQ(find_field(probe, "name"), "a b=c");
+  EXPECT_EQ(find_field(probe, "b"), std::nullopt);
+  EXPECT_EQ(find_field("comm=my task pid=12 prio=120", "comm"), "my task");
+  EXPECT_EQ(find_field("comm=my task pid=12 prio=120", "pid"), "12");
+}
+
+TEST(Fields, OfTracepointsWithCommas) {
+  EXPECT_EQ(find_field("addr=7fc584c00000, pte=dfffffe060000000 order=0", "addr"), "7fc584c00000");
+  EXPECT_EQ(find_field("addr=7fc584c00000, pte=dfffffe060000000 order=0", "pte"), "dfffffe060000000");
+}
+
+TEST(Fields, UnfinishedOnesAreAbsent) {
+  EXPECT_EQ(find_field("a=1 pfns={0x1,0x2", "pfns"), std::nullopt);
+  EXPECT_EQ(find_field("a=1 pfns={0x1,0x2", "b"), std::nullopt);
+  EXPECT_EQ(find_field("name=\"abc", "name"), std::nullopt);
+  EXPECT_EQ(find_field("name=", "name"), "");
+}
+
+TEST(Arguments, OfSystemCalls) {
+  constexpr std::string_view args = "fd: 3, cmd: c0284802, name: 7f (\"x, y: z\"), arg: 7ffcfa52c1e0)";
+  EXPECT_EQ(find_argument(args, "fd"), "3");
+  EXPECT_EQ(find_argument(args, "cmd"), "c0284802");
+  EXPECT_EQ(find_argument(args, "arg"), "7ffcfa52c1e0");  // the quoted text before it is not taken apart
+  EXPECT_EQ(find_argument(args, "y"), std::nullopt);
+  EXPECT_EQ(find_argument("fd: 3, arg: 7ffcfa52c1e0)", "arg"), "7ffcfa52c1e0");
+  EXPECT_EQ(find_argument("clone_flags: 0x01200011, tls: 0x00000000", "tls"), "0x00000000");
+  EXPECT_EQ(find_argument("", "fd"), std::nullopt);
+}
+
+TEST(ProbeSymbols, KernelAndTraceCmdOrder) {
+  const auto kernel = probe_symbols(probe);
+  ASSERT_TRUE(kernel);
+  EXPECT_EQ(kernel->func, "hmm_range_fault");
+  EXPECT_EQ(kernel->ret_ip, "dmirror_snapshot.constprop.0+0x183/0x470 [test_hmm]");
+  const auto numbers = probe_symbols("(ffffffff8122d414 <- ffffffff8105b78c) ret=0");
+  ASSERT_TRUE(numbers);
+  EXPECT_EQ(numbers->func, "ffffffff8122d414");
+  EXPECT_EQ(numbers->ret_ip, "ffffffff8105b78c");
+  const auto entry = probe_symbols("(handle_mm_fault+0x4/0x210) vma=0x1");
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(entry->ip, "handle_mm_fault+0x4/0x210");
+  EXPECT_FALSE(probe_symbols("(unfinished"));
+  EXPECT_FALSE(probe_symbols("a=1"));
+}
+
+TEST(Numbers, AllFormsAndLimits) {
+  EXPECT_EQ(parse_number("0x0", false), 0u);
+  EXPECT_EQ(parse_number("0xffffffffffffffff", false), ~0ull);
+  EXPECT_EQ(parse_number("18446744073709551615", false), ~0ull);
+  EXPECT_EQ(parse_number("-16", false), static_cast<uint64_t>(-16));
+  EXPECT_EQ(parse_number("7fc584c00000", true), 0x7fc584c00000u);
+  EXPECT_EQ(parse_number("10", true), 0x10u);
+  EXPECT_EQ(parse_number("10", false), 10u);
+  for (const char* bad : {"", "-", "0x", "0x10000000000000000", "18446744073709551616", "99999999999999999999", "12a",
+                          "0xg", "(fault)", " 1", "1 ", "+1"}) {
+    EXPECT_EQ(parse_number(bad, false), std::nullopt) << bad;
+  }
+}
+
+TEST(Arrays, PrintedAndRaw) {
+  std::array<uint64_t, 4> out{};
+  EXPECT_EQ(parse_array("0x1,0xc900000000102401,-1", out), 3u);
+  EXPECT_EQ(out[1], 0xc900000000102401u);
+  EXPECT_EQ(out[2], ~0ull);
+  EXPECT_EQ(parse_array("", out), 0u);
+  EXPECT_EQ(parse_array("1,2,3,4,5,6", out), 6u);  // counts past the room without writing there
+  EXPECT_EQ(out[3], 4u);
+  EXPECT_EQ(parse_array("ARRAY[9f, 22, 00, 00, 00, 00, 00, 80, 01, 00, 00, 00, 00, 00, 00, 00]", out), 2u);
+  EXPECT_EQ(out[0], 0x800000000000229fu);
+  EXPECT_EQ(out[1], 1u);
+  for (const char* bad : {"0x1,", ",", "0x1,,0x2", "0x1,zz", "ARRAY[", "ARRAY[9f]", "ARRAY[9f, 2", "ARRAY[9g, 22, 00, 00, 00, 00, 00, 80]"}) {
+    EXPECT_EQ(parse_array(bad, out), std::nullopt) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace hmmscope::traces
