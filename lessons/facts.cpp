@@ -44,7 +44,7 @@ Result<Pattern> Facts::pattern(const MomentQuery& query) {
   Pattern pattern;
   pattern.rule = query.rule;
   pattern.region = region_kind(query.region);
-  pattern.at_call_end = query.at == MomentQuery::At::call_end;
+  pattern.at = query.at;
   if (!query.words.empty()) {
     const auto words = number(query.words);
     if (!words) return fail(words.error());
@@ -79,7 +79,7 @@ Result<Moment> Facts::moment(const std::string& name) {
   if (!query->second.after.empty()) {
     const auto earlier = moment(query->second.after);
     if (!earlier) return earlier;
-    from = earlier->position;
+    from = earlier->step + 1;
   }
   const auto opened = open(query->second.sample);
   if (!opened) return fail(opened.error());

@@ -25,7 +25,7 @@ struct Sample {
 /// A moment is found by what happened there, never by a step number: the first step of `sample` that writes a
 /// word which fits.
 struct MomentQuery {
-  enum class At : uint8_t { step, call_end };
+  enum class At : uint8_t { step, call_start, call_end };
   using Conditions = std::map<std::string, std::string>;  ///< field name -> expression its value must equal
   std::string sample;                                     ///< name of a Sample
   std::string after;  ///< name of a moment of that sample: look only behind it; empty = from the start
@@ -34,7 +34,8 @@ struct MomentQuery {
   std::string words;                ///< expression: that region has so many words; empty = any number
   std::string layout;               ///< layout that reads the word
   Conditions was, becomes;          ///< on its old and its new value
-  At at = At::step;  ///< call_end: the cursor goes to the end of the hmm_range_fault call around the step
+  At at = At::step;  ///< where the cursor goes: behind the step, or to either end of the hmm_range_fault
+                     ///< around it
 };
 
 enum class TaskKind : uint8_t { choice, number, word_bits, layout, go_to };

@@ -33,7 +33,9 @@ MomentQuery read_moment(const json& object) {
   query.layout = string(object, "layout");
   query.was = object.value("was", MomentQuery::Conditions{});
   query.becomes = object.value("becomes", MomentQuery::Conditions{});
-  query.at = string(object, "at") == "call-end" ? MomentQuery::At::call_end : MomentQuery::At::step;
+  const std::string at = string(object, "at");
+  if (at == "call-start") query.at = MomentQuery::At::call_start;
+  if (at == "call-end") query.at = MomentQuery::At::call_end;
   return query;
 }
 

@@ -21,6 +21,13 @@ CallId enclosing_range_fault(const Recording& recording, StepIndex step) {
   return call;
 }
 
+StepIndex position_of(const Recording& recording, MomentQuery::At at, StepIndex step, CallId call) {
+  if (at == MomentQuery::At::step || call == no_call) return step + 1;
+  const Call& around = recording.calls()[call];
+  if (at == MomentQuery::At::call_start) return around.first_step;
+  return around.end_step == no_step ? recording.steps() : around.end_step;
+}
+
 }  // namespace
 
 std::optional<Moment> moment_at(const Recording& recording, const Pattern& pattern, StepIndex step) {
@@ -33,10 +40,7 @@ std::optional<Moment> moment_at(const Recording& recording, const Pattern& patte
     const WordIndex word = fitting_word(write, pattern);
     if (word == no_word) continue;
     const CallId call = enclosing_range_fault(recording, step);
-    const bool to_the_end =
-        pattern.at_call_end && call != no_call && recording.calls()[call].end_step != no_step;
-    return Moment{nullptr, {}, step, to_the_end ? recording.calls()[call].end_step : step + 1,
-                  call,    id, word};
+    return Moment{nullptr, {}, step, position_of(recording, pattern.at, step, call), call, id, word};
   }
   return std::nullopt;
 }

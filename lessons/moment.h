@@ -16,7 +16,7 @@ struct Moment {
   std::shared_ptr<const traces::Document> document;
   std::string sample;           ///< the sample's name in the lesson
   StepIndex step = no_step;     ///< the step that matched
-  StepIndex position = 0;       ///< where to put the cursor: behind the step, or behind the call around it
+  StepIndex position = 0;       ///< where to put the cursor, see MomentQuery::At
   CallId call = no_call;        ///< the hmm_range_fault call around the step; no_call outside any
   RegionId region = no_region;  ///< the array or table that matched
   WordIndex word = no_word;     ///< the first word that matched
@@ -29,7 +29,7 @@ struct Pattern {
   std::optional<uint64_t> words;           ///< size of the region
   uint64_t was_mask = 0, was = 0;          ///< old & was_mask == was
   uint64_t becomes_mask = 0, becomes = 0;  ///< new & becomes_mask == becomes
-  bool at_call_end = false;
+  MomentQuery::At at = MomentQuery::At::step;
 };
 
 /// The moment at `step` when it fits; `document` and `sample` are left to the caller.
