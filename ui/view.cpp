@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/encoding/swap_types.h"
+#include "engine/model/word_layout.h"
 #include "ui/words.h"
 
 namespace hmmscope::ui {
@@ -29,30 +29,6 @@ WordIndex written_by(const Recording& recording, StepIndex step, bool arrays_onl
   return table != no_word ? table : other;
 }
 
-/// "6.12-v9" -> 6012; 0 when the id does not start with a version.
-uint32_t version_of(const std::string& id) {
-  uint32_t major = 0, minor = 0;
-  size_t i = 0;
-  const auto digit = [&] { return i < id.size() && id[i] >= '0' && id[i] <= '9'; };
-  for (; digit() && major < 1000; ++i) major = major * 10 + static_cast<uint32_t>(id[i] - '0');
-  if (i >= id.size() || id[i] != '.') return major * 1000;
-  for (++i; digit() && minor < 1000; ++i) minor = minor * 10 + static_cast<uint32_t>(id[i] - '0');
-  return major * 1000 + minor;
-}
-
-const Layout* first_of(Family family) {
-  for (const Layout& layout : layouts()) {
-    if (layout.family == family) return &layout;
-  }
-  return nullptr;
-}
-
-const Layout& plain_layout() {
-  static constexpr Field fields[] = {{"value", "", 0, 64, Role::none, false, false, false, "The whole word is one number."}};
-  static constexpr Layout layout{"plain", "Plain number", Family::plain, Status::released, "all", 64, 12, fields, "", ""};
-  return layout;
-}
-
 }  // namespace
 
 WordIndex focused_word(const ViewContext& view) {
@@ -77,29 +53,10 @@ WordIndex focused_word(const ViewContext& view) {
 }
 
 const Layout& layout_of(const ViewContext& view, WordIndex word, uint64_t value) {
+  static const KernelModel no_model;
   const Region* region = region_of(view, word);
-  if (region == nullptr) return plain_layout();
-  const KernelModel& model = view.document->model;
-  const Family family = family_of(region->kind);
-  switch (family) {
-    case Family::hmm_pfn:
-      if (view.layout != nullptr && view.layout->family == Family::hmm_pfn) return *view.layout;
-      if (model.hmm_pfn != nullptr) return *model.hmm_pfn;
-      break;
-    case Family::migrate_pfn:
-      if (model.migrate_pfn != nullptr) return *model.migrate_pfn;
-      break;
-    case Family::x86_pte:
-    case Family::x86_pmd:
-    case Family::x86_pud:
-      if (const Layout* present = first_of(family)) {
-        return layout_for_entry(*present, swap_layout(Family::x86_swap, version_of(model.id)), value);
-      }
-      break;
-    default: break;
-  }
-  const Layout* layout = family == Family::plain ? nullptr : first_of(family);
-  return layout != nullptr ? *layout : plain_layout();
+  if (region == nullptr) return word_layout(no_model, RegionKind::counters, value);
+  return word_layout(view.document->model, region->kind, value, view.layout);
 }
 
 }  // namespace hmmscope::ui

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "engine/encoding/swap_entry.h"
+#include "engine/model/word_layout.h"
 #include "engine/rules/rule.h"
 
 namespace hmmscope::ui {
@@ -41,11 +41,9 @@ uint64_t address_of(const ViewContext& view, WordIndex word) {
 }
 
 std::string describe_word(const ViewContext& view, WordIndex word, uint64_t value) {
-  const Layout& layout = layout_of(view, word, value);
-  if (layout.family == Family::x86_swap && value != 0) {
-    return describe_swap(layout, value, view.document->model.types, physmem_bits(view.document->model.config.levels));
-  }
-  return describe(layout, value);
+  const Region* region = region_of(view, word);
+  if (region == nullptr) return hex(value);
+  return hmmscope::describe_word(view.document->model, region->kind, value, view.layout);
 }
 
 std::optional<uint64_t> operand(const ViewContext& view, std::string_view name) {

@@ -1,6 +1,7 @@
 #include "ui/panels/lane_index.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace hmmscope::ui {
 namespace {
@@ -43,6 +44,37 @@ std::vector<Span> flatten(const std::vector<Span>& spans) {
   return result;
 }
 
+using Found = std::array<std::vector<Span>, static_cast<size_t>(Lane::count_)>;
+
+/// Steps outside the calls above that still belong to a lane by their rule (a trace shows some functions only by one
+/// event), and the time each entry spends as a migration entry.
+void add_steps(const Recording& recording, Found& found) {
+  std::vector<Lane> lane_of_rule(rules().size());
+  for (size_t i = 0; i < lane_of_rule.size(); ++i) lane_of_rule[i] = lane_of(rule(static_cast<RuleId>(i)).function);
+  std::unordered_map<uint64_t, StepIndex> migrating;
+  const StepIndex steps = recording.steps();
+  for (StepIndex step = 0; step < steps; ++step) {
+    const RuleId id = recording.rule_of(step);
+    const Lane lane = lane_of_rule[static_cast<size_t>(id)];
+    if (lane != Lane::count_) {
+      auto& spans = found[static_cast<size_t>(lane)];
+      if (!spans.empty() && spans.back().end == step) spans.back().end = step + 1;
+      else spans.push_back({step, step + 1, LaneState::active});
+    }
+    if (id != RuleId::trace_migration_set && id != RuleId::trace_migration_removed) continue;
+    const auto operands = recording.operands(step);
+    const uint64_t address = operands.empty() ? 0 : operands[0];
+    auto& spans = found[static_cast<size_t>(Lane::migration)];
+    if (id == RuleId::trace_migration_set) {
+      migrating.emplace(address, step);
+      spans.push_back({step, step + 1, LaneState::active});
+    } else if (const auto begun = migrating.find(address); begun != migrating.end()) {
+      spans.push_back({begun->second, step + 1, LaneState::active});
+      migrating.erase(begun);
+    }
+  }
+}
+
 }  // namespace
 
 std::string_view lane_name(Lane lane) {
@@ -73,12 +105,13 @@ Lane lane_of(Function function) {
 }
 
 LaneIndex::LaneIndex(const Recording& recording) : steps_(recording.steps()) {
-  std::array<std::vector<Span>, static_cast<size_t>(Lane::count_)> found;
+  Found found;
   const auto calls = recording.calls();
   for (const Call& call : calls) {
     const Lane lane = lane_of(call.function);
     if (lane != Lane::count_) found[static_cast<size_t>(lane)].push_back(span_of(call, steps_, LaneState::active));
   }
+  add_steps(recording, found);
   auto& verdicts = found[static_cast<size_t>(Lane::verdict)];
   for (const CallCheck& check : recording.checks()) {
     const LaneState state = check.verdict == Verdict::agreed ? LaneState::agreed : LaneState::unknown;
