@@ -178,8 +178,30 @@ LineKind search(std::string_view line, ParsedLine& out) {
   return LineKind::other;
 }
 
-constexpr bool is_name_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '.' || c == '-' || c == '$';
+constexpr std::array<bool, 256> make_name_chars() {
+  std::array<bool, 256> table{};
+  for (unsigned c = 0; c < 256; ++c) {
+    table[c] = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+               c == '-' || c == '$';
+  }
+  return table;
+}
+constexpr std::array<bool, 256> name_chars = make_name_chars();
+
+PayloadForm form_of_name(std::string_view& name) {
+  switch (name.front()) {
+    case 't':
+    case 'p':
+      if (name != "tracing_mark_write" && name != "print") break;
+      name = "print";
+      return PayloadForm::print;
+    case 's':
+      if (name.starts_with("sys_enter_")) return PayloadForm::enter;
+      if (name.starts_with("sys_exit_")) return PayloadForm::exit;
+      break;
+    default: break;
+  }
+  return PayloadForm::fields;
 }
 
 }  // namespace
@@ -203,7 +225,7 @@ LineKind parse_line(std::string_view line, ParsedLine& out) {
 
 bool split_event(std::string_view event, EventName& out) {
   size_t n = 0;
-  while (n < event.size() && is_name_char(event[n])) ++n;
+  while (n < event.size() && name_chars[static_cast<uint8_t>(event[n])]) ++n;
   if (n == 0) return false;
   out.add_enter = out.add_exit = false;
   out.form = PayloadForm::fields;
@@ -213,14 +235,7 @@ bool split_event(std::string_view event, EventName& out) {
     size_t at = n + 1;
     while (at < event.size() && event[at] == ' ') ++at;
     out.payload_at = static_cast<uint32_t>(at);
-    if (out.name == "tracing_mark_write" || out.name == "print") {
-      out.name = "print";
-      out.form = PayloadForm::print;
-    } else if (out.name.starts_with("sys_enter_")) {
-      out.form = PayloadForm::enter;
-    } else if (out.name.starts_with("sys_exit_")) {
-      out.form = PayloadForm::exit;
-    }
+    out.form = form_of_name(out.name);
     return true;
   }
   if (out.name.starts_with("sys_") && next == '(') {
