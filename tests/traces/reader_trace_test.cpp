@@ -265,6 +265,9 @@ TEST_P(Sample, EveryFieldOfEveryCallIsReadable) {
     } else if (event.kind_name() == "rf_out") {
       EXPECT_TRUE(event.integer("ret")) << event.line();
       EXPECT_EQ(event.array("pfns", words), 64u) << event.line();
+    } else if (event.kind_name() == "excl_in") {
+      ++calls;
+      EXPECT_TRUE(event.number("start") && event.number("end")) << event.line();
     } else if (event.kind_name().starts_with("mv_setup_in")) {
       ++calls;
       const uint32_t expected = event.kind_name().ends_with('1') ? 1 : 64;  // one slot when a CPU fault migrates
