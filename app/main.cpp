@@ -7,6 +7,7 @@ int main(int argc, char** argv) {
 #if HMMSCOPE_HAS_GUI
   frontend.run_window = hmmscope::app::run_window;
   frontend.screenshot = hmmscope::app::make_screenshot_command;
+  frontend.actions = hmmscope::app::make_actions_command;
 #endif
   return hmmscope::app::run(argc, argv, frontend);
 }

@@ -1,0 +1,159 @@
+// `hmmscope screenshot`: a picture of the window, or of one panel, without a display.
+#include <QApplication>
+#include <QEventLoop>
+#include <QImage>
+#include <QStyleFactory>
+#include <QTimer>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+
+#include "app/cli/window.h"
+#include "app/gui/fonts.h"
+#include "app/gui/main_window.h"
+#include "app/gui/session.h"
+#include "ui/canvas/canvas.h"
+
+namespace hmmscope::app {
+namespace {
+
+constexpr int size_limit = 16384;          // a side, in device pixels
+constexpr int window_width = 1680, window_height = 1040;
+constexpr int settle_frames = 8;
+
+struct Request {
+  std::string file, kernel, panel, size, theme = "dark", out, layout;
+  std::optional<uint32_t> at;
+  double scale = 1;
+};
+
+struct Size {
+  int width, height;
+};
+
+Result<Size> parse_size(const std::string& text, Size usual, double scale) {
+  Size size = usual;
+  if (!text.empty()) {
+    char rest = 0;
+    if (std::sscanf(text.c_str(), "%dx%d%c", &size.width, &size.height, &rest) != 2) {
+      return fail("--size is written WIDTHxHEIGHT, such as 1680x1040, not '" + text + "'");
+    }
+  }
+  const auto fits = [&](int side) { return side >= 16 && side * scale <= size_limit; };
+  if (!fits(size.width) || !fits(size.height)) {
+    return fail("--size times --scale must be between 16 and " + std::to_string(size_limit) + " pixels a side");
+  }
+  return size;
+}
+
+ui::ThemeKind theme_kind(const Request& request) {
+  return request.theme == "light" ? ui::ThemeKind::light : ui::ThemeKind::dark;
+}
+
+/// The usual size of a panel: its place in the window.
+Size panel_size(const std::string& id) {
+  if (id == "timeline") return {1664, 206};
+  if (id == "decision" || id == "history") return {416, 320};
+  return {900, 320};
+}
+
+Result<void> draw_panel(const Request& request, const DocumentPtr& document) {
+  auto panel = ui::make_panel(request.panel);
+  if (!panel) {
+    std::string known;
+    for (const auto& each : ui::make_panels()) known += (known.empty() ? "" : ", ") + std::string(each->id());
+    return fail("there is no panel '" + request.panel + "'; panels are: " + known);
+  }
+  const auto size = parse_size(request.size, panel_size(request.panel), request.scale);
+  if (!size) return fail(size.error());
+  Session session;
+  session.open(document, find_landmarks(*document->recording));
+  session.set_theme(theme_kind(request));
+  session.choose_layout(QString::fromStdString(request.layout));
+  session.seek(request.at.value_or(session.steps()));
+  ui::Canvas canvas(std::move(panel));
+  ui::Intents ignored;
+  for (int i = 0; i < settle_frames; ++i) {
+    canvas.frame({size->width, size->height, static_cast<float>(request.scale)}, {}, session.view(), ignored);
+    if (!canvas.wants_another_frame()) break;
+  }
+  ui::Image image;
+  canvas.rasterise(image);
+  return ui::save_png(image, request.out);
+}
+
+Result<void> draw_window(const Request& request, const DocumentPtr& document) {
+  const auto size = parse_size(request.size, {window_width, window_height}, request.scale);
+  if (!size) return fail(size.error());
+  // The picture must not depend on the display, nor need one.
+  qputenv("QT_QPA_PLATFORM", "offscreen");
+  qputenv("QT_SCALE_FACTOR", QByteArray::number(request.scale));
+  qputenv("QT_LOGGING_RULES", "qt.qpa.*=false");
+  int argc = 1;
+  char name[] = "hmmscope";
+  char* argv[] = {name, nullptr};
+  QApplication application(argc, argv);
+  QApplication::setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
+  QApplication::setFont(text_font(1));
+  WindowSetup setup;
+  setup.path_reason = QStringLiteral("software");
+  setup.desktop = theme_kind(request);
+  MainWindow window(setup);
+  window.resize(size->width, size->height);
+  window.show();
+  window.show_document(document, request.at);
+  window.session().choose_layout(QString::fromStdString(request.layout));
+  // Docks find their sizes and canvases settle in the event loop.
+  QEventLoop loop;
+  QTimer::singleShot(250, &loop, &QEventLoop::quit);
+  loop.exec();
+  const QPixmap picture = window.grab();
+  if (!picture.save(QString::fromStdString(request.out), "PNG")) {
+    return fail(Error{"cannot be written; check the folder and its permissions", request.out, 0, 0, false});
+  }
+  return {};
+}
+
+class ScreenshotCommand : public Command {
+ public:
+  std::string_view name() const override { return "screenshot"; }
+  std::string_view summary() const override { return "Draw the window or one panel into a PNG"; }
+  void declare(CLI::App& app) override {
+    app.add_option("FILE", request_.file, "A kernel trace, a scenario or a saved recording")->required();
+    app.add_option("--at", request_.at, "Cursor position (steps applied); default: the end for a panel, for the window "
+                                        "the first step that fills a pfn");
+    app.add_option("--panel", request_.panel, "Only this panel: walk, bits, decision, history or timeline");
+    app.add_option("--size", request_.size, "WxH in logical pixels");
+    app.add_option("--theme", request_.theme, "dark or light")->check(CLI::IsMember({"dark", "light"}));
+    app.add_option("--scale", request_.scale, "Device pixels a logical pixel")->check(CLI::Range(0.5, 8.0));
+    app.add_option("--kernel", request_.kernel, "Kernel model that overrides what the file says");
+    app.add_option("--layout", request_.layout, "Layout id to read hmm_pfns words with");
+    app.add_option("-o,--output", request_.out, "The PNG to write")->required();
+  }
+  int run(const Output& output) override {
+    traces::OpenOptions options;
+    options.kernel = request_.kernel;
+    const auto document = traces::open_document(request_.file, options);
+    if (!document) return output.bad_input(document.error());
+    if (request_.at && *request_.at > (*document)->recording->steps()) {
+      return output.bad_input({"--at: this recording has " + std::to_string((*document)->recording->steps()) + " steps",
+                               request_.file, 0, 0, false});
+    }
+    if (!request_.layout.empty()) {
+      if (const auto layout = layout_or_error(request_.layout); !layout) return output.bad_input(layout.error());
+    }
+    const auto drawn = request_.panel.empty() ? draw_window(request_, *document) : draw_panel(request_, *document);
+    if (!drawn) return output.bad_input(drawn.error());
+    if (output.json) output.print("{\"written\": true}\n");
+    return exit_ok;
+  }
+
+ private:
+  Request request_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_screenshot_command() { return std::make_unique<ScreenshotCommand>(); }
+
+}  // namespace hmmscope::app

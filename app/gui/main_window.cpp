@@ -1,0 +1,263 @@
+#include "app/gui/main_window.h"
+
+#include <QClipboard>
+#include <QCloseEvent>
+#include <QFileInfo>
+#include <QGuiApplication>
+#include <QLabel>
+#include <QMenu>
+#include <QMenuBar>
+#include <QMimeData>
+#include <QVBoxLayout>
+
+#include "app/gui/canvas_panel.h"
+#include "app/gui/check_view.h"
+#include "app/gui/command_palette.h"
+#include "app/gui/details_view.h"
+#include "app/gui/dock.h"
+#include "app/gui/event_view.h"
+#include "app/gui/lesson_view.h"
+#include "app/gui/message_bar.h"
+#include "app/gui/text_format.h"
+#include "app/gui/tool_bar.h"
+
+namespace hmmscope::app {
+namespace {
+
+constexpr int margin = 8;
+
+}  // namespace
+
+MainWindow::MainWindow(const WindowSetup& setup) : setup_(setup), settings_(setup.settings) {
+  if (settings_ != nullptr) store_.emplace(*settings_);
+  setObjectName(QStringLiteral("main"));
+  setWindowIcon(program_icon());
+  setAcceptDrops(true);
+  setDockNestingEnabled(true);
+  setContentsMargins(margin, margin, margin, margin);
+  setCorner(Qt::BottomLeftCorner, Qt::BottomDockWidgetArea);
+  setCorner(Qt::BottomRightCorner, Qt::BottomDockWidgetArea);
+  setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
+  resize(1680, 1040);
+  setMinimumSize(720, 480);
+  make_docks();
+  make_header();
+  bind_actions();
+  make_menus();
+  connect_all();
+  arrange();
+  apply_look();
+  actions_.refresh();
+  show_title();
+}
+
+MainWindow::~MainWindow() {
+  if (saver_.joinable()) saver_.join();
+  // The docks listen to the session, which is a member and would go first.
+  for (Dock* dock : docks_) delete dock;
+}
+
+Dock* MainWindow::add_dock(const QString& id, const QString& title, QWidget* content) {
+  auto* dock = new Dock(id, title, this);
+  dock->set_content(content);
+  docks_.push_back(dock);
+  return dock;
+}
+
+void MainWindow::make_docks() {
+  lesson_ = new LessonView(session_, settings_, this);
+  Dock* lesson = add_dock(QStringLiteral("lesson"), tr("Lesson"), lesson_);
+  connect(lesson_, &LessonView::title_changed, lesson, [lesson](const QString& title, const QString& subtitle) {
+    lesson->set_title(title);
+    lesson->set_subtitle(subtitle);
+  });
+  for (auto& panel : ui::make_panels()) {
+    auto* canvas = new CanvasPanel(setup_.path, std::move(panel), session_, this);
+    canvases_.push_back(canvas);
+    Dock* dock = add_dock(canvas->id(), canvas->title(), canvas);
+    connect(canvas, &CanvasPanel::subtitle_changed, dock, &Dock::set_subtitle);
+  }
+  events_ = new EventView(session_, this);
+  add_dock(QStringLiteral("events"), tr("Events"), events_);
+  checks_ = new CheckView(session_, this);
+  Dock* divergences = add_dock(QStringLiteral("divergences"), tr("Engine and kernel"), checks_);
+  connect(&session_, &Session::document_changed, divergences, [this, divergences] {
+    divergences->set_subtitle(session_.recording() == nullptr ? QString() : summarise_checks(*session_.recording()));
+  });
+  add_dock(QStringLiteral("details"), tr("Details"), new DetailsView(session_, this));
+}
+
+void MainWindow::make_header() {
+  auto* header = new QWidget(this);
+  auto* column = new QVBoxLayout(header);
+  column->setContentsMargins(0, 0, 0, 0);
+  column->setSpacing(0);
+  auto* menu = new QMenuBar(header);
+  menu->setObjectName(QStringLiteral("menu"));
+  menu->setNativeMenuBar(false);
+  title_ = new QLabel(menu);
+  title_->setProperty("tone", "muted");
+  title_->setContentsMargins(0, 0, 14, 0);
+  menu->setCornerWidget(title_, Qt::TopRightCorner);
+  bar_ = new ToolBar(session_, actions_, header);
+  message_ = new MessageBar(header);
+  progress_ = new ProgressBar(header);
+  auto* notes = new QVBoxLayout;
+  notes->setContentsMargins(margin, 0, margin, 0);
+  notes->setSpacing(margin);
+  notes->addWidget(message_);
+  notes->addWidget(progress_);
+  column->addWidget(menu);
+  column->addWidget(bar_);
+  column->addLayout(notes);
+  setMenuWidget(header);
+  palette_ = new CommandPalette(session_, actions_, this);
+  toast_ = new Toast(this);
+}
+
+void MainWindow::make_menus() {
+  auto* menus = findChild<QMenuBar*>(QStringLiteral("menu"));
+  QHash<QString, QMenu*> by_name;
+  for (const char* name : {"File", "Edit", "Run", "View", "Lessons", "Traces", "Help"}) {
+    by_name.insert(QString::fromLatin1(name), menus->addMenu(QStringLiteral("&") + QString::fromLatin1(name)));
+  }
+  for (QAction* action : actions_.actions()) {
+    addAction(action);   // shortcuts work wherever the focus is
+    QMenu* menu = by_name.value(QString::fromLatin1(ActionRegistry::row(action).menu), nullptr);
+    if (menu == nullptr) continue;
+    if (ActionRegistry::row(action).separator_before) menu->addSeparator();
+    menu->addAction(action);
+  }
+  for (QMenu* menu : by_name) connect(menu, &QMenu::aboutToShow, &actions_, &ActionRegistry::refresh);
+  auto* recent = new QMenu(tr("Open r&ecent"), this);
+  by_name[QStringLiteral("File")]->insertMenu(actions_.action(QStringLiteral("file.reload")), recent);
+  connect(recent, &QMenu::aboutToShow, this, [this, recent] { fill_recent(recent); });
+  auto* samples = new QMenu(tr("Open &sample"), this);
+  QMenu* traces = by_name[QStringLiteral("Traces")];
+  traces->insertMenu(traces->actions().value(0), samples);
+  connect(samples, &QMenu::aboutToShow, this, [this, samples] { fill_samples(samples); });
+  QMenu* lessons = by_name[QStringLiteral("Lessons")];
+  lessons->addSeparator();
+  auto* list = new QMenu(tr("&Open lesson"), this);
+  lessons->addMenu(list);
+  connect(list, &QMenu::aboutToShow, lesson_, [this, list] { lesson_->fill_menu(list); });
+}
+
+void MainWindow::arrange() {
+  const auto place = [this](const char* id) { return dock(QString::fromLatin1(id)); };
+  Dock *lesson = place("lesson"), *walk = place("walk"), *bits = place("bits"), *decision = place("decision"),
+       *history = place("history"), *timeline = place("timeline"), *events = place("events"),
+       *divergences = place("divergences"), *details = place("details");
+  for (Dock* each : docks_) {
+    each->setFloating(false);
+    removeDockWidget(each);
+  }
+  addDockWidget(Qt::LeftDockWidgetArea, lesson);
+  splitDockWidget(lesson, walk, Qt::Horizontal);
+  splitDockWidget(walk, decision, Qt::Horizontal);
+  splitDockWidget(walk, bits, Qt::Vertical);
+  splitDockWidget(decision, history, Qt::Vertical);
+  addDockWidget(Qt::BottomDockWidgetArea, timeline);
+  tabifyDockWidget(timeline, events);
+  tabifyDockWidget(timeline, divergences);
+  tabifyDockWidget(decision, details);
+  for (Dock* each : {lesson, walk, bits, decision, history, timeline}) each->show();
+  for (Dock* each : {events, divergences, details}) each->hide();
+  // In parts of the picture the window is drawn after: 1680 by 1040.
+  const int wide = width(), high = height();
+  resizeDocks({lesson, walk, decision}, {wide * 330 / 1680, wide * 900 / 1680, wide * 418 / 1680}, Qt::Horizontal);
+  resizeDocks({walk, bits}, {high * 350 / 1040, high * 350 / 1040}, Qt::Vertical);
+  resizeDocks({decision, history}, {high * 350 / 1040, high * 350 / 1040}, Qt::Vertical);
+  resizeDocks({timeline}, {high * 236 / 1040}, Qt::Vertical);
+}
+
+void MainWindow::connect_all() {
+  connect(&loader_, &DocumentLoader::started, this,
+          [this](const QString& path) { progress_->start(QStringLiteral("Opening ") + QFileInfo(path).fileName()); });
+  connect(&loader_, &DocumentLoader::progressed, progress_, &ProgressBar::progress);
+  connect(&loader_, &DocumentLoader::opened, this, &MainWindow::document_opened);
+  connect(&loader_, &DocumentLoader::failed, this, &MainWindow::document_failed);
+  connect(&loader_, &DocumentLoader::cancelled, this, [this](const QString& path) {
+    progress_->stop();
+    toast_->say(tr("Opening %1 was cancelled").arg(QFileInfo(path).fileName()));
+  });
+  connect(lesson_, &LessonView::target_asked, this, &MainWindow::show_target);
+  connect(lesson_, &LessonView::notice, toast_, &Toast::say);
+  connect(lesson_, &LessonView::opened, this, [this] { dock(QStringLiteral("lesson"))->show(); });
+  connect(progress_, &ProgressBar::cancelled, &loader_, &DocumentLoader::cancel);
+  connect(message_, &MessageBar::open_asked, this, [this] { ask_to_open({}); });
+  connect(bar_, &ToolBar::kernel_chosen, this, [this](const QString& id) {
+    if (path_.isEmpty()) return;
+    state_to_restore_ = session_.state();
+    open(path_, id);
+  });
+  connect(&bar_->search(), &QAbstractButton::clicked, this, [this] { palette_->open(&bar_->search()); });
+  connect(&session_, &Session::notice, toast_, &Toast::say);
+  connect(&session_, &Session::text_copied, this, [this](const QString& text) {
+    QGuiApplication::clipboard()->setText(text);
+    toast_->say(tr("Copied %1").arg(text.size() > 60 ? text.left(60) + QChar(0x2026) : text));
+  });
+  connect(&session_, &Session::document_changed, this, &MainWindow::show_title);
+  autosave_.setSingleShot(true);
+  autosave_.setInterval(2000);
+  connect(&autosave_, &QTimer::timeout, this, &MainWindow::save_session);
+  for (const auto signal : {&Session::document_changed, &Session::position_changed, &Session::selection_changed,
+                            &Session::reading_changed, &Session::breakpoints_changed, &Session::bookmarks_changed}) {
+    connect(&session_, signal, &actions_, &ActionRegistry::refresh);
+    connect(&session_, signal, &autosave_, qOverload<>(&QTimer::start));
+  }
+}
+
+void MainWindow::show_title() {
+  const traces::Document* open = session_.document();
+  if (open == nullptr) {
+    setWindowTitle(QStringLiteral("hmmscope"));
+    title_->setText(QStringLiteral("hmmscope"));
+    return;
+  }
+  const QString name = QString::fromStdString(open->title);
+  setWindowTitle(name + QStringLiteral(" — hmmscope"));
+  title_->setText(QStringLiteral("hmmscope — %1 • %2").arg(name, QString::fromStdString(open->model.title)));
+  title_->setToolTip(path_);
+  title_->adjustSize();
+}
+
+Dock* MainWindow::dock(const QString& id) const {
+  for (Dock* each : docks_) {
+    if (each->objectName() == QStringLiteral("dock.") + id) return each;
+  }
+  return nullptr;
+}
+
+CanvasPanel* MainWindow::canvas(const QString& id) const {
+  for (CanvasPanel* each : canvases_) {
+    if (each->id() == id) return each;
+  }
+  return nullptr;
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+  const auto urls = event->mimeData()->urls();
+  if (urls.size() == 1 && urls.first().isLocalFile()) event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+  const auto urls = event->mimeData()->urls();
+  if (urls.size() != 1) return;
+  event->acceptProposedAction();
+  open(urls.first().toLocalFile());
+}
+
+void MainWindow::showEvent(QShowEvent* event) {
+  QMainWindow::showEvent(event);
+  if (arranged_) return;
+  arranged_ = true;
+  if (settings_ == nullptr || !settings_->contains(QStringLiteral("window/layout"))) arrange();
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+  save_state();
+  QMainWindow::closeEvent(event);
+}
+
+}  // namespace hmmscope::app

@@ -1,0 +1,140 @@
+#pragma once
+/// The window: menus, tool bar, docks, and what ties them to one session. It opens documents off the UI thread, never
+/// drops the open one because another could not be read, and remembers its state.
+
+#include <QMainWindow>
+#include <QSettings>
+#include <QTimer>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "app/gui/action_registry.h"
+#include "app/gui/canvas_surface.h"
+#include "app/gui/document_loader.h"
+#include "app/gui/session.h"
+#include "app/gui/session_store.h"
+#include "app/gui/theme.h"
+
+class QLabel;
+
+namespace hmmscope::lessons {
+struct Target;
+}
+
+namespace hmmscope::app {
+
+class CanvasPanel;
+class CommandPalette;
+class Dock;
+class EventView;
+class CheckView;
+class LessonView;
+class MessageBar;
+class ProgressBar;
+class Toast;
+class ToolBar;
+
+/// What the program found out before it makes the window.
+struct WindowSetup {
+  QSettings* settings = nullptr;   ///< nullptr: nothing is remembered; must outlive the window otherwise
+  DrawPath path = DrawPath::software;
+  QString path_reason;             ///< for the About box
+  ui::ThemeKind desktop = ui::ThemeKind::dark;   ///< the desktop's theme
+};
+
+class MainWindow : public QMainWindow {
+  Q_OBJECT
+ public:
+  explicit MainWindow(const WindowSetup& setup);
+  ~MainWindow() override;
+
+  /// Opens off the UI thread. `kernel`: model override, empty = as the file says. `position`: where to go instead of
+  /// the remembered place.
+  void open(const QString& path, const QString& kernel = {}, std::optional<StepIndex> position = {});
+  /// Shows what is open already; `position` as above.
+  void show_document(const DocumentPtr& document, std::optional<StepIndex> position);
+  /// Layout, theme, zoom and shortcuts of the last time.
+  void restore_state();
+  void choose_theme(ThemeChoice choice);
+  void set_zoom(double zoom);
+  double zoom() const { return zoom_; }
+
+  Session& session() { return session_; }
+  ActionRegistry& actions() { return actions_; }
+  DocumentLoader& loader() { return loader_; }
+  CommandPalette& palette_dialog() { return *palette_; }
+  MessageBar& message_bar() { return *message_; }
+  Dock* dock(const QString& id) const;
+  CanvasPanel* canvas(const QString& id) const;
+  LessonView& lesson_view() { return *lesson_; }
+
+ protected:
+  void closeEvent(QCloseEvent* event) override;
+  void showEvent(QShowEvent* event) override;
+  void dragEnterEvent(QDragEnterEvent* event) override;
+  void dropEvent(QDropEvent* event) override;
+
+ private:
+  // main_window.cpp
+  void make_docks();
+  void make_header();
+  void make_menus();
+  void arrange();
+  void connect_all();
+  Dock* add_dock(const QString& id, const QString& title, QWidget* content);
+  void show_title();
+  // main_window_actions.cpp
+  void bind_actions();
+  void bind_file_actions();
+  void bind_edit_actions();
+  void bind_run_actions();
+  void bind_view_actions();
+  void fill_recent(QMenu* menu);
+  void fill_samples(QMenu* menu);
+  void ask_to_open(const QString& directory);
+  void save_recording();
+  void export_picture();
+  CanvasPanel* focused_canvas() const;
+  void show_about();
+  // main_window_state.cpp
+  void document_opened(const DocumentPtr& document, const Landmarks& landmarks, const QString& path,
+                       const QString& kernel);
+  void show_target(const lessons::Target& target);
+  void document_failed(const Error& error, const QString& path);
+  void save_state();
+  void save_session();
+  void apply_look();
+
+  WindowSetup setup_;
+  QSettings* settings_;
+  std::optional<SessionStore> store_;
+  Session session_;
+  ActionRegistry actions_;
+  DocumentLoader loader_;
+
+  ToolBar* bar_ = nullptr;
+  QLabel* title_ = nullptr;
+  MessageBar* message_ = nullptr;
+  ProgressBar* progress_ = nullptr;
+  Toast* toast_ = nullptr;
+  CommandPalette* palette_ = nullptr;
+  EventView* events_ = nullptr;
+  CheckView* checks_ = nullptr;
+  LessonView* lesson_ = nullptr;
+  std::vector<CanvasPanel*> canvases_;
+  std::vector<Dock*> docks_;
+
+  QString path_, kernel_;                        ///< of the open document
+  std::optional<SessionState> state_to_restore_; ///< for the document being opened
+  std::optional<StepIndex> position_to_show_;
+  QTimer autosave_;
+  std::thread saver_;
+  ThemeChoice theme_ = ThemeChoice::desktop;
+  double zoom_ = 1;
+  bool arranged_ = false;
+  bool tables_ = false;
+};
+
+}  // namespace hmmscope::app

@@ -1,0 +1,157 @@
+// Opening documents, the look, and what is remembered.
+#include <QApplication>
+#include <QFileInfo>
+#include <algorithm>
+#include <utility>
+
+#include "app/gui/canvas_panel.h"
+#include "app/gui/check_view.h"
+#include "app/gui/dock.h"
+#include "app/gui/event_view.h"
+#include "app/gui/fonts.h"
+#include "app/gui/lesson_view.h"
+#include "app/gui/main_window.h"
+#include "app/gui/message_bar.h"
+#include "app/gui/tool_bar.h"
+
+namespace hmmscope::app {
+namespace {
+
+constexpr int layout_version = 1;        // raise when docks are renamed: an old layout is then left alone
+constexpr StepIndex steps_looked_at = 200000;
+
+/// The first step that writes a slot of hmm_pfns: there is something to see in every panel. 0 when there is none.
+StepIndex first_interesting(const Recording& recording) {
+  const StepIndex end = std::min(recording.steps(), steps_looked_at);
+  for (StepIndex step = 0; step < end; ++step) {
+    for (uint32_t i = 0; i < recording.write_count(step); ++i) {
+      const RegionId region = recording.region_of(recording.write(step, i).first);
+      if (region != no_region && recording.regions()[region].kind == RegionKind::hmm_pfns) return step + 1;
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+void MainWindow::open(const QString& path, const QString& kernel, std::optional<StepIndex> position) {
+  message_->hide();
+  position_to_show_ = position;
+  loader_.open(QFileInfo(path).absoluteFilePath(), kernel);
+  actions_.refresh();
+}
+
+void MainWindow::show_document(const DocumentPtr& document, std::optional<StepIndex> position) {
+  position_to_show_ = position;
+  document_opened(document, find_landmarks(*document->recording), QString::fromStdString(document->path.string()), {});
+}
+
+void MainWindow::document_opened(const DocumentPtr& document, const Landmarks& landmarks, const QString& path,
+                                 const QString& kernel) {
+  progress_->stop();
+  save_session();
+  auto state = std::exchange(state_to_restore_, std::nullopt);
+  if (!state && store_) state = store_->load(path);
+  path_ = path;
+  kernel_ = kernel;
+  session_.open(document, landmarks);
+  if (state) session_.restore(*state);
+  if (position_to_show_) {
+    session_.seek(*position_to_show_);
+  } else if (!state) {
+    session_.seek(first_interesting(*document->recording));
+  }
+  position_to_show_.reset();
+  if (store_) {
+    store_->set_last({path, kernel});
+    store_->add_recent(path);
+  }
+  for (CanvasPanel* canvas : canvases_) {
+    if (Dock* shown = dock(canvas->id())) shown->set_subtitle(canvas->subtitle());
+  }
+}
+
+void MainWindow::show_target(const lessons::Target& target) {
+  if (session_.shared_document() != target.document) {
+    save_session();
+    path_ = QString::fromStdString(target.document->path.string());
+    kernel_.clear();
+    session_.open(target.document, find_landmarks(*target.document->recording));
+  }
+  session_.choose_layout(QString::fromStdString(target.layout));
+  session_.seek(target.position);
+  if (target.word != no_word) session_.select(target.word);
+}
+
+void MainWindow::document_failed(const Error& error, const QString& path) {
+  progress_->stop();
+  state_to_restore_.reset();
+  position_to_show_.reset();
+  QString what = QString::fromStdString(error.to_string());
+  if (error.file.empty()) what = QFileInfo(path).fileName() + QStringLiteral(": ") + what;
+  const QString kept = session_.document() == nullptr ? QString() : tr("What was open before is still open. ");
+  message_->show_error(tr("Could not open %1").arg(what),
+                       kept + tr("hmmscope reads ftrace text (plain, xz, gz, zst), scenarios (.json) and recordings "
+                                 "(.hmmrec)."));
+  actions_.refresh();
+}
+
+void MainWindow::choose_theme(ThemeChoice choice) {
+  theme_ = choice;
+  if (settings_ != nullptr) settings_->setValue(QStringLiteral("look/theme"), theme_name(choice));
+  apply_look();
+}
+
+void MainWindow::set_zoom(double zoom) {
+  zoom_ = std::clamp(zoom, zoom_min, zoom_max);
+  if (settings_ != nullptr) settings_->setValue(QStringLiteral("look/zoom"), zoom_);
+  apply_look();
+}
+
+void MainWindow::apply_look() {
+  const ui::ThemeKind kind = theme_ == ThemeChoice::desktop ? setup_.desktop
+                             : theme_ == ThemeChoice::dark  ? ui::ThemeKind::dark
+                                                            : ui::ThemeKind::light;
+  const Colours& c = colours(kind);
+  QApplication::setPalette(make_palette(c));
+  QApplication::setFont(text_font(zoom_));
+  setStyleSheet(make_style_sheet(c, zoom_));
+  actions_.apply_colours(c);
+  bar_->set_zoom(zoom_);
+  events_->set_zoom(zoom_);
+  checks_->set_zoom(zoom_);
+  lesson_->set_zoom(zoom_);
+  for (CanvasPanel* canvas : canvases_) canvas->driver().set_zoom(zoom_);
+  session_.set_theme(kind);
+}
+
+void MainWindow::save_session() {
+  if (!store_ || path_.isEmpty() || session_.document() == nullptr) return;
+  store_->save(path_, session_.state());
+}
+
+void MainWindow::save_state() {
+  if (settings_ == nullptr) return;
+  autosave_.stop();
+  save_session();
+  settings_->setValue(QStringLiteral("window/geometry"), saveGeometry());
+  settings_->setValue(QStringLiteral("window/layout"), QMainWindow::saveState(layout_version));
+  actions_.save(*settings_);
+  lesson_->save_progress();
+  settings_->sync();
+}
+
+void MainWindow::restore_state() {
+  if (settings_ == nullptr) return;
+  theme_ = theme_choice(settings_->value(QStringLiteral("look/theme")).toString());
+  bool ok = false;
+  const double zoom = settings_->value(QStringLiteral("look/zoom"), 1.0).toDouble(&ok);
+  zoom_ = ok ? std::clamp(zoom, zoom_min, zoom_max) : 1.0;
+  actions_.load(*settings_);
+  apply_look();
+  restoreGeometry(settings_->value(QStringLiteral("window/geometry")).toByteArray());
+  QMainWindow::restoreState(settings_->value(QStringLiteral("window/layout")).toByteArray(), layout_version);
+  actions_.refresh();
+}
+
+}  // namespace hmmscope::app

@@ -1,0 +1,120 @@
+#include "app/gui/message_bar.h"
+
+#include <QEvent>
+#include <QHBoxLayout>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QVBoxLayout>
+
+#include "app/gui/text_format.h"
+
+namespace hmmscope::app {
+
+MessageBar::MessageBar(QWidget* parent) : QFrame(parent), what_(new QLabel(this)), advice_(new QLabel(this)) {
+  setProperty("look", "bad");
+  what_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+  what_->setWordWrap(true);
+  what_->setTextFormat(Qt::PlainText);
+  what_->setProperty("tone", "bad");
+  advice_->setWordWrap(true);
+  advice_->setTextFormat(Qt::PlainText);
+  auto* open = new QPushButton(tr("Open another file…"), this);
+  auto* dismiss = new QPushButton(tr("Dismiss"), this);
+  auto* text = new QVBoxLayout;
+  text->setSpacing(2);
+  text->addWidget(what_);
+  text->addWidget(advice_);
+  auto* row = new QHBoxLayout(this);
+  row->setContentsMargins(14, 10, 10, 10);
+  row->addLayout(text, 1);
+  row->addWidget(open);
+  row->addWidget(dismiss);
+  connect(open, &QPushButton::clicked, this, [this] {
+    hide();
+    Q_EMIT open_asked();
+  });
+  connect(dismiss, &QPushButton::clicked, this, &QWidget::hide);
+  hide();
+}
+
+void MessageBar::show_error(const QString& what, const QString& advice) {
+  what_->setText(what);
+  advice_->setText(advice);
+  advice_->setVisible(!advice.isEmpty());
+  setAccessibleName(what);
+  show();
+}
+
+QString MessageBar::text() const { return what_->text(); }
+
+ProgressBar::ProgressBar(QWidget* parent) : QFrame(parent), text_(new QLabel(this)), bar_(new QProgressBar(this)) {
+  setProperty("look", "card");
+  bar_->setTextVisible(false);
+  auto* cancel = new QPushButton(tr("Cancel"), this);
+  auto* column = new QVBoxLayout;
+  column->addWidget(text_);
+  column->addWidget(bar_);
+  auto* row = new QHBoxLayout(this);
+  row->setContentsMargins(14, 8, 10, 8);
+  row->addLayout(column, 1);
+  row->addWidget(cancel);
+  connect(cancel, &QPushButton::clicked, this, &ProgressBar::cancelled);
+  delay_.setSingleShot(true);
+  delay_.setInterval(250);
+  connect(&delay_, &QTimer::timeout, this, &QWidget::show);
+  hide();
+}
+
+void ProgressBar::start(const QString& what) {
+  what_ = what;
+  text_->setText(what);
+  bar_->setRange(0, 0);
+  delay_.start();
+}
+
+void ProgressBar::progress(const QString& stage, quint64 done, quint64 total) {
+  text_->setText(total == 0 ? QStringLiteral("%1: %2").arg(what_, stage)
+                            : QStringLiteral("%1: %2, %3 of %4").arg(what_, stage, grouped(done), grouped(total)));
+  bar_->setRange(0, total == 0 ? 0 : 1000);
+  if (total != 0) bar_->setValue(static_cast<int>(static_cast<double>(done) / static_cast<double>(total) * 1000));
+}
+
+void ProgressBar::stop() {
+  delay_.stop();
+  hide();
+}
+
+Toast::Toast(QWidget* parent) : QLabel(parent) {
+  setObjectName(QStringLiteral("toast"));
+  setTextFormat(Qt::PlainText);
+  setAttribute(Qt::WA_TransparentForMouseEvents);
+  setFrameStyle(QFrame::StyledPanel);
+  setProperty("look", "toast");
+  setContentsMargins(14, 8, 14, 8);
+  hide_.setSingleShot(true);
+  hide_.setInterval(4000);
+  connect(&hide_, &QTimer::timeout, this, &QWidget::hide);
+  parent->installEventFilter(this);
+  hide();
+}
+
+void Toast::say(const QString& text) {
+  setText(text);
+  adjustSize();
+  place();
+  show();
+  raise();
+  hide_.start();
+}
+
+void Toast::place() {
+  const QSize room = parentWidget()->size();
+  move((room.width() - width()) / 2, room.height() - height() - 24);
+}
+
+bool Toast::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() == QEvent::Resize && isVisible()) place();
+  return QLabel::eventFilter(watched, event);
+}
+
+}  // namespace hmmscope::app
