@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "app/cli/command.h"
+#include "traces/check/summary.h"
+#include "traces/document.h"
+
+namespace hmmscope::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// `hmmscope check`: replays traces and tells where the engine and the kernel disagree.
+class CheckCommand : public Command {
+ public:
+  std::string_view name() const override { return "check"; }
+  std::string_view summary() const override { return "Compare the engine with the kernel, call by call"; }
+
+  void declare(CLI::App& app) override {
+    app.add_option("FILE", files_, "Kernel traces or recordings made from them")->required();
+    app.add_option("--kernel", kernel_, "Read the traces as of this kernel model, whatever they say of themselves")
+        ->type_name("MODEL");
+    app.add_flag("--brief", brief_, "Only the counts, without explanations");
+  }
+
+  int run(const Output& output) override {
+    traces::CheckCounts total;
+    Json files = Json::array();
+    for (const std::string& file : files_) {
+      traces::OpenOptions options;
+      options.kernel = kernel_;
+      const auto opened = traces::open_document(file, options);
+      if (!opened) return output.bad_input(opened.error());
+      const traces::Document& document = **opened;
+      const traces::CheckCounts counts = traces::count_checks(*document.recording);
+      total += counts;
+      if (output.json) files.push_back(as_json(file, document, counts));
+      else print(output, file, document, counts);
+    }
+    if (output.json) {
+      Json result = counts_json(total);
+      result["files"] = std::move(files);
+      output.print(result.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+    } else {
+      output.print(traces::counts_text(total) + "\n");
+    }
+    return total.diverged == 0 ? exit_ok : exit_check_failed;
+  }
+
+ private:
+  static Json counts_json(const traces::CheckCounts& counts) {
+    return {{"calls", counts.calls},         {"agreed", counts.agreed},
+            {"diverged", counts.diverged},   {"unknown", counts.unknown},
+            {"words", counts.words_compared}, {"words_with_unknown_bits", counts.words_unknown}};
+  }
+
+  void print(const Output& output, const std::string& file, const traces::Document& document,
+             const traces::CheckCounts& counts) const {
+    std::string text = fmt::format("{} ({}): {}, words {}", file, document.model.id, traces::counts_text(counts),
+                                   counts.words_compared);
+    if (counts.words_unknown != 0) text += fmt::format(", {} with bits that no event shows", counts.words_unknown);
+    output.print(text + "\n");
+    if (brief_) return;
+    for (const CallCheck& check : document.recording->checks())
+      if (check.verdict != Verdict::agreed)
+        output.print(traces::explanation_text(*document.recording, document.model, check));
+  }
+
+  Json as_json(const std::string& file, const traces::Document& document, const traces::CheckCounts& counts) const {
+    Json result = {{"file", file}, {"model", document.model.id}};
+    result.update(counts_json(counts));
+    result["findings"] = Json::array();
+    for (const CallCheck& check : document.recording->checks()) {
+      if (check.verdict == Verdict::agreed) continue;
+      const traces::CheckExplanation shown = traces::explain(*document.recording, document.model, check);
+      Json finding = {{"verdict", check.verdict == Verdict::diverged ? "diverged" : "unknown"},
+                      {"what", shown.what},
+                      {"reason", check.reason}};
+      if (shown.line != 0) finding["line"] = shown.line;
+      if (check.step != no_step) finding["step"] = check.step + 1;
+      if (check.verdict == Verdict::diverged) {
+        finding["kernel"] = fmt::format("{:#018x}", check.kernel);
+        finding["engine"] = fmt::format("{:#018x}", check.engine);
+        finding["known"] = fmt::format("{:#018x}", check.known);
+        finding["rule"] = rule(check.rule).id;
+      }
+      if (!shown.fields.empty()) {
+        finding["kernel_reads"] = shown.kernel;
+        finding["engine_reads"] = shown.engine;
+        finding["differs"] = shown.fields;
+      }
+      result["findings"].push_back(std::move(finding));
+    }
+    return result;
+  }
+
+  std::vector<std::string> files_;
+  std::string kernel_;
+  bool brief_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_check_command() { return std::make_unique<CheckCommand>(); }
+
+}  // namespace hmmscope::app

@@ -1,0 +1,106 @@
+#include "traces/check/summary.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "engine/encoding/layout.h"
+
+namespace hmmscope::traces {
+namespace {
+
+/// The fields of the array's layout in which two words differ, as far as they could be compared.
+std::vector<std::string> differing_fields(const Layout& layout, const CallCheck& check) {
+  std::vector<std::string> fields;
+  for (const Field& field : layout.fields) {
+    if (((check.kernel ^ check.engine) & check.known & field.mask()) == 0) continue;
+    const uint64_t kernel = field.get(check.kernel), engine = field.get(check.engine);
+    fields.push_back(field.role == Role::pfn ? fmt::format("{}: kernel {:#x}, engine {:#x}", field.name, kernel, engine)
+                                             : fmt::format("{}: kernel {}, engine {}", field.name, kernel, engine));
+  }
+  return fields;
+}
+
+std::string call_text(const Recording& recording, CallId call) {
+  if (call == no_call) return "a call";
+  const auto arguments = recording.arguments(call);
+  const std::string_view name = function_name(recording.calls()[call].function);
+  return arguments.size() < 2 ? std::string(name) : fmt::format("{} {:#x}-{:#x}", name, arguments[0], arguments[1]);
+}
+
+uint64_t line_of(const Recording& recording, StepIndex step) {
+  if (step == no_step || step >= recording.steps()) return 0;
+  const EventIndex event = recording.event_of(step);
+  return event == no_event ? 0 : recording.events()[event].line;
+}
+
+}  // namespace
+
+CheckCounts& CheckCounts::operator+=(const CheckCounts& other) {
+  calls += other.calls;
+  agreed += other.agreed;
+  diverged += other.diverged;
+  unknown += other.unknown;
+  words_compared += other.words_compared;
+  words_unknown += other.words_unknown;
+  return *this;
+}
+
+CheckCounts count_checks(const Recording& recording) {
+  CheckCounts counts;
+  CallId last = no_call;
+  for (const CallCheck& check : recording.checks()) {
+    if (counts.calls != 0 && check.call == last) continue;
+    last = check.call;
+    ++counts.calls;
+    counts.words_compared += check.words_compared;
+    counts.words_unknown += check.words_unknown;
+    switch (check.verdict) {
+      case Verdict::agreed: ++counts.agreed; break;
+      case Verdict::diverged: ++counts.diverged; break;
+      case Verdict::unknown: ++counts.unknown; break;
+    }
+  }
+  return counts;
+}
+
+std::string counts_text(const CheckCounts& counts) {
+  return fmt::format("calls {}, agreed {}, diverged {}, unknown {}", counts.calls, counts.agreed, counts.diverged,
+                     counts.unknown);
+}
+
+CheckExplanation explain(const Recording& recording, const KernelModel& model, const CallCheck& check) {
+  CheckExplanation text;
+  text.check = &check;
+  text.line = line_of(recording, check.step);
+  text.what = check.word == no_word ? call_text(recording, check.call) : recording.word_name(check.word);
+  if (check.verdict != Verdict::diverged || check.word == no_word || model.hmm_pfn == nullptr) return text;
+  text.kernel = describe(*model.hmm_pfn, check.kernel);
+  text.engine = describe(*model.hmm_pfn, check.engine);
+  text.fields = differing_fields(*model.hmm_pfn, check);
+  return text;
+}
+
+std::string explanation_text(const Recording& recording, const KernelModel& model, const CallCheck& check) {
+  const CheckExplanation shown = explain(recording, model, check);
+  std::string text;
+  const auto out = std::back_inserter(text);
+  fmt::format_to(out, "  {} ", check.verdict == Verdict::diverged ? "diverged" : "unknown");
+  if (shown.line != 0) fmt::format_to(out, "line {} ", shown.line);
+  if (check.step != no_step) fmt::format_to(out, "step {} ", check.step + 1);
+  fmt::format_to(out, "{}: {}\n", shown.what, check.reason);
+  if (check.word != no_word && check.verdict == Verdict::diverged) {
+    fmt::format_to(out, "    in      {}\n", call_text(recording, check.call));
+    fmt::format_to(out, "    kernel  {:#018x}  {}\n", check.kernel, shown.kernel);
+    fmt::format_to(out, "    engine  {:#018x}  {}\n", check.engine, shown.engine);
+    for (const std::string& field : shown.fields) fmt::format_to(out, "    differs {}\n", field);
+    if (check.known != ~uint64_t{0}) fmt::format_to(out, "    known   {:#018x}\n", check.known);
+  }
+  if (check.verdict == Verdict::diverged) {
+    const Rule& fired = rule(check.rule);
+    fmt::format_to(out, "    rule    {}: {}\n", fired.id, fired.statement);
+  }
+  return text;
+}
+
+}  // namespace hmmscope::traces

@@ -1,0 +1,38 @@
+#pragma once
+/// The judgements of a recording counted and put into words.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/model/kernel_model.h"
+#include "engine/recording/recording.h"
+
+namespace hmmscope::traces {
+
+struct CheckCounts {
+  uint64_t calls = 0, agreed = 0, diverged = 0, unknown = 0;
+  uint64_t words_compared = 0;   ///< words the trace shows as outputs, at every place it shows them
+  uint64_t words_unknown = 0;    ///< of the words shown, those with bits that nothing lets anybody know
+
+  CheckCounts& operator+=(const CheckCounts& other);
+};
+
+/// A call counts once, by its first check.
+CheckCounts count_checks(const Recording& recording);
+/// "calls N, agreed N, diverged N, unknown N"
+std::string counts_text(const CheckCounts& counts);
+
+/// One check that is not an agreement, for people.
+struct CheckExplanation {
+  const CallCheck* check = nullptr;
+  uint64_t line = 0;            ///< of the source trace, 0 when there is none
+  std::string what;             ///< "hmm_pfns[3]" or "hmm_range_fault 0x7f..-0x7f.."
+  std::string kernel, engine;   ///< the decoded words; empty when control flow differs
+  std::vector<std::string> fields;   ///< "WRITE: kernel 1, engine 0"
+};
+CheckExplanation explain(const Recording& recording, const KernelModel& model, const CallCheck& check);
+/// Several lines, each ending with a newline.
+std::string explanation_text(const Recording& recording, const KernelModel& model, const CallCheck& check);
+
+}  // namespace hmmscope::traces
