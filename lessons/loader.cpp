@@ -23,6 +23,12 @@ std::vector<std::string> strings(const json& object, const char* key) {
 }
 std::string string(const json& object, const char* key) { return object.value(key, std::string{}); }
 
+/// The member, or `otherwise`. A reference, because items() of a temporary would outlive it in a range-for.
+const json& member(const json& object, const char* key, const json& otherwise) {
+  const auto found = object.find(key);
+  return found == object.end() ? otherwise : *found;
+}
+
 MomentQuery read_moment(const json& object) {
   MomentQuery query;
   query.sample = string(object, "sample");
@@ -62,11 +68,12 @@ Task read_task(const json& object) {
   task.answer = string(object, "answer");
   task.word = string(object, "word");
   task.mask = string(object, "mask");
-  for (const json& choice : object.value("choices", json::array())) {
+  const json none = json::array();
+  for (const json& choice : member(object, "choices", none)) {
     task.choices.push_back(
         {string(choice, "id"), string(choice, "text"), string(choice, "when"), string(choice, "reply")});
   }
-  for (const json& wrong : object.value("misconceptions", json::array())) {
+  for (const json& wrong : member(object, "misconceptions", none)) {
     task.misconceptions.push_back({string(wrong, "answer"), string(wrong, "reply")});
   }
   if (object.contains("design")) {
@@ -86,10 +93,10 @@ Lesson read_lesson(const json& root) {
   lesson.closing = strings(root, "closing");
   lesson.sources = strings(root, "sources");
   const json none = json::object();
-  for (const auto& [name, sample] : root.value("samples", none).items()) {
+  for (const auto& [name, sample] : member(root, "samples", none).items()) {
     lesson.samples[name] = {string(sample, "file"), string(sample, "kernel")};
   }
-  for (const auto& [name, moment] : root.value("moments", none).items())
+  for (const auto& [name, moment] : member(root, "moments", none).items())
     lesson.moments[name] = read_moment(moment);
   lesson.values = root.value("values", std::map<std::string, std::string>{});
   for (const json& task : root.at("tasks")) lesson.tasks.push_back(read_task(task));

@@ -2,8 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "lessons/lesson.h"
 
@@ -14,33 +12,26 @@ using ::testing::HasSubstr;
 
 const std::filesystem::path lessons_directory = std::filesystem::path(HMMSCOPE_SOURCE_DIR) / "lessons";
 
-std::string read(const std::filesystem::path& file) {
-  std::ifstream stream(file);
-  return (std::ostringstream() << stream.rdbuf()).str();
-}
-
 // A small lesson that is right; each test breaks one thing. The line of each part is easy to count.
 const std::string small =
-    R"({
+    R"json({
   "format": 1, "id": "small", "title": "T", "summary": "S", "minutes": 5,
   "introduction": ["i"], "closing": ["c"], "sources": ["s"],
   "samples": { "sample": { "file": "traces/samples/x.txt" } },
-  "values": { "one": "add(0, 1)"
-}
-, "moments" : {"first" : {"sample" : "sample", "layout" : "hmm-5.9", "becomes" : {"VALID" : "one"}}},
-              "tasks" : [ {
-                "id" : "t",
-                "kind" : "choice",
-                "title" : "T",
-                "text" : ["x {{one}}"],
-                "prompt" : "?",
-                "explanation" : ["e"],
-                "choices" : [
-                  {"id" : "a", "text" : "A", "when" : "equal(one, 1)"},
-                  {"id" : "b", "text" : "B", "when" : "not(equal(one, 1))"}
-                ]
-              } ]
-})";
+  "values": { "one": "add(0, 1)" },
+  "moments": {
+    "first": { "sample": "sample", "layout": "hmm-5.9", "becomes": { "VALID": "one" } }
+  },
+  "tasks": [
+    {
+      "id": "t", "kind": "choice", "title": "T", "text": ["x {{one}}"], "prompt": "?", "explanation": ["e"],
+      "choices": [
+        { "id": "a", "text": "A", "when": "equal(one, 1)" },
+        { "id": "b", "text": "B", "when": "not(equal(one, 1))" }
+      ]
+    }
+  ]
+})json";
 
 std::string with(std::string text, const std::string& what, const std::string& instead) {
   const size_t at = text.find(what);
@@ -155,7 +146,9 @@ TEST(LessonDirectory, ListsTheLessonsThatCome) {
 
 // The schema names every file it allows by folder; this keeps a lesson from naming one that is not there.
 TEST(LessonDirectory, EverySampleIsThere) {
-  for (const LessonInfo& info : *list_lessons(lessons_directory)) {
+  const auto list = list_lessons(lessons_directory);
+  ASSERT_TRUE(list);
+  for (const LessonInfo& info : *list) {
     const auto lesson = load_lesson(info.file);
     ASSERT_TRUE(lesson);
     for (const auto& [name, sample] : lesson->samples)

@@ -10,7 +10,7 @@ namespace hmmscope::lessons {
 namespace {
 
 // A lesson that needs no recording, so that the runner is tested alone.
-constexpr const char* lesson_text = R"({
+constexpr const char* lesson_text = R"json({
   "format": 1, "id": "plain", "title": "T", "summary": "S", "minutes": 5,
   "introduction": ["welcome to {{add(1, 1)}}"], "closing": ["goodbye"], "sources": ["s"],
   "tasks": [
@@ -23,7 +23,7 @@ constexpr const char* lesson_text = R"({
     { "id": "third", "kind": "layout", "title": "T", "text": ["x"], "prompt": "?", "explanation": ["e"],
       "design": { "start": "hmm-6.16", "fields": ["VALID", "order"], "machines": ["x86-64"] } }
   ]
-})";
+})json";
 
 class RunnerTest : public ::testing::Test {
  protected:

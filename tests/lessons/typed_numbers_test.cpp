@@ -69,13 +69,17 @@ TEST(TypedNumbers, NoLessonHasOneInItsText) {
 
 /// Numbers in an expression: only 0 and 1 (a flag's value, "no page"), and which slot of an array is meant.
 void scan_expression(const Expression& expression, bool is_slot, const std::string& where) {
-  if (expression.kind == Expression::Kind::number && !is_slot) EXPECT_LE(expression.number, 1u) << where;
+  if (expression.kind == Expression::Kind::number && !is_slot) {
+    EXPECT_LE(expression.number, 1u) << where;
+  }
   const bool slots = expression.text == "slot" || expression.text == "slot_before";
   for (const Expression& argument : expression.arguments) scan_expression(argument, slots, where);
 }
 
 TEST(TypedNumbers, NoLessonHasOneInItsExpressions) {
-  for (const LessonInfo& info : *list_lessons(lessons_directory)) {
+  const auto list = list_lessons(lessons_directory);
+  ASSERT_TRUE(list);
+  for (const LessonInfo& info : *list) {
     const auto lesson = load_lesson(info.file);
     ASSERT_TRUE(lesson);
     const auto scan = [&](const std::string& text) {
@@ -85,7 +89,9 @@ TEST(TypedNumbers, NoLessonHasOneInItsExpressions) {
       scan_expression(*expression, false, info.id + ": " + text);
     };
     const auto scan_text = [&](const std::string& text) {
-      for (const Placeholder& hole : *placeholders(text)) scan(hole.expression);
+      const auto holes = placeholders(text);
+      ASSERT_TRUE(holes) << text;
+      for (const Placeholder& hole : *holes) scan(hole.expression);
     };
     for (const auto& [name, expression] : lesson->values) scan(expression);
     for (const auto& [name, moment] : lesson->moments) {
