@@ -1,10 +1,10 @@
 #include "tests/ui/demo.h"
 
 #include <algorithm>
-#include <array>
 
 #include "engine/recording/keyframes.h"
 #include "engine/recording/recorder.h"
+#include "engine/rules/rule.h"
 
 namespace hmmscope::ui::test {
 namespace {
@@ -48,6 +48,11 @@ struct World {
     array = add(RegionKind::hmm_pfns, slots, base, 4096, "hmm_pfns");
     notifier = add(RegionKind::notifier, static_cast<uint32_t>(word_names(RegionKind::notifier).size()), 0, 0, "dmirror");
     range = add(RegionKind::range, static_cast<uint32_t>(word_names(RegionKind::range).size()), 0, 0, "range");
+    const WordIndex vma = add(RegionKind::vma, static_cast<uint32_t>(word_names(RegionKind::vma).size()), 0, 0, "buffer");
+    name(RegionKind::vma, vma, "vm_start", base);
+    name(RegionKind::vma, vma, "vm_end", base + slots * 4096ull);
+    name(RegionKind::vma, vma, "vm_flags", 3);
+    name(RegionKind::range, range, "default_flags", 1ull << 63);
     name(RegionKind::notifier, notifier, "start", base);
     name(RegionKind::notifier, notifier, "last", base + slots * 4096ull - 1);
     name(RegionKind::notifier, notifier, "invalidate_seq", 0x2a);
@@ -62,6 +67,12 @@ struct World {
     for (const uint32_t i : {4u, 5u, 60u, 61u, 130u}) memory.store(pmd + i, 0x80000000a00000e7 + i * 0x200000);
   }
 };
+
+/// A step with as many of the operands as its rule names.
+StepIndex step(Recorder& recorder, RuleId id, std::initializer_list<uint64_t> operands = {}) {
+  const size_t count = std::min<size_t>(operands.size(), rule(id).operand_count());
+  return recorder.step(id, std::span<const uint64_t>(operands.begin(), count));
+}
 
 uint64_t slot_value(uint64_t pfn, bool write) { return (write ? 0xc000000000000000 : 0x8000000000000000) | pfn; }
 
@@ -87,20 +98,20 @@ void add_events(Recorder& recorder) {
 uint32_t walk_ptes(Recorder& recorder, const World& world, uint32_t first, uint32_t last, bool traced) {
   recorder.enter(Function::walk_page_range, {base + first * 4096ull, base + last * 4096ull});
   recorder.enter(Function::hmm_vma_walk_pmd);
-  recorder.step(RuleId::pmd_table, {world.memory.load(world.pmd)});
+  step(recorder, RuleId::pmd_table, {world.memory.load(world.pmd)});
   recorder.enter(Function::hmm_vma_handle_pte);
   uint32_t i = first;
   for (; i < last; ++i) {
     const uint64_t pte = world.memory.load(world.pte + i);
     if (pte == 0) {
-      recorder.step(RuleId::pte_none_zero, {pte});
+      step(recorder, RuleId::pte_none_zero, {pte});
       recorder.write(world.array + i, 0, evidence_of(traced, i));
     } else if ((pte & 1) == 0) {
-      recorder.step(RuleId::pte_swap_fault, {pte, 1});
+      step(recorder, RuleId::pte_swap_fault, {pte, 1});
       break;
     } else {
       const uint64_t pfn = (pte & 0x000ffffffffff000) >> 12;
-      recorder.step(RuleId::pte_present, {pte, slot_value(0, (pte & 2) != 0), pfn});
+      step(recorder, RuleId::pte_present, {pte, slot_value(0, (pte & 2) != 0), pfn});
       recorder.write(world.array + i, slot_value(pfn, (pte & 2) != 0), evidence_of(traced, i));
     }
   }
@@ -114,16 +125,16 @@ uint32_t walk_ptes(Recorder& recorder, const World& world, uint32_t first, uint3
 CallId range_fault(Recorder& recorder, const World& world, uint32_t first, uint32_t last, bool traced) {
   const CallId call = recorder.enter(Function::hmm_range_fault, {base + first * 4096ull});
   while (first < last) {
-    recorder.step(RuleId::range_walk, {base + first * 4096ull, base + last * 4096ull, 0x2a});
+    step(recorder, RuleId::range_walk, {base + first * 4096ull, base + last * 4096ull, 0x2a});
     first = walk_ptes(recorder, world, first, last, traced);
     if (first == last) break;
     recorder.enter(Function::handle_mm_fault, {base + first * 4096ull});
-    recorder.step(RuleId::fault_pte_absent, {base + first * 4096ull, world.memory.load(world.pte + first), 0});
+    step(recorder, RuleId::fault_pte_absent, {base + first * 4096ull, world.memory.load(world.pte + first), 0});
     recorder.write(world.pte + first, ((0x14000ull + first) << 12) | user_rw, traced ? Evidence::inferred : Evidence::computed);
     recorder.leave(0);
-    recorder.step(RuleId::range_restart, {base + first * 4096ull});
+    step(recorder, RuleId::range_restart, {base + first * 4096ull});
   }
-  recorder.step(RuleId::range_return, {0, base + last * 4096ull});
+  step(recorder, RuleId::range_return, {0, base + last * 4096ull});
   recorder.leave(0);
   return call;
 }
@@ -160,10 +171,10 @@ std::shared_ptr<const traces::Document> walk_document(bool traced) {
     recorder.add_check(check);
   }
   recorder.enter(Function::mmu_notifier_invalidate_range_start, {base, base + 0x100000});
-  recorder.step(RuleId::notifier_start_overlap, {});
+  step(recorder, RuleId::notifier_start_overlap, {});
   recorder.write(world.notifier + 2, 0x2b);
   for (uint32_t i = 0; i < 40; ++i) {
-    recorder.step(RuleId::dontneed_zap, {base + i * 4096ull, base + (i + 1) * 4096ull});
+    step(recorder, RuleId::dontneed_zap, {base + i * 4096ull, base + (i + 1) * 4096ull});
     recorder.write(world.pte + i, 0, evidence_of(traced, i));
   }
   recorder.leave(0);
@@ -172,10 +183,10 @@ std::shared_ptr<const traces::Document> walk_document(bool traced) {
     CallCheck check = check_of(recorder.peek(), call, Verdict::diverged);
     // The difference is in the slot written last: the kernel says writable, the engine read-only.
     const Recording& so_far = recorder.peek();
-    for (StepIndex step = so_far.steps(); step-- > 0;) {
-      if (so_far.write_count(step) == 0 || so_far.rule_of(step) != RuleId::pte_present) continue;
-      const WriteView write = so_far.write(step, 0);
-      check.step = step;
+    for (StepIndex at = so_far.steps(); at-- > 0;) {
+      if (so_far.write_count(at) == 0 || so_far.rule_of(at) != RuleId::pte_present) continue;
+      const WriteView write = so_far.write(at, 0);
+      check.step = at;
       check.word = write.first;
       check.engine = write.new_at(0);
       check.kernel = check.engine ^ 0x4000000000000000;
@@ -196,15 +207,15 @@ std::shared_ptr<const traces::Document> overlap_document() {
   recorder.enter(Function::scenario);
   recorder.enter(Function::ioctl);
   recorder.enter(Function::hmm_range_fault, {base});
-  recorder.step(RuleId::range_walk, {base, base + (1ull << 30), 0x2a});
+  step(recorder, RuleId::range_walk, {base, base + (1ull << 30), 0x2a});
   recorder.enter(Function::walk_page_range);
   recorder.enter(Function::hmm_vma_walk_hugetlb_entry);
   constexpr uint64_t flags = 0xd200000000000000;
-  recorder.step(RuleId::hugetlb_entry_fill, {0x80000001400008e7, flags, 0x140000});
+  step(recorder, RuleId::hugetlb_entry_fill, {0x80000001400008e7, flags, 0x140000});
   recorder.fill(world.array, 150000, flags | 0x140000, 1);
-  recorder.step(RuleId::pte_special_error, {0x225});
-  recorder.write(world.array + 140001, 0x2000000000000000);
-  recorder.step(RuleId::hugetlb_entry_fill, {0x80000001400008e7, flags, 0x140000});
+  step(recorder, RuleId::pte_special_error, {0x225});
+  recorder.write(world.array + 200001, 0x2000000000000000);
+  step(recorder, RuleId::hugetlb_entry_fill, {0x80000001400008e7, flags, 0x140000});
   recorder.fill_keeping(world.array, 90000, flags | 0x140000, 1, 0x0200000000000000);
   recorder.leave(0);
   recorder.leave(0);
@@ -219,15 +230,15 @@ std::shared_ptr<const traces::Document> long_document(StepIndex steps, StepIndex
   Recorder recorder(world.memory);
   recorder.enter(Function::kernel_trace);
   CallId last_call = no_call;
-  for (StepIndex step = 0; step < steps;) {
+  for (StepIndex done = 0; done < steps;) {
     last_call = recorder.enter(Function::hmm_range_fault);
-    for (StepIndex i = 0; i < 1000 && step < steps; ++i, ++step) {
-      recorder.step(RuleId::pte_none_zero, {0});
-      if (step % 4096 == 0) recorder.write(world.array + step % 16, step);
+    for (StepIndex i = 0; i < 1000 && done < steps; ++i, ++done) {
+      step(recorder, RuleId::pte_none_zero, {0});
+      if (done % 4096 == 0) recorder.write(world.array + done % 16, done);
     }
     recorder.leave(0);
     CallCheck check = check_of(recorder.peek(), last_call, Verdict::agreed);
-    if (rare < step && step - rare <= 1000) {
+    if (rare < done && done - rare <= 1000) {
       check.verdict = Verdict::diverged;
       check.step = rare;
       check.reason = "one word";

@@ -17,6 +17,7 @@ namespace hmmscope::ui {
 namespace {
 
 constexpr float cell_height = 24;
+constexpr float compact_below = 260;   ///< panels lower than this leave out air
 
 /// The two words on show and what they are called.
 struct Shown {
@@ -135,7 +136,7 @@ void BitsPanel::draw_row(Painter& p, const ViewContext& view, const BitGrid& gri
     const bool named = field != nullptr && field->role != Role::pfn && field->role != Role::none;
     const bool marked = (shown.marked >> bit & 1) != 0;
     const Color color = named ? t.field(field->role) : mix(t.surface, t.text_faint, 150);
-    const Evidence evidence = second ? shown.evidence : Evidence::computed;
+    const Evidence evidence = second && !shown.diverged ? shown.evidence : Evidence::computed;
     if (set && evidence != Evidence::unknown) evidence_box(p, cell, color, evidence, 2);
     else p.fill(cell, t.sunken, 2);
     const bool collides = set && (clash >> bit & 1) != 0;
@@ -143,7 +144,7 @@ void BitsPanel::draw_row(Painter& p, const ViewContext& view, const BitGrid& gri
     else if (marked && (second || shown.diverged)) p.outline({cell.x - 1, cell.y - 1, cell.w + 2, cell.h + 2}, shown.diverged ? t.bad : t.changed, 3, 2);
     else if (!set) p.outline(cell, named ? mix(t.surface, color, 130) : t.border, 2);
     if (view.selection.bit == bit) {
-      p.outline({cell.x - 2, cell.y - 3, cell.w + 4, cell.h + 6}, t.accent, 4, 2);
+      p.fill({cell.x - 1, cell.bottom() + 1, cell.w + 2, 3}, t.accent, 1);
     }
     if (!roomy) continue;
     const Color ink = evidence == Evidence::unknown ? t.text_faint : !set ? t.text_faint : evidence == Evidence::inferred ? t.text : t.on_field;
@@ -190,12 +191,12 @@ float BitsPanel::draw_notes(Painter& p, const BitGrid& grid, const Layout& layou
 void BitsPanel::draw_others(Painter& p, const Layout& layout, uint64_t word, const Rect& area, Intents& intents) {
   const Theme& t = p.theme();
   constexpr float row = 20;
-  if (area.h < 24 + row) return;
+  if (area.h < 22 + row) return;
   const auto readings = other_readings(layout, word);
   if (readings.empty()) return;
   p.horizontal(area.x, area.right(), area.y, t.border);
   p.text_in({area.x, area.y + 6, area.w, 18}, "Same word, other layouts", Font::strong, t.text_muted);
-  const Rect list{area.x, area.y + 26, area.w, area.h - 28};
+  const Rect list{area.x, area.y + 25, area.w, area.h - 25};
   const float total = row * static_cast<float>(readings.size()), most = std::max(0.0f, total - std::floor(list.h / row) * row);
   if (p.hovered(list)) scroll_ -= p.input().wheel_y * row;
   scroll_ = std::clamp(std::round(scroll_ / row) * row, 0.0f, most);
@@ -210,7 +211,7 @@ void BitsPanel::draw_others(Painter& p, const Layout& layout, uint64_t word, con
     if (reading.kind == Misreading::note) ink = t.text_muted;
     if (reading.kind == Misreading::wrong) ink = t.warning;
     if (reading.kind == Misreading::phantom) ink = t.bad;
-    p.text_in({line.x, line.y, name_width - 8, row}, reading.layout->id, Font::mono_small, t.text);
+    p.text_in({line.x, line.y, name_width - 8, row}, reading.layout->id, Font::mono_small, reading.in_force ? t.accent : t.text);
     p.text_in({line.x + name_width, line.y, line.w - name_width - remark_width - 12, row}, reading.fields, Font::mono_small, t.text_muted);
     p.text_in({line.right() - remark_width, line.y, remark_width - 8, row}, reading.remark, Font::small, ink, Align::right);
     if (hot) {
@@ -239,8 +240,9 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
   const Layout& layout = layout_of(view, word, shown.second);
   const Layout& first_layout = layout_of(view, word, shown.first);
   const BitGrid grid = BitGrid::fit(16, all.w - 32, layout.word_bits == 32 ? 32 : 64);
-  const float label_height = 20;
-  float y = 8;
+  const bool compact = all.h < compact_below;
+  const float label_height = compact ? 18 : 20;
+  float y = compact ? 3 : 8;
   const auto heading = [&](const std::string& name, uint64_t value, const std::string& note) {
     const Rect row{16, y, all.w - 32, label_height};
     const float number = p.text_in(row, hex(value, 16), Font::mono, t.text, Align::right);
@@ -252,13 +254,13 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
   heading(shown.first_name, shown.first, "");
   const float first_y = y + 2;
   draw_row(p, view, grid, first_layout, shown, false, first_y);
-  y += cell_height + 8;
+  y += cell_height + (compact ? 3 : 8);
   heading(shown.second_name, shown.second, shown.diverged ? "" : shown.note);
   const float second_y = y + 2;
   draw_row(p, view, grid, layout, shown, true, second_y);
   y += cell_height + 5;
   y += draw_brackets(p, grid, layout, shown.second, y);
-  y += draw_notes(p, grid, layout, shown, y) + 6;
+  y += draw_notes(p, grid, layout, shown, y) + (compact ? 2 : 6);
   draw_others(p, layout, shown.second, {16, y, all.w - 32, all.h - y - 4}, intents);
 
   for (const float row_y : {first_y, second_y}) {

@@ -159,8 +159,10 @@ void HistoryPanel::draw_row(Painter& p, const ViewContext& view, size_t row, con
   std::string values = one_bit ? fmt::format("{} \xE2\x86\x92 {}", (before & mask_) != 0 ? 1 : 0, set ? 1 : 0)
                                : hex(before) + " \xE2\x86\x92 " + hex(value);
   if (change == nullptr) values = one_bit ? (set ? "1" : "0") : hex(value);
-  if (!one_bit && p.width(values, Font::mono_small) > text.w - used - 12) values = "\xE2\x86\x92 " + hex(value);
-  p.text_in({text.x + used + 12, text.y, text.w - used - 12, text.h}, values, Font::mono_small, detail, Align::right);
+  const float room = text.w - used - 8;
+  if (!one_bit && p.width(values, Font::mono_small) > room) values = "\xE2\x86\x92 " + hex(value);
+  const Font font = p.width(values, Font::mono_small) > room ? Font::mono_tiny : Font::mono_small;
+  p.text_in({text.x + used + 8, text.y, room, text.h}, values, font, detail, Align::right);
   const std::string_view reason = change == nullptr ? "state before the first step" : rule(recording.rule_of(change->step)).statement;
   p.text_in({text.x, text.y + 17, text.w, 17}, reason, Font::small, detail);
   if (!hot) return;
@@ -177,7 +179,7 @@ void HistoryPanel::draw_buttons(Painter& p, const Rect& area, WordIndex word, ui
   const auto push = [&](Intent::Kind kind) { intents.push_back({.kind = kind, .word = word, .mask = mask, .text = {}}); };
   const bool narrow = w < 150;
   if (p.button({area.x, area.y, w, area.h}, narrow ? "\xE2\x86\x90 cause" : "\xE2\x86\x90 run back to cause", current > 0)) push(Intent::Kind::run_back_to_change);
-  if (p.button({area.x + w + 8, area.y, w, area.h}, narrow ? "break on change" : "break when it changes")) push(Intent::Kind::toggle_break);
+  if (p.button({area.x + w + 8, area.y, w, area.h}, narrow ? "break" : "break when it changes")) push(Intent::Kind::toggle_break);
 }
 
 Table HistoryPanel::table(const ViewContext& view) const {

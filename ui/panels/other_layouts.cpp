@@ -1,5 +1,7 @@
 #include "ui/panels/other_layouts.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -17,9 +19,20 @@ bool flag_is_real(const Layout& own, const Field& field, uint64_t word) {
   return same != nullptr && is_flag(*same) && same->get(word) != 0;
 }
 
-/// Orders that a layout's own overlap has already spoiled are not "real" either: what the other field meant is unknown.
+/// What the writing layout itself makes of the word: its own overlaps leave it with two readings.
+OtherReading own_reading(const Layout& own, uint64_t word) {
+  OtherReading reading{&own, describe(own, word), Misreading::same, "in force", true};
+  for (const Overlap& overlap : overlaps(own)) {
+    if ((word & overlap.mask) == 0) continue;
+    const Field* flag = is_flag(*overlap.a) ? overlap.a : overlap.b;
+    reading.kind = Misreading::phantom;
+    reading.remark = fmt::format("in force: phantom {}?", flag->name);
+  }
+  return reading;
+}
+
 OtherReading judge(const Layout& own, const Layout& other, uint64_t word) {
-  OtherReading reading{&other, describe(other, word), Misreading::same, "reads the same"};
+  OtherReading reading{&other, describe(other, word), Misreading::same, "reads the same", false};
   const auto worse = [&](Misreading kind, std::string remark) {
     if (kind <= reading.kind) return;
     reading.kind = kind;
@@ -38,7 +51,9 @@ OtherReading judge(const Layout& own, const Layout& other, uint64_t word) {
   const auto number = [&](Role role, const char* name) {
     const Field *mine = own.field(role), *theirs = other.field(role);
     if (mine == nullptr || theirs == nullptr) return;
-    if (mine->get(word) != theirs->get(word)) worse(Misreading::wrong, std::string("wrong ") + name);
+    if (mine->get(word) == theirs->get(word)) return;
+    const bool small = mine->width <= 8;
+    worse(Misreading::wrong, small ? fmt::format("wrong {}: {}, not {}", name, theirs->get(word), mine->get(word)) : fmt::format("wrong {}", name));
   };
   number(Role::order, "order");
   number(Role::pfn, "pfn");
@@ -54,11 +69,12 @@ std::vector<OtherReading> other_readings(const Layout& own, uint64_t word) {
     if (layout != nullptr && layout->family == own.family && layout != &own) others.push_back(layout);
   }
   for (const Layout& layout : layouts()) {
-    if (layout.family != own.family || &layout == &own) continue;
+    if (layout.family != own.family || layout.word_bits != own.word_bits || &layout == &own) continue;
     if (std::find(others.begin(), others.end(), &layout) == others.end()) others.push_back(&layout);
   }
   std::vector<OtherReading> readings;
-  readings.reserve(others.size());
+  readings.reserve(others.size() + 1);
+  readings.push_back(own_reading(own, word));
   for (const Layout* layout : others) readings.push_back(judge(own, *layout, word));
   return readings;
 }

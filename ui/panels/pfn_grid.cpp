@@ -35,7 +35,7 @@ Evidence worse(Evidence a, Evidence b) { return std::max(a, b); }
 }  // namespace
 
 std::string_view slot_state_name(SlotState state) {
-  constexpr std::string_view names[] = {"0: nothing mapped or not written", "VALID without pfn (a request)", "not VALID, bits set",
+  constexpr std::string_view names[] = {"0: hole or not written", "request (VALID, no pfn)", "not VALID, bits set",
                                         "VALID", "VALID WRITE", "sticky flag set", "ERROR", "bit with two owners set"};
   return names[static_cast<size_t>(state)];
 }
@@ -50,17 +50,20 @@ SlotClassifier::SlotClassifier(const Layout& layout)
 }
 
 void PfnGrid::place(const Rect& area, uint32_t count) {
-  legend_ = {area.x, area.bottom() - 3 * legend_row, area.w, 3 * legend_row};
-  grid_ = {area.x, area.y, area.w, std::max(8.0f, area.h - legend_.h - 6)};
+  const float legend = area.h >= 120 ? 3 * legend_row + 6 : 0;
+  grid_ = {area.x, area.y, area.w, std::max(8.0f, area.h - legend)};
+  legend_ = {area.x, grid_.bottom() + 6, area.w, legend};
   // The largest square cells that show every entry; below 6 pixels cells stand for more entries instead.
   per_cell_ = 1;
   for (;; per_cell_ *= 2) {
     const uint32_t cells = (count + per_cell_ - 1) / per_cell_;
-    for (pitch_ = 14; pitch_ >= 6; pitch_ -= 1) {
+    for (pitch_ = 18; pitch_ >= 6; pitch_ -= 1) {
       columns_ = std::max(1u, static_cast<uint32_t>(grid_.w / pitch_));
       if (columns_ >= 16) columns_ &= ~7u;
       const uint32_t rows = (cells + columns_ - 1) / columns_;
-      if (static_cast<float>(rows) * pitch_ <= grid_.h) return;
+      if (static_cast<float>(rows) * pitch_ > grid_.h) continue;
+      legend_.y = grid_.y + static_cast<float>(rows) * pitch_ + 4;
+      return;
     }
     pitch_ = 6;
     if (cells <= 1) return;
@@ -113,8 +116,7 @@ void PfnGrid::draw_cell(Painter& p, const Rect& rect, const SlotCell& cell) cons
   const Theme& t = p.theme();
   const Color color = state_color(t, cell.worst);
   if (cell.worst == SlotState::zero && cell.evidence != Evidence::unknown) {
-    p.fill(rect, t.sunken);
-    p.outline(rect, t.border);
+    p.fill(rect, t.border);
     return;
   }
   if (cell.worst == SlotState::requested) {
@@ -127,7 +129,7 @@ void PfnGrid::draw_cell(Painter& p, const Rect& rect, const SlotCell& cell) cons
   if (cell.worst == SlotState::writable) p.fill(mark, t.on_field);
   if (cell.worst == SlotState::flagged) p.fill({mark.x, rect.y, 2, rect.h}, t.on_field);
   if (cell.worst == SlotState::error) p.fill({rect.x, mark.y, rect.w, 2}, t.on_field);
-  if (cell.worst == SlotState::clash) p.outline(rect.inset(1), t.on_field);
+  if (cell.worst == SlotState::clash) p.outline(rect.inset(rect.w >= 8 ? 2 : 1), t.surface);
 }
 
 void PfnGrid::draw(Painter& p, const ViewContext& view, const Region& array, WordIndex focused, Intents& intents) const {
@@ -146,7 +148,7 @@ void PfnGrid::draw_legend(Painter& p) const {
   float y = legend_.y + 4;
   // The worst states first; what does not fit is in the table.
   for (size_t i = static_cast<size_t>(SlotState::count_); i-- > 0;) {
-    if (totals_[i] == 0 || y + legend_row > legend_.bottom() + 5) continue;
+    if (totals_[i] == 0 || y + legend_row > legend_.bottom() + 2) continue;
     draw_cell(p, {legend_.x, y + 4, 9, 9}, {static_cast<SlotState>(i), 1, Evidence::computed});
     const std::string text = fmt::format("{}  {}", grouped(totals_[i]), slot_state_name(static_cast<SlotState>(i)));
     p.text_in({legend_.x + 16, y, legend_.w - 16, legend_row}, text, Font::small, t.text_muted);

@@ -119,11 +119,12 @@ void TimelinePanel::draw(const ViewContext& view, Intents& intents) {
     const Rect row{track.x, track.y + pitch * static_cast<float>(i) + (pitch - bar) / 2, track.w, bar};
     if (wide) p.text_in({16, row.y, label_width - 12, row.h}, lane_name(lane), Font::small, t.text_muted);
     draw_lane(p, axis, lane, row);
-    if (lane == Lane::verdict) draw_divergences(p, axis, row, recording);
     if (p.hovered(row)) hover(p, axis, row, lane, recording);
   }
   draw_ruler(p, axis, track.bottom());
   draw_playhead(p, axis, view.cursor->position());
+  // Last, so that the playhead does not hide a divergence it stands on.
+  draw_divergences(p, axis, {track.x, track.bottom() - (pitch + bar) / 2, track.w, bar}, recording);
   interact(p, axis, view, intents);
 }
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/machine/words.h"
 #include "ui/canvas/painter.h"
-#include "ui/panels/evidence.h"
 #include "ui/panels/page_path.h"
 #include "ui/panels/panels.h"
 #include "ui/panels/pfn_grid.h"
@@ -187,6 +187,24 @@ float WalkPanel::draw_fields(Painter& p, const ViewContext& view, WordIndex word
   return row * static_cast<float>(lines);
 }
 
+std::string byte_size(uint64_t bytes) {
+  constexpr std::string_view units[] = {"KiB", "MiB", "GiB", "TiB"};
+  size_t unit = 0;
+  for (bytes >>= 10; unit + 1 < std::size(units) && bytes >= 1024 && bytes % 1024 == 0; bytes >>= 10) ++unit;
+  return fmt::format("{} {}", grouped(bytes), units[unit]);
+}
+
+/// Flags of a request, by name; the pfn field says nothing in a request.
+std::string request_text(const ViewContext& view, uint64_t flags) {
+  const Layout* layout = view.layout != nullptr ? view.layout : view.document->model.hmm_pfn;
+  if (layout == nullptr || flags == 0) return hex(flags);
+  if (flags == ~0ull) return "all";
+  std::string text = describe(*layout, flags & ~layout->mask(Role::pfn));
+  const size_t pfn = text.find(" pfn 0x0");
+  if (pfn != std::string::npos) text.erase(pfn);
+  return text;
+}
+
 /// The entry that decides about the slot, decoded, with what the step made of it.
 Rect WalkPanel::draw_card(Painter& p, const ViewContext& view, const Scene& scene, const Rect& area) const {
   const Theme& t = p.theme();
@@ -227,14 +245,12 @@ Rect WalkPanel::draw_card(Painter& p, const ViewContext& view, const Scene& scen
   const uint64_t required = need.value_or(0);
   p.text_in({card.x + 12, y + 4, width, 18}, "required_fault = " + operand_text("need", required), Font::mono_small, required == 0 ? t.good : t.warning);
   if (cpu_flags) {
-    const Layout* slots = view.layout != nullptr ? view.layout : view.document->model.hmm_pfn;
-    const std::string text = slots == nullptr ? hex(*cpu_flags) : describe(*slots, *cpu_flags);
-    p.text_in({card.x + 12, y + 22, width, 18}, "cpu_flags = " + text, Font::mono_small, t.field_text(Role::order));
+    p.text_in({card.x + 12, y + 22, width, 18}, "cpu_flags = " + request_text(view, *cpu_flags), Font::mono_small, t.field_text(Role::order));
   }
   return card;
 }
 
-/// Device entry, notifier and range, as far as the recording has them and there is room.
+/// VMA, range, notifier and device entry, as far as the recording has them and there is room.
 void WalkPanel::draw_facts(Painter& p, const ViewContext& view, const Scene& scene, Rect area) const {
   const Theme& t = p.theme();
   constexpr float row = 22;
@@ -244,21 +260,36 @@ void WalkPanel::draw_facts(Painter& p, const ViewContext& view, const Scene& sce
     const Rect frame{box.x, box.y, box.w, row - 4};
     p.fill(frame, t.sunken, 3);
     p.outline(frame, t.border, 3);
-    p.text_in({frame.x + 8, frame.y, 76, frame.h}, name, Font::small, t.text_faint);
-    p.text_in({frame.x + 84, frame.y, frame.w - 92, frame.h}, value, Font::mono_small, ink);
+    const float used = std::max(54.0f, p.width(name, Font::small) + 12);
+    p.text_in({frame.x + 8, frame.y, used, frame.h}, name, Font::small, t.text_faint);
+    p.text_in({frame.x + 8 + used, frame.y, frame.w - used - 14, frame.h}, value, Font::mono_small, ink);
   };
+  for (const Region* vma : regions_.owned(RegionKind::vma, scene.owner)) {
+    const auto start = named_word(view, *vma, "vm_start"), end = named_word(view, *vma, "vm_end");
+    if (!start || !end || scene.address < *start || scene.address >= *end) continue;
+    const uint64_t flags = named_word(view, *vma, "vm_flags").value_or(0);
+    const auto letter = [&](uint64_t bit, char c) { return (flags & bit) != 0 ? c : '-'; };
+    line("vma", fmt::format("{}{}{}{}  {}  {}", letter(vm::read, 'r'), letter(vm::write, 'w'), letter(vm::exec, 'x'), (flags & vm::shared) != 0 ? 's' : 'p', byte_size(*end - *start), vma->name), t.text);
+    break;
+  }
   std::optional<uint64_t> range_seq, sequence;
+  const Region* current_range = nullptr;
   for (const Region* range : regions_.owned(RegionKind::range, scene.owner)) {
     const auto start = named_word(view, *range, "start"), end = named_word(view, *range, "end");
-    if (start && end && scene.address >= *start && scene.address < *end) range_seq = named_word(view, *range, "notifier_seq");
+    if (start && end && scene.address >= *start && scene.address < *end) current_range = range;
+  }
+  if (current_range != nullptr) {
+    range_seq = named_word(view, *current_range, "notifier_seq");
+    const auto request = [&](const char* name) { return request_text(view, named_word(view, *current_range, name).value_or(0)); };
+    line("asks for", fmt::format("{} | in & {}", request("default_flags"), request("pfn_flags_mask")), t.text);
   }
   for (const Region* notifier : regions_.owned(RegionKind::notifier, scene.owner)) {
     const auto start = named_word(view, *notifier, "start"), last = named_word(view, *notifier, "last");
     if (start && last && scene.address >= *start && scene.address <= *last) sequence = named_word(view, *notifier, "invalidate_seq");
   }
   if (sequence) {
-    std::string text = "seq " + hex(*sequence);
-    if (range_seq) text += *range_seq == *sequence ? " = range: valid" : fmt::format(" \xE2\x89\xA0 range {}: retry", hex(*range_seq));
+    std::string text = hex(*sequence);
+    if (range_seq) text += *range_seq == *sequence ? " as read: valid" : fmt::format(", read {}: retry", hex(*range_seq));
     line("notifier", text, range_seq && *range_seq != *sequence ? t.warning : t.text);
   }
   for (const RegionKind kind : {RegionKind::device_table, RegionKind::mirror_table}) {
@@ -290,13 +321,13 @@ void WalkPanel::draw(const ViewContext& view, Intents& intents) {
   const Rect body{16, 8, all.w - 32, all.h - 14};
   const float gap = body.w >= 700 ? 28 : 18;
   const auto levels = static_cast<float>(scene.path.size());
-  const float columns_wanted = scene.path.empty() ? 0 : std::min(body.w * 0.44f, levels * 80 + (levels - 1) * 26);
+  const float columns_wanted = scene.path.empty() ? 0 : std::min(body.w * (body.w >= 760 ? 0.44f : 0.37f), levels * 80 + (levels - 1) * 26);
   Rect last{};
   float x = body.x;
   if (!scene.path.empty()) x += draw_columns(p, view, scene, {body.x, body.y, columns_wanted, body.h}, last, intents) + gap;
   const float rest = body.right() - x;
-  const bool show_grid = scene.array != nullptr && rest >= 330;
-  const float card_width = show_grid ? std::clamp(rest * 0.5f, 190.0f, 330.0f) : rest;
+  const bool show_grid = scene.array != nullptr && rest >= 300;
+  const float card_width = show_grid ? std::clamp(rest * 0.52f, 180.0f, 330.0f) : rest;
   Rect card_area{x, body.y + 2, card_width, body.h - 2};
   if (scene.path.empty()) {
     p.text_in(card_area.take_top(heading), "No page tables are known here", Font::small, t.text_faint);
@@ -309,6 +340,7 @@ void WalkPanel::draw(const ViewContext& view, Intents& intents) {
   grid_.update(view, *scene.array, {grid_area.x, grid_area.y + heading + 2, grid_area.w, grid_area.h - heading - 2});
   std::string title = fmt::format("hmm_pfns[] {} entries", grouped(scene.array->count));
   if (grid_.per_cell() > 1) title += fmt::format(", {} a cell", grouped(grid_.per_cell()));
+  if (p.width(title, Font::strong) > grid_area.w) title = "hmm_pfns[] " + grouped(scene.array->count);
   p.text_in({grid_area.x, grid_area.y, grid_area.w, heading}, title, Font::strong, t.text_muted);
   grid_.draw(p, view, *scene.array, scene.slot, intents);
   const Rect cell = grid_.cell_of(*scene.array, scene.slot);
