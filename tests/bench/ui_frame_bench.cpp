@@ -9,40 +9,40 @@ namespace {
 
 constexpr const char* panels[] = {"walk", "bits", "decision", "history", "timeline"};
 
-Stage stage_of(int64_t panel, bool large) {
+std::unique_ptr<Stage> stage_of(int64_t panel, bool large) {
   const auto document = large ? overlap_document() : walk_document(true);
-  Stage stage(panels[panel], document, large ? 2 : diverged_position(*document));
-  stage.size = {1680, 400, 1};
-  stage.frame();
+  auto stage = std::make_unique<Stage>(panels[panel], document, large ? 2 : diverged_position(*document));
+  stage->size = {1680, 400, 1};
+  stage->frame();
   return stage;
 }
 
 void name(benchmark::State& state) { state.SetLabel(panels[state.range(0)]); }
 
 void draw_list(benchmark::State& state) {
-  Stage stage = stage_of(state.range(0), false);
+  const auto stage = stage_of(state.range(0), false);
   name(state);
-  for (auto _ : state) benchmark::DoNotOptimize(stage.frame());
+  for (auto _ : state) benchmark::DoNotOptimize(stage->frame());
 }
 
 /// The array of 262 144 entries is classified anew whenever the cursor moves.
 void draw_list_after_seek(benchmark::State& state) {
-  Stage stage = stage_of(state.range(0), true);
+  const auto stage = stage_of(state.range(0), true);
   name(state);
   StepIndex position = 2;
   for (auto _ : state) {
     position = position == 2 ? 3 : 2;
-    stage.cursor().seek(position);
-    benchmark::DoNotOptimize(stage.frame());
+    stage->cursor().seek(position);
+    benchmark::DoNotOptimize(stage->frame());
   }
 }
 
 void raster(benchmark::State& state) {
-  Stage stage = stage_of(state.range(0), false);
+  const auto stage = stage_of(state.range(0), false);
   name(state);
   Image image;
   for (auto _ : state) {
-    stage.canvas().rasterise(image);
+    stage->canvas().rasterise(image);
     benchmark::DoNotOptimize(image.pixels.data());
   }
 }
