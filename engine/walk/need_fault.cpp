@@ -16,7 +16,7 @@ RangeWalk::Need RangeWalk::need_of(uint64_t in, uint64_t cpu_flags) const {
 
 unsigned RangeWalk::pte_need_fault(uint64_t in, uint64_t cpu_flags) {
   const Need need = need_of(in, cpu_flags);
-  machine_.step(need.rule, {in, (in & call_.pfn_flags_mask) | call_.default_flags, cpu_flags, need.mask});
+  machine_.step(need.rule, {in, (in & call_.pfn_flags_mask) | call_.default_flags, cpu_flags});
   return need.mask;
 }
 

@@ -8,7 +8,9 @@ namespace hmmscope {
 
 int RangeWalk::handle_pte(WordIndex word, WordIndex slot, uint64_t addr, uint64_t end) {
   if (hooks_ != nullptr) hooks_->before_pte(addr, end);
-  enter(Function::hmm_vma_handle_pte, addr, end);
+  // Called for every page: one argument less keeps recordings small.
+  machine_.enter(Function::hmm_vma_handle_pte, {addr});
+  if (hooks_ != nullptr) hooks_->entered(Function::hmm_vma_handle_pte, addr, end, 0);
   return leave(Function::hmm_vma_handle_pte, addr, pte_decide(machine_.load(word), slot, addr, end));
 }
 
@@ -92,7 +94,7 @@ int RangeWalk::present_pte(uint64_t pte, WordIndex slot, uint64_t addr, uint64_t
   const RuleId rule = cpu_flags == 0                       ? RuleId::pte_protnone
                       : machine_.physical().is_zero_pfn(pfn) ? RuleId::pte_zero_page
                                                            : RuleId::pte_present;
-  machine_.step(rule, {pte, cpu_flags, pfn});
+  machine_.step(rule, {pte, cpu_flags});
   set_slot(slot, pfn_.pfn(pfn) | cpu_flags);
   return 0;
 }
