@@ -1,0 +1,127 @@
+// Whole captures: the engine explains every call, and damage in a trace is never taken for a divergence of the kernel.
+#include <atomic>
+#include <random>
+
+#include "tests/traces/replay_support.h"
+
+namespace hmmscope::traces {
+namespace {
+
+TEST(ReplaySamples, EveryCallAgrees) {
+  for (const auto& path : sample_files()) {
+    const std::string text = sample_text(path);
+    ASSERT_FALSE(text.empty()) << path;
+    const auto recording = replay_text(text, path.filename().string());
+    ASSERT_TRUE(recording) << recording.error().to_string();
+    const CheckCounts counts = count_checks(*recording);
+    size_t calls = 0;
+    for (size_t at = text.find(": rf_in: "); at != std::string::npos; at = text.find(": rf_in: ", at + 1)) ++calls;
+    EXPECT_EQ(counts.calls, calls) << path;
+    EXPECT_EQ(counts.agreed, calls) << path;
+    for (const CallCheck& check : recording->checks())
+      EXPECT_EQ(check.verdict, Verdict::agreed) << path << ": " << check.reason;
+  }
+}
+
+/// Checks point at what they speak of.
+TEST(ReplaySamples, ChecksPointIntoTheRecording) {
+  const auto recording = replay_text(sample_text(samples_dir / "6.12-compound.trace.txt"));
+  ASSERT_TRUE(recording);
+  ASSERT_FALSE(recording->checks().empty());
+  for (const CallCheck& check : recording->checks()) {
+    ASSERT_LT(check.call, recording->calls().size());
+    EXPECT_EQ(recording->calls()[check.call].function, Function::hmm_range_fault);
+    EXPECT_TRUE(recording->calls()[check.call].returned);
+    ASSERT_LT(check.step, recording->steps());
+    EXPECT_EQ(recording->rule_of(check.step), RuleId::check_agreed);
+    EXPECT_GT(check.words_compared, 0u);
+  }
+  EXPECT_EQ(recording->meta("model"), "6.12");
+}
+
+/// What came from an event is marked so, and what the engine did is its own.
+TEST(ReplaySamples, EvidenceSaysWhereWordsComeFrom) {
+  const auto recording = replay_text(sample_text(samples_dir / "6.12-snapshot.trace.txt"));
+  ASSERT_TRUE(recording);
+  size_t shown = 0, computed = 0;
+  for (StepIndex step = 0; step < recording->steps(); ++step) {
+    for (uint32_t k = 0; k < recording->write_count(step); ++k) {
+      const WriteView write = recording->write(step, k);
+      const RegionKind kind = recording->regions()[recording->region_of(write.first)].kind;
+      if (recording->rule_of(step) == RuleId::trace_pte_shown && kind == RegionKind::pte) {
+        EXPECT_EQ(write.evidence, Evidence::observed);
+        ++shown;
+      }
+      if (recording->rule_of(step) == RuleId::pte_present && kind == RegionKind::hmm_pfns) {
+        EXPECT_EQ(write.evidence, Evidence::computed);
+        ++computed;
+      }
+    }
+  }
+  EXPECT_EQ(shown, 5u);
+  EXPECT_GE(computed, 2u);
+}
+
+/// A trace that stops early: calls that ended agree as before, the open one is unknown.
+TEST(ReplaySamples, TruncatedTracesDoNotDiverge) {
+  std::mt19937_64 random(7);
+  for (const char* name : {"6.12-snapshot.trace.txt", "6.12-anon_write_huge.trace.txt.xz", "6.12-fuzz-1.trace.txt.xz",
+                           "6.12-debian-fuzz-1.trace.txt.xz"}) {
+    const std::string text = without_counts(sample_text(samples_dir / name));
+    const size_t first_call = text.find(": rf_in: ");
+    for (int pick = 0; pick < 12; ++pick) {
+      const size_t cut = text.find('\n', first_call + random() % (text.size() - first_call));
+      const auto recording = replay_text(std::string_view(text).substr(0, cut + 1));
+      ASSERT_TRUE(recording) << recording.error().to_string();
+      const CheckCounts counts = count_checks(*recording);
+      EXPECT_EQ(counts.diverged, 0u) << name << " cut at " << cut;
+      EXPECT_LE(counts.unknown, 1u) << name << " cut at " << cut;
+    }
+  }
+}
+
+/// Lines lost or repeated anywhere: any judgement, but an end, and a recording whose steps undo and redo.
+TEST(ReplaySamples, DamagedTracesAreReplayedSafely) {
+  std::mt19937_64 random(11);
+  const std::string text = without_counts(sample_text(samples_dir / "6.12-overlap-4k.trace.txt.xz"));
+  std::vector<std::string_view> lines;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = text.find('\n', at);
+    lines.push_back(std::string_view(text).substr(at, end - at + 1));
+    at = end + 1;
+  }
+  for (int round = 0; round < 30; ++round) {
+    std::string damaged;
+    for (size_t k = 0; k < lines.size(); ++k) {
+      const uint64_t dice = k < 3 ? 9 : random() % 40;
+      if (dice == 0) continue;
+      damaged += lines[k];
+      if (dice == 1) damaged += lines[random() % lines.size()];
+      if (dice == 2) {
+        std::string twisted(lines[random() % lines.size()]);
+        const size_t digit = twisted.find("0x");
+        if (digit != std::string::npos && digit + 2 < twisted.size()) twisted[digit + 2] = "0123456789abcdef"[random() % 16];
+        damaged += twisted;
+      }
+    }
+    const auto recording = replay_text(damaged);
+    if (!recording) continue;   // the reader may refuse what was twisted
+    EXPECT_LE(count_checks(*recording).calls, 200u);
+    EXPECT_GT(recording->steps(), 0u);
+  }
+}
+
+TEST(ReplaySamples, CancelStopsTheReplay) {
+  const std::string text = sample_text(samples_dir / "6.12-snapshot.trace.txt");
+  const auto trace = read_trace({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, "x");
+  ASSERT_TRUE(trace);
+  std::atomic<bool> cancel{true};
+  ReplayOptions options{*kernel_model("6.12"), {}};
+  options.progress.cancel = &cancel;
+  const auto recording = replay(**trace, options);
+  ASSERT_FALSE(recording);
+  EXPECT_EQ(recording.error().message, "cancelled");
+}
+
+}  // namespace
+}  // namespace hmmscope::traces
