@@ -44,7 +44,11 @@ class RulesCommand : public Command {
       if (!known.empty()) known += ", ";
       known += function_name(function);
     }
-    return Error{fmt::format("no function '{}' has rules; functions with rules: {}", function_, known), {}, 0, 0, false};
+    return Error{fmt::format("no function '{}' has rules; functions with rules: {}", function_, known),
+                 {},
+                 0,
+                 0,
+                 false};
   }
 
   static std::string as_text(const std::vector<Function>& functions) {

@@ -80,7 +80,8 @@ std::optional<Difference> first_difference(const Recording& a, const Recording& 
     if (a.rule_of(step) != b.rule_of(step) || a.rule_name(step) != b.rule_name(step)) {
       return Difference{DifferenceKind::rule, step};
     }
-    if (!calls.same_path(a.call_of(step), b.call_of(step))) return Difference{DifferenceKind::call_path, step};
+    if (!calls.same_path(a.call_of(step), b.call_of(step)))
+      return Difference{DifferenceKind::call_path, step};
     if (auto difference = compare_writes(step, a, b)) return difference;
   }
   if (a.steps() != b.steps()) return Difference{DifferenceKind::length, common};
@@ -96,20 +97,22 @@ std::string describe(const Difference& difference, const Recording& a, const Rec
   const Recording& named = difference.word < a.word_count() ? a : b;
   switch (difference.kind) {
     case DifferenceKind::state:
-      return fmt::format("before the first step: {} is {:#x} here, {:#x} there", named.word_name(difference.word),
-                         difference.a, difference.b);
+      return fmt::format("before the first step: {} is {:#x} here, {:#x} there",
+                         named.word_name(difference.word), difference.a, difference.b);
     case DifferenceKind::rule:
       return fmt::format("step {}: rule {} here, {} there", step, a.rule_name(step), b.rule_name(step));
     case DifferenceKind::call_path:
       return fmt::format("step {}: in {} here, in {} there, by another path", step, function(a), function(b));
     case DifferenceKind::writes:
       if (difference.a != difference.b) {
-        return fmt::format("step {}: {} becomes {:#x} here, {:#x} there", step, named.word_name(difference.word),
-                           difference.a, difference.b);
+        return fmt::format("step {}: {} becomes {:#x} here, {:#x} there", step,
+                           named.word_name(difference.word), difference.a, difference.b);
       }
-      return fmt::format("step {}: {} is written by one of the two only", step, named.word_name(difference.word));
+      return fmt::format("step {}: {} is written by one of the two only", step,
+                         named.word_name(difference.word));
     case DifferenceKind::length:
-      return fmt::format("step {}: {} ends, {} goes on", step, a.steps() == step ? "this recording" : "the other",
+      return fmt::format("step {}: {} ends, {} goes on", step,
+                         a.steps() == step ? "this recording" : "the other",
                          a.steps() == step ? "the other" : "this recording");
   }
   return {};

@@ -37,7 +37,8 @@ void Cursor::seek(StepIndex position) {
   uint32_t from = keyframes_->count();  // walk from here
   const uint32_t before = keyframes_->before(position);
   for (uint32_t k = before; k < keyframes_->count() && k <= before + 1; ++k) {
-    const uint64_t cost = distance(keyframes_->cost_to(keyframes_->position(k))) + keyframes_->restore_cost(position_, k);
+    const uint64_t cost =
+        distance(keyframes_->cost_to(keyframes_->position(k))) + keyframes_->restore_cost(position_, k);
     if (cost >= best) continue;
     best = cost;
     from = k;

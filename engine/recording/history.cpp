@@ -10,12 +10,14 @@ namespace {
 constexpr uint32_t no_write = ~uint32_t{0};
 constexpr uint32_t max_levels = 32;
 
-/// Splits [first, first + count) into blocks of 2^level words aligned to their size: at most 2 log2(count) of them.
+/// Splits [first, first + count) into blocks of 2^level words aligned to their size: at most 2 log2(count) of
+/// them.
 template <class Visit>
 void for_each_block(WordIndex first, uint32_t count, Visit visit) {
   while (count > 0) {
     const auto by_size = static_cast<uint32_t>(std::bit_width(count) - 1);
-    const uint32_t level = first == 0 ? by_size : std::min<uint32_t>(by_size, static_cast<uint32_t>(std::countr_zero(first)));
+    const uint32_t level =
+        first == 0 ? by_size : std::min<uint32_t>(by_size, static_cast<uint32_t>(std::countr_zero(first)));
     visit(level, first >> level);
     first += 1u << level;
     count -= 1u << level;
@@ -30,13 +32,14 @@ struct List {
 
 }  // namespace
 
-/// Numbers of writes by block of words. A single write is listed with its word; a run with each of the blocks it
-/// splits into, so a word is covered exactly by the runs listed with the blocks that contain it, one block a level:
-/// looking up never meets a run that misses the word, and a run of 262144 words costs a few entries.
+/// Numbers of writes by block of words. A single write is listed with its word; a run with each of the blocks
+/// it splits into, so a word is covered exactly by the runs listed with the blocks that contain it, one block
+/// a level: looking up never meets a run that misses the word, and a run of 262144 words costs a few entries.
 struct History::Index {
   explicit Index(const Recording& recording) {
     WordIndex longest = 1;
-    for (uint32_t w = 0; w < recording.writes(); ++w) longest = std::max(longest, recording.write_at(w).count);
+    for (uint32_t w = 0; w < recording.writes(); ++w)
+      longest = std::max(longest, recording.write_at(w).count);
     levels = static_cast<uint32_t>(std::bit_width(longest));
     uint32_t blocks = 0;
     for (uint32_t level = 0; level < levels; ++level) {
@@ -48,15 +51,17 @@ struct History::Index {
     const auto list_of = [&](uint32_t level, uint32_t block) { return level_begin[level] + block; };
     for (uint32_t w = 0; w < recording.writes(); ++w) {
       const WriteView write = recording.write_at(w);
-      for_each_block(write.first, write.count, [&](uint32_t level, uint32_t block) { ++list_begin[list_of(level, block)]; });
+      for_each_block(write.first, write.count,
+                     [&](uint32_t level, uint32_t block) { ++list_begin[list_of(level, block)]; });
     }
     uint32_t total = 0;
     for (uint32_t& begin : list_begin) begin = total += begin;  // now the ends
     entries.resize(total);
     for (uint32_t w = recording.writes(); w-- > 0;) {
       const WriteView write = recording.write_at(w);
-      for_each_block(write.first, write.count,
-                     [&](uint32_t level, uint32_t block) { entries[--list_begin[list_of(level, block)]] = w; });
+      for_each_block(write.first, write.count, [&](uint32_t level, uint32_t block) {
+        entries[--list_begin[list_of(level, block)]] = w;
+      });
     }
   }
 
@@ -90,8 +95,10 @@ std::optional<Change> change_of(const Recording& recording, uint32_t write, Word
 /// The writes of a word at or after `from`, ascending.
 class Ascending {
  public:
-  Ascending(std::array<List, max_levels> lists, uint32_t count, uint32_t from) : lists_(lists), count_(count) {
-    for (uint32_t i = 0; i < count_; ++i) lists_[i].begin = std::lower_bound(lists_[i].begin, lists_[i].end, from);
+  Ascending(std::array<List, max_levels> lists, uint32_t count, uint32_t from)
+      : lists_(lists), count_(count) {
+    for (uint32_t i = 0; i < count_; ++i)
+      lists_[i].begin = std::lower_bound(lists_[i].begin, lists_[i].end, from);
   }
   uint32_t next() {
     List* best = nullptr;
@@ -110,8 +117,10 @@ class Ascending {
 /// The writes of a word before `before`, descending.
 class Descending {
  public:
-  Descending(std::array<List, max_levels> lists, uint32_t count, uint32_t before) : lists_(lists), count_(count) {
-    for (uint32_t i = 0; i < count_; ++i) lists_[i].end = std::lower_bound(lists_[i].begin, lists_[i].end, before);
+  Descending(std::array<List, max_levels> lists, uint32_t count, uint32_t before)
+      : lists_(lists), count_(count) {
+    for (uint32_t i = 0; i < count_; ++i)
+      lists_[i].end = std::lower_bound(lists_[i].begin, lists_[i].end, before);
   }
   uint32_t next() {
     List* best = nullptr;

@@ -15,7 +15,7 @@ constexpr uint32_t max_pieces = PagedState::page_words / 4 / words_a_piece;
 
 size_t default_budget(const Recording& recording) {
   constexpr size_t floor = size_t{64} << 20;
-  return std::max({floor, recording.bytes() / 2, 4 * sizeof(uint64_t) * recording.word_count()});
+  return std::max({floor, recording.bytes(), 4 * sizeof(uint64_t) * recording.word_count()});
 }
 
 }  // namespace
@@ -132,8 +132,8 @@ class Keyframes::Builder {
     free_.push_back(version.page);
   }
 
-  /// Drops every second keyframe. A version of a dropped keyframe belongs to the next one that stays (or to the next
-  /// one that will be added) unless the page has a newer version there.
+  /// Drops every second keyframe. A version of a dropped keyframe belongs to the next one that stays (or to
+  /// the next one that will be added) unless the page has a newer version there.
   void thin() {
     auto& frames = out_.frames_;
     for (auto& list : versions_) {
@@ -183,9 +183,11 @@ class Keyframes::Builder {
   std::vector<uint32_t> free_;
 };
 
-Keyframes::Keyframes(std::shared_ptr<const Recording> recording) : Keyframes(std::move(recording), Options{}) {}
+Keyframes::Keyframes(std::shared_ptr<const Recording> recording)
+    : Keyframes(std::move(recording), Options{}) {}
 
-Keyframes::Keyframes(std::shared_ptr<const Recording> recording, Options options) : recording_(std::move(recording)) {
+Keyframes::Keyframes(std::shared_ptr<const Recording> recording, Options options)
+    : recording_(std::move(recording)) {
   Builder(*this, options).run();
 }
 
@@ -199,8 +201,8 @@ void Keyframes::restore(uint32_t keyframe, PagedState& state) const {
   for (uint32_t page = 0; page < state.pages(); ++page) {
     const auto begin = versions_.begin() + version_begin_[page];
     const auto end = versions_.begin() + version_begin_[page + 1];
-    const auto after = std::upper_bound(begin, end, keyframe,
-                                        [](uint32_t k, const Version& version) { return k < version.keyframe; });
+    const auto after = std::upper_bound(
+        begin, end, keyframe, [](uint32_t k, const Version& version) { return k < version.keyframe; });
     const uint32_t stored = (after - 1)->page;
     if (state.origin(page) != stored) decode(stored_[stored], state.replace_page(page, stored));
   }
@@ -215,7 +217,8 @@ uint64_t Keyframes::cost_to(StepIndex position) const {
   const uint64_t first = recording_->first_write(frame.position);
   const uint64_t writes = recording_->first_write(end) - first;
   if (writes == 0) return frame.cost;
-  const double part = static_cast<double>(recording_->first_write(position) - first) / static_cast<double>(writes);
+  const double part =
+      static_cast<double>(recording_->first_write(position) - first) / static_cast<double>(writes);
   return frame.cost + static_cast<uint64_t>(part * static_cast<double>(cost));
 }
 

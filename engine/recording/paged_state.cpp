@@ -56,7 +56,9 @@ void PagedState::mark(uint32_t page, uint8_t flags) {
   flags_[page] = static_cast<uint8_t>(flags | touched);
 }
 
-void PagedState::write_out(uint32_t page) { deferred_[page].write_to(&words_[first_word(page)], words_in(page)); }
+void PagedState::write_out(uint32_t page) {
+  deferred_[page].write_to(&words_[first_word(page)], words_in(page));
+}
 
 void PagedState::touch(uint32_t page) {
   if ((flags_[page] & deferred) != 0) write_out(page);

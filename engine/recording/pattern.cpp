@@ -10,7 +10,8 @@ uint32_t linear_prefix(std::span<const uint64_t> values) {
   if (count < 3) return static_cast<uint32_t>(count);
   const uint64_t base = values[0];
   const uint64_t stride = values[1] - values[0];
-  // Blocks without an early exit inside vectorise; the exact end is looked for only in the block that differs.
+  // Blocks without an early exit inside vectorise; the exact end is looked for only in the block that
+  // differs.
   constexpr size_t block = 16;
   size_t k = 2;
   for (; k + block <= count; k += block) {

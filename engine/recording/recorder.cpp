@@ -136,7 +136,8 @@ void Recorder::set_meta(std::string key, std::string value) {
 
 Recording Recorder::finish() && {
   Recording& r = recording_;
-  // Neither tasks nor event kinds need be declared: readers may index with any call's or event's all the same.
+  // Neither tasks nor event kinds need be declared: readers may index with any call's or event's all the
+  // same.
   size_t tasks = r.tasks_.size();
   for (Call& call : r.calls_) {
     if (call.end_step == no_step) call.end_step = r.steps();

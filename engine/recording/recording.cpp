@@ -9,7 +9,8 @@
 namespace hmmscope {
 
 StepIndex Recording::step_of_write(uint32_t write) const {
-  return static_cast<StepIndex>(std::upper_bound(write_end_.begin(), write_end_.end(), write) - write_end_.begin());
+  return static_cast<StepIndex>(std::upper_bound(write_end_.begin(), write_end_.end(), write) -
+                                write_end_.begin());
 }
 
 std::string_view Recording::rule_name(StepIndex step) const {
@@ -54,10 +55,10 @@ std::string Recording::meta(const std::string& key) const {
 
 size_t Recording::bytes() const {
   return rule_.bytes() + call_.bytes() + operand_end_.bytes() + write_end_.bytes() + event_.bytes() +
-         operands_.bytes() + write_word_.bytes() + write_info_.bytes() + write_old_.bytes() + write_new_.bytes() +
-         runs_.bytes() + literals_.bytes() + calls_.bytes() + arguments_.bytes() + initial_.bytes() +
-         events_.bytes() + regions_.capacity() * sizeof(Region) + tasks_.capacity() * sizeof(Task) +
-         checks_.capacity() * sizeof(CallCheck);
+         operands_.bytes() + write_word_.bytes() + write_info_.bytes() + write_old_.bytes() +
+         write_new_.bytes() + runs_.bytes() + literals_.bytes() + calls_.bytes() + arguments_.bytes() +
+         initial_.bytes() + events_.bytes() + regions_.capacity() * sizeof(Region) +
+         tasks_.capacity() * sizeof(Task) + checks_.capacity() * sizeof(CallCheck);
 }
 
 void Recording::shrink_to_fit() {

@@ -67,7 +67,8 @@ Result<void> RecordingFile::save(const Recording& recording, const std::filesyst
     return fail(Error{"is not a regular file; choose another name to save to", path.string(), 0, 0, false});
   }
   // Behind a link, the file it points to is replaced, not the link.
-  std::filesystem::path target = std::filesystem::exists(status) ? std::filesystem::canonical(path, ignored) : path;
+  std::filesystem::path target =
+      std::filesystem::exists(status) ? std::filesystem::canonical(path, ignored) : path;
   if (target.empty()) target = path;
   std::filesystem::path beside = target;
   beside += fmt::format(".{}.tmp", ::getpid());
@@ -91,7 +92,8 @@ Result<Recording> RecordingFile::load(const std::filesystem::path& path) {
   if (!S_ISREG(facts.st_mode)) return fail(Error{"is not a regular file", path.string(), 0, 0, false});
   const auto size = static_cast<uint64_t>(facts.st_size);
   if (size > default_limit) {
-    return fail(Error{fmt::format("is larger than the {} bytes a recording may have", default_limit), path.string(), 0, 0, false});
+    return fail(Error{fmt::format("is larger than the {} bytes a recording may have", default_limit),
+                      path.string(), 0, 0, false});
   }
   std::vector<uint8_t> bytes(size);
   size_t done = 0;

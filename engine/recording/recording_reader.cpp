@@ -7,12 +7,12 @@
 #include "engine/recording/recording_file.h"
 #include "engine/recording/section_reader.h"
 
-// Every check below keeps a promise of recording.h: whatever the file says, the accessors of the recording, a cursor
-// and a history built on it stay in bounds and end.
+// Every check below keeps a promise of recording.h: whatever the file says, the accessors of the recording, a
+// cursor and a history built on it stay in bounds and end.
 
-#define HMMSCOPE_TRY(expression)                  \
-  if (const auto done = (expression); !done) {    \
-    return tl::unexpected(done.error());          \
+#define HMMSCOPE_TRY(expression)               \
+  if (const auto done = (expression); !done) { \
+    return tl::unexpected(done.error());       \
   }
 
 namespace hmmscope {
@@ -47,11 +47,12 @@ class RecordingReader {
     return {};
   }
 
-  // --- names -----------------------------------------------------------------------------------------------------
+  // --- names
+  // -----------------------------------------------------------------------------------------------------
 
   /// What a name of the file is in this build.
   struct Meaning {
-    uint16_t known;                       ///< enumerator, or the enumerator for unknown names
+    uint16_t known;                               ///< enumerator, or the enumerator for unknown names
     uint16_t foreign = Recording::Foreign::none;  ///< index of the kept name when it is unknown
   };
 
@@ -105,7 +106,8 @@ class RecordingReader {
     column[index] = name;
   }
 
-  // --- tables ----------------------------------------------------------------------------------------------------
+  // --- tables
+  // ----------------------------------------------------------------------------------------------------
 
   Done read_meta() {
     Column<uint8_t> bytes;
@@ -127,7 +129,8 @@ class RecordingReader {
     HMMSCOPE_TRY(load(format::regions, bytes));
     RowReader in(bytes);
     uint32_t count = 0;
-    if (!in.get_count(count, sizeof(format::RegionRow))) return sections_.bad(format::regions, "the list is cut off");
+    if (!in.get_count(count, sizeof(format::RegionRow)))
+      return sections_.bad(format::regions, "the list is cut off");
     r_.regions_.resize(count);
     uint64_t words = 0;
     for (Region& region : r_.regions_) {
@@ -145,7 +148,8 @@ class RecordingReader {
     }
     if (!in.at_end()) return sections_.bad(format::regions, "there are bytes after the last region");
     HMMSCOPE_TRY(load(format::initial, r_.initial_));
-    if (r_.initial_.size() != words) return sections_.bad(format::initial, "it does not hold one word for each word of the regions");
+    if (r_.initial_.size() != words)
+      return sections_.bad(format::initial, "it does not hold one word for each word of the regions");
     return {};
   }
 
@@ -171,14 +175,17 @@ class RecordingReader {
     HMMSCOPE_TRY(load(format::events, rows));
     if (rows.size() >= no_event) return sections_.bad(format::events, "there are too many events");
     for (const format::EventRow& row : rows) {
-      if (row.task >= r_.tasks_.size()) return sections_.bad(format::events, "an event's task does not exist");
-      if (row.kind >= r_.event_kinds_.size()) return sections_.bad(format::events, "an event's kind does not exist");
+      if (row.task >= r_.tasks_.size())
+        return sections_.bad(format::events, "an event's task does not exist");
+      if (row.kind >= r_.event_kinds_.size())
+        return sections_.bad(format::events, "an event's kind does not exist");
       r_.events_.push({row.time_ns, row.line, row.task, row.cpu, row.kind});
     }
     return {};
   }
 
-  // --- steps and calls -------------------------------------------------------------------------------------------
+  // --- steps and calls
+  // -------------------------------------------------------------------------------------------
 
   Done read_steps() {
     HMMSCOPE_TRY(load(format::step_rule, r_.rule_));
@@ -197,7 +204,8 @@ class RecordingReader {
       return sections_.bad(format::step_event, "it does not have one row a step");
     }
     for (const uint32_t event : r_.event_) {
-      if (event != no_event && event >= r_.events_.size()) return sections_.bad(format::step_event, "an event does not exist");
+      if (event != no_event && event >= r_.events_.size())
+        return sections_.bad(format::step_event, "an event does not exist");
     }
     HMMSCOPE_TRY(load(format::step_operands, r_.operand_end_));
     HMMSCOPE_TRY(load(format::operands, r_.operands_));
@@ -229,7 +237,8 @@ class RecordingReader {
     uint32_t first_step = 0;
     for (size_t c = 0; c < rows.size(); ++c) {
       const format::CallRow& row = rows[c];
-      if (row.parent != no_call && row.parent >= c) return sections_.bad(format::calls, "a call comes before its parent");
+      if (row.parent != no_call && row.parent >= c)
+        return sections_.bad(format::calls, "a call comes before its parent");
       if (row.function >= functions_.size()) return sections_.bad(format::calls, "a function has no name");
       if (row.first_step < first_step || row.end_step < row.first_step || row.end_step > r_.steps()) {
         return sections_.bad(format::calls, "the steps of a call are out of order");
@@ -254,11 +263,14 @@ class RecordingReader {
       argument += row.arguments;
       if (argument > r_.arguments_.size() || argument >= no_step) break;
     }
-    if (argument != r_.arguments_.size()) return sections_.bad(format::arguments, "the calls do not have as many arguments");
+    if (argument != r_.arguments_.size())
+      return sections_.bad(format::arguments, "the calls do not have as many arguments");
     return {};
   }
 
-  static uint16_t depth_below(uint16_t depth) { return depth == 0xffff ? depth : static_cast<uint16_t>(depth + 1); }
+  static uint16_t depth_below(uint16_t depth) {
+    return depth == 0xffff ? depth : static_cast<uint16_t>(depth + 1);
+  }
 
   Done check_call_of_steps() {
     for (StepIndex s = 0; s < r_.steps(); ++s) {
@@ -276,7 +288,8 @@ class RecordingReader {
     HMMSCOPE_TRY(load(format::checks, bytes));
     RowReader in(bytes);
     uint32_t count = 0;
-    if (!in.get_count(count, sizeof(format::CheckRow))) return sections_.bad(format::checks, "the list is cut off");
+    if (!in.get_count(count, sizeof(format::CheckRow)))
+      return sections_.bad(format::checks, "the list is cut off");
     for (uint32_t i = 0; i < count; ++i) {
       format::CheckRow row{};
       CallCheck& check = r_.checks_.emplace_back();
@@ -284,8 +297,10 @@ class RecordingReader {
       const bool in_range = (row.call == no_call || row.call < r_.calls_.size()) &&
                             (row.step == no_step || row.step < r_.steps()) &&
                             (row.word == no_word || row.word < r_.word_count()) &&
-                            row.verdict <= static_cast<uint16_t>(Verdict::unknown) && row.rule < rules_.size();
-      if (!in_range) return sections_.bad(format::checks, fmt::format("check {} names something that does not exist", i));
+                            row.verdict <= static_cast<uint16_t>(Verdict::unknown) &&
+                            row.rule < rules_.size();
+      if (!in_range)
+        return sections_.bad(format::checks, fmt::format("check {} names something that does not exist", i));
       const Meaning meaning = rules_[row.rule];
       note_foreign(r_.foreign_.of_check, i, count, meaning.foreign);
       check.call = row.call;
@@ -303,7 +318,8 @@ class RecordingReader {
     return {};
   }
 
-  // --- writes ----------------------------------------------------------------------------------------------------
+  // --- writes
+  // ----------------------------------------------------------------------------------------------------
 
   /// Old values are not in the file: they follow from the initial state and the writes before, so they cannot
   /// disagree with them.
@@ -311,8 +327,10 @@ class RecordingReader {
     HMMSCOPE_TRY(load(format::write_info, r_.write_info_));
     HMMSCOPE_TRY(load(format::write_value, r_.write_new_));
     const size_t writes = r_.write_word_.size();
-    if (r_.write_info_.size() != writes) return sections_.bad(format::write_info, "it does not have one row a write");
-    if (r_.write_new_.size() != writes) return sections_.bad(format::write_value, "it does not have one row a write");
+    if (r_.write_info_.size() != writes)
+      return sections_.bad(format::write_info, "it does not have one row a write");
+    if (r_.write_new_.size() != writes)
+      return sections_.bad(format::write_value, "it does not have one row a write");
     Column<format::RunRow> rows;
     HMMSCOPE_TRY(load(format::runs, rows));
     Column<uint64_t> literals;
@@ -326,30 +344,37 @@ class RecordingReader {
       const uint32_t word = r_.write_word_[w];
       const uint8_t info = r_.write_info_[w];
       if ((info & ~(Recording::evidence_mask | Recording::run_flag)) != 0) {
-        return sections_.bad(format::write_info, fmt::format("write {} is of a kind this build does not know", w));
+        return sections_.bad(format::write_info,
+                             fmt::format("write {} is of a kind this build does not know", w));
       }
-      if (word >= state.size()) return sections_.bad(format::write_word, fmt::format("write {} is outside the words", w));
+      if (word >= state.size())
+        return sections_.bad(format::write_word, fmt::format("write {} is outside the words", w));
       if ((info & Recording::run_flag) == 0) {
         r_.write_old_[w] = state[word];
         state[word] = r_.write_new_[w];
         continue;
       }
-      if (next_run == rows.size()) return sections_.bad(format::runs, "there are fewer runs than writes of runs");
+      if (next_run == rows.size())
+        return sections_.bad(format::runs, "there are fewer runs than writes of runs");
       r_.write_old_[w] = next_run;
       r_.write_new_[w] = 0;
       HMMSCOPE_TRY(read_run(rows[next_run++], word, literals, next_literal, state));
     }
-    if (next_run != rows.size()) return sections_.bad(format::runs, "there are more runs than writes of runs");
-    if (next_literal != literals.size()) return sections_.bad(format::literals, "there are values that no run uses");
+    if (next_run != rows.size())
+      return sections_.bad(format::runs, "there are more runs than writes of runs");
+    if (next_literal != literals.size())
+      return sections_.bad(format::literals, "there are values that no run uses");
     return {};
   }
 
-  Done read_run(const format::RunRow& row, uint32_t word, const Column<uint64_t>& literals, size_t& next_literal,
-                Column<uint64_t>& state) {
-    if (row.count < 2 || row.count > state.size() - word) return sections_.bad(format::runs, "a run is outside the words");
+  Done read_run(const format::RunRow& row, uint32_t word, const Column<uint64_t>& literals,
+                size_t& next_literal, Column<uint64_t>& state) {
+    if (row.count < 2 || row.count > state.size() - word)
+      return sections_.bad(format::runs, "a run is outside the words");
     // Time and memory a small file may ask for: a run is short in the file however many words it covers.
     run_words_ += row.count;
-    if (run_words_ > limit_) return sections_.bad(format::runs, "the runs cover more words than this build replays");
+    if (run_words_ > limit_)
+      return sections_.bad(format::runs, "the runs cover more words than this build replays");
     uint64_t* words = state.data() + word;
     Recording::Run run{};
     run.count = row.count;
@@ -360,7 +385,8 @@ class RecordingReader {
       run.new_stride = row.stride;
       fill_linear(words, row.count, row.base, row.stride);
     } else if (row.shape == format::RunRow::literal) {
-      if (row.count > literals.size() - next_literal) return sections_.bad(format::literals, "it ends inside a run");
+      if (row.count > literals.size() - next_literal)
+        return sections_.bad(format::literals, "it ends inside a run");
       const std::span values = literals.span().subspan(next_literal, row.count);
       next_literal += row.count;
       r_.set_new(run, values);
@@ -383,7 +409,8 @@ class RecordingReader {
   std::vector<RegionKind> kinds_;
 };
 
-Result<Recording> RecordingFile::from_bytes(std::span<const uint8_t> bytes, std::string_view name, uint64_t limit) {
+Result<Recording> RecordingFile::from_bytes(std::span<const uint8_t> bytes, std::string_view name,
+                                            uint64_t limit) {
   try {
     auto sections = SectionReader::open(bytes, name, limit);
     if (!sections) return tl::unexpected(sections.error());

@@ -106,7 +106,9 @@ class RecordingWriter {
     kinds_.close();
   }
 
-  bool foreign(const Column<uint16_t>& column, size_t index) const { return r_.foreign_.name(column, index) != nullptr; }
+  bool foreign(const Column<uint16_t>& column, size_t index) const {
+    return r_.foreign_.name(column, index) != nullptr;
+  }
 
   void put_tables() {
     format::Bytes names;
@@ -126,8 +128,8 @@ class RecordingWriter {
     format::Bytes regions;
     regions.put(static_cast<uint32_t>(r_.regions_.size()));
     for (const Region& region : r_.regions_) {
-      regions.put(format::RegionRow{kinds_.index(region_kind_name(region.kind)), 0, region.owner, region.count, 0,
-                                    region.address, region.stride});
+      regions.put(format::RegionRow{kinds_.index(region_kind_name(region.kind)), 0, region.owner,
+                                    region.count, 0, region.address, region.stride});
       regions.put(std::string_view(region.name));
     }
     bytes(format::regions, regions);
@@ -194,7 +196,8 @@ class RecordingWriter {
 
   void put_trace() {
     Column<format::EventRow> events;
-    for (const Event& event : r_.events_) events.push({event.time_ns, event.line, event.task, event.cpu, event.kind});
+    for (const Event& event : r_.events_)
+      events.push({event.time_ns, event.line, event.task, event.cpu, event.kind});
     column(format::events, events);
 
     format::Bytes kinds;
@@ -215,8 +218,8 @@ class RecordingWriter {
     for (size_t i = 0; i < r_.checks_.size(); ++i) {
       const CallCheck& check = r_.checks_[i];
       checks.put(format::CheckRow{check.call, check.step, check.word, static_cast<uint16_t>(check.verdict),
-                                  rules_.index(r_.rule_name_of_check(i)), check.kernel, check.engine, check.known,
-                                  check.words_compared, check.words_unknown});
+                                  rules_.index(r_.rule_name_of_check(i)), check.kernel, check.engine,
+                                  check.known, check.words_compared, check.words_unknown});
       checks.put(std::string_view(check.reason));
     }
     bytes(format::checks, checks);

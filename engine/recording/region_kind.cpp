@@ -13,7 +13,8 @@ struct KindFacts {
 
 using Names = std::string_view[];
 
-// Struct-like kinds list their words in the order in which the machine lays them out (engine/machine/words.h).
+// Struct-like kinds list their words in the order in which the machine lays them out
+// (engine/machine/words.h).
 constexpr Names vma_words = {"vm_start", "vm_end", "vm_flags", "vm_pgoff", "kind", "vm_file", "page_shift"};
 constexpr Names folio_words = {"pfn", "order", "refcount", "mapcount", "flags", "mapping", "index"};
 constexpr Names notifier_words = {"start", "last", "invalidate_seq", "state"};

@@ -19,7 +19,8 @@ constexpr uint64_t max_ratio = (128 << 10) / 4;
 
 }  // namespace
 
-Result<SectionReader> SectionReader::open(std::span<const uint8_t> file, std::string_view name, uint64_t limit) {
+Result<SectionReader> SectionReader::open(std::span<const uint8_t> file, std::string_view name,
+                                          uint64_t limit) {
   SectionReader reader(file, name);
   const auto read = reader.read_table(limit);
   if (!read) return tl::unexpected(read.error());
@@ -39,13 +40,16 @@ Result<void> SectionReader::read_table(uint64_t limit) {
                              header.version, format::version));
   }
   if (header.sections > format::max_sections) {
-    return at(12, fmt::format("{} sections are more than the {} a recording may have", header.sections, format::max_sections));
+    return at(12, fmt::format("{} sections are more than the {} a recording may have", header.sections,
+                              format::max_sections));
   }
   const size_t table_size = header.sections * sizeof(format::SectionEntry);
-  if (file_.size() - sizeof header < table_size) return at(file_.size(), "this recording is cut off in its section table");
+  if (file_.size() - sizeof header < table_size)
+    return at(file_.size(), "this recording is cut off in its section table");
   const uint32_t checksum = header.checksum;
   header.checksum = 0;
-  if (crc(crc(0, &header, sizeof header), file_.data() + sizeof header, table_size) != checksum || header.reserved != 0) {
+  if (crc(crc(0, &header, sizeof header), file_.data() + sizeof header, table_size) != checksum ||
+      header.reserved != 0) {
     return at(16, "the header or section table of this recording is damaged (checksum differs)");
   }
   table_.resize(header.sections);
@@ -57,7 +61,8 @@ Result<void> SectionReader::read_table(uint64_t limit) {
     const format::SectionEntry& entry = table_[i];
     const uint64_t where = sizeof header + i * sizeof entry;
     const std::string name = format::tag_name(entry.tag);
-    if (entry.offset != next) return at(where, fmt::format("section {} does not follow the one before it", name));
+    if (entry.offset != next)
+      return at(where, fmt::format("section {} does not follow the one before it", name));
     if (entry.stored_size > file_.size() - next) {
       return at(file_.size(), fmt::format("this recording is cut off in section {}", name));
     }
@@ -66,7 +71,8 @@ Result<void> SectionReader::read_table(uint64_t limit) {
       return at(where, fmt::format("this recording needs more than {} bytes of memory", limit));
     }
     const bool packed = (entry.flags & format::SectionEntry::zstd) != 0;
-    // A zstd block of 4 bytes unpacks to 128 KiB at the most: a larger claim is a lie, found before it costs memory.
+    // A zstd block of 4 bytes unpacks to 128 KiB at the most: a larger claim is a lie, found before it costs
+    // memory.
     if (packed && entry.size / max_ratio > entry.stored_size) {
       return at(where, fmt::format("section {} cannot unpack to the size it claims", name));
     }
@@ -85,9 +91,11 @@ Result<void> SectionReader::read_table(uint64_t limit) {
 }
 
 Result<const format::SectionEntry*> SectionReader::entry(uint32_t tag, size_t row) const {
-  const auto found = std::find_if(table_.begin(), table_.end(), [&](const auto& entry) { return entry.tag == tag; });
+  const auto found =
+      std::find_if(table_.begin(), table_.end(), [&](const auto& entry) { return entry.tag == tag; });
   if (found == table_.end()) {
-    return fail(Error::at_offset(name_, sizeof(format::Header), fmt::format("section {} is missing", format::tag_name(tag))));
+    return fail(Error::at_offset(name_, sizeof(format::Header),
+                                 fmt::format("section {} is missing", format::tag_name(tag))));
   }
   if ((found->flags & ~format::SectionEntry::zstd) != 0) {
     return bad(tag, "it is stored in a way this build does not know");
@@ -108,7 +116,8 @@ Result<void> SectionReader::unpack(const format::SectionEntry& entry, uint8_t* o
 }
 
 tl::unexpected<Error> SectionReader::bad(uint32_t tag, std::string_view what) const {
-  const auto found = std::find_if(table_.begin(), table_.end(), [&](const auto& entry) { return entry.tag == tag; });
+  const auto found =
+      std::find_if(table_.begin(), table_.end(), [&](const auto& entry) { return entry.tag == tag; });
   const uint64_t offset = found != table_.end() ? found->offset : 0;
   return fail(Error::at_offset(name_, offset, fmt::format("section {}: {}", format::tag_name(tag), what)));
 }

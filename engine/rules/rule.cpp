@@ -95,7 +95,8 @@ const Rule* find_rule(std::string_view id) {
 std::span<const RuleId> rules_of(Function function) {
   const auto f = static_cast<size_t>(function);
   if (f >= function_count) return {};
-  return std::span(by_function.rules).subspan(by_function.begin[f], by_function.begin[f + 1] - by_function.begin[f]);
+  return std::span(by_function.rules)
+      .subspan(by_function.begin[f], by_function.begin[f + 1] - by_function.begin[f]);
 }
 
 }  // namespace hmmscope

@@ -1,6 +1,6 @@
-// Any bytes as a .hmmrec file: an error, or a recording that every reader can walk. The first byte chooses whether the
-// rest is the file itself or the contents of its sections with right checksums, so that mutations reach what lies
-// behind the checksums.
+// Any bytes as a .hmmrec file: an error, or a recording that every reader can walk. The first byte chooses
+// whether the rest is the file itself or the contents of its sections with right checksums, so that mutations
+// reach what lies behind the checksums.
 
 #include <zlib.h>
 

@@ -52,16 +52,19 @@ TEST_P(CursorOnRandomRecordings, SeekEqualsStepping) {
     size_t budget;
   };
   std::mt19937 random(GetParam());
-  for (const Shape shape : {Shape{1, 1 << 30}, Shape{40, 1 << 30}, Shape{1, 200000}, Shape{1, 20000}, Shape{7, 1}, Shape{1 << 30, 1}}) {
-    auto keyframes = std::make_shared<const Keyframes>(random_.recording, Keyframes::Options{shape.distance, shape.budget});
+  for (const Shape shape : {Shape{1, 1 << 30}, Shape{40, 1 << 30}, Shape{1, 200000}, Shape{1, 20000},
+                            Shape{7, 1}, Shape{1 << 30, 1}}) {
+    auto keyframes = std::make_shared<const Keyframes>(random_.recording,
+                                                       Keyframes::Options{shape.distance, shape.budget});
     Cursor cursor(random_.recording, keyframes);
     for (int i = 0; i < 300; ++i) {
       StepIndex target = static_cast<StepIndex>(random() % random_.states.size());
-      if (random() % 4 == 0) target = std::min<StepIndex>(cursor.position() + random() % 4, random_.recording->steps());
+      if (random() % 4 == 0)
+        target = std::min<StepIndex>(cursor.position() + random() % 4, random_.recording->steps());
       cursor.seek(target);
       ASSERT_EQ(cursor.position(), target);
-      ASSERT_EQ(words(cursor), random_.states[target])
-          << "distance " << shape.distance << " budget " << shape.budget << " keyframes " << keyframes->count();
+      ASSERT_EQ(words(cursor), random_.states[target]) << "distance " << shape.distance << " budget "
+                                                       << shape.budget << " keyframes " << keyframes->count();
       if (random() % 3 == 0) {
         ASSERT_EQ(cursor.hash(), state_hash(random_.states[target]));
       }

@@ -44,13 +44,15 @@ TEST_P(HistoryOfRandomRecordings, EqualsAScanOfTheRecording) {
           << "word " << word << " mask " << mask;
       const auto at = static_cast<StepIndex>(dice() % (recording.steps() + 2));
       const auto next = history.next_change(word, mask, at);
-      const auto first = std::find_if(expected.begin(), expected.end(), [&](const Change& c) { return c.step >= at; });
+      const auto first =
+          std::find_if(expected.begin(), expected.end(), [&](const Change& c) { return c.step >= at; });
       ASSERT_EQ(next.has_value(), first != expected.end());
       if (next) {
         ASSERT_TRUE(*next == *first);
       }
       const auto previous = history.previous_change(word, mask, at);
-      const auto last = std::find_if(expected.rbegin(), expected.rend(), [&](const Change& c) { return c.step < at; });
+      const auto last =
+          std::find_if(expected.rbegin(), expected.rend(), [&](const Change& c) { return c.step < at; });
       ASSERT_EQ(previous.has_value(), last != expected.rend());
       if (previous) {
         ASSERT_TRUE(*previous == *last);

@@ -1,6 +1,6 @@
 #pragma once
-/// Seeded random recordings with everything a recording can hold, and the truth to compare with: the Memory's words
-/// after every step, copied while recording.
+/// Seeded random recordings with everything a recording can hold, and the truth to compare with: the Memory's
+/// words after every step, copied while recording.
 
 #include <cstdint>
 #include <memory>
@@ -14,7 +14,7 @@ namespace hmmscope::testing {
 struct RandomOptions {
   uint32_t seed = 1;
   uint32_t steps = 600;
-  uint32_t first_words = 700;   ///< words before the recording starts
+  uint32_t first_words = 700;  ///< words before the recording starts
   uint32_t longest_run = 900;
   bool events = false;
 };
@@ -79,10 +79,13 @@ class RandomRecorder {
     if (dice < 2) recorder.enter(function, {value(), value()}, options_.events ? below(2) : 0);
     if (dice == 2) recorder.enter(function);
     if (dice >= 7 && recorder.current_call() != no_call) {
-      if (below(2) == 0) recorder.leave(-static_cast<int64_t>(below(200)));
-      else recorder.leave();
+      if (below(2) == 0)
+        recorder.leave(-static_cast<int64_t>(below(200)));
+      else
+        recorder.leave();
     }
-    if (below(40) == 0) add_region(static_cast<RegionKind>(below(static_cast<uint32_t>(RegionKind::count_))), below(600));
+    if (below(40) == 0)
+      add_region(static_cast<RegionKind>(below(static_cast<uint32_t>(RegionKind::count_))), below(600));
     if (options_.events && recorder.steps() > 5 && below(3) == 0) {
       Event event;
       event.time_ns = 1000 + recorder.steps();
@@ -106,10 +109,20 @@ class RandomRecorder {
     const uint32_t room = std::min(words - first, options_.longest_run);
     const uint32_t count = below(4) == 0 ? std::min(room, 1 + below(4)) : 1 + below(room);
     switch (below(7)) {
-      case 0: case 1: case 2: recorder.write(first, value(), evidence); break;
-      case 3: recorder.fill(first, count, value(), below(2) == 0 ? 0 : value(), evidence); break;
-      case 4: recorder.fill_keeping(first, count, value(), below(3), value(), evidence); break;
-      case 5: recorder.fill(first, 0, value(), 0, evidence); break;
+      case 0:
+      case 1:
+      case 2:
+        recorder.write(first, value(), evidence);
+        break;
+      case 3:
+        recorder.fill(first, count, value(), below(2) == 0 ? 0 : value(), evidence);
+        break;
+      case 4:
+        recorder.fill_keeping(first, count, value(), below(3), value(), evidence);
+        break;
+      case 5:
+        recorder.fill(first, 0, value(), 0, evidence);
+        break;
       default: {
         std::vector<uint64_t> values(count);
         for (uint64_t& v : values) v = value();
@@ -121,7 +134,8 @@ class RandomRecorder {
   void add_checks(Recorder& recorder) {
     for (uint32_t i = 0; i < 5; ++i) {
       CallCheck check;
-      if (!recorder.peek().calls().empty()) check.call = below(static_cast<uint32_t>(recorder.peek().calls().size()));
+      if (!recorder.peek().calls().empty())
+        check.call = below(static_cast<uint32_t>(recorder.peek().calls().size()));
       check.verdict = static_cast<Verdict>(below(3));
       check.step = below(recorder.steps());
       check.word = below(static_cast<uint32_t>(memory_.words().size()));
@@ -140,6 +154,8 @@ class RandomRecorder {
   Memory memory_;
 };
 
-inline RandomRecording random_recording(const RandomOptions& options) { return RandomRecorder(options).run(); }
+inline RandomRecording random_recording(const RandomOptions& options) {
+  return RandomRecorder(options).run();
+}
 
 }  // namespace hmmscope::testing

@@ -55,8 +55,9 @@ void expect_equal(const Recording& a, const Recording& b) {
   for (CallId c = 0; c < a.calls().size(); ++c) {
     const Call& x = a.calls()[c];
     const Call& y = b.calls()[c];
-    ASSERT_EQ(std::tuple(x.parent, x.function, x.first_step, x.end_step, x.depth, x.task, x.returned, x.result),
-              std::tuple(y.parent, y.function, y.first_step, y.end_step, y.depth, y.task, y.returned, y.result));
+    ASSERT_EQ(
+        std::tuple(x.parent, x.function, x.first_step, x.end_step, x.depth, x.task, x.returned, x.result),
+        std::tuple(y.parent, y.function, y.first_step, y.end_step, y.depth, y.task, y.returned, y.result));
     ASSERT_TRUE(std::ranges::equal(a.arguments(c), b.arguments(c)));
   }
   ASSERT_EQ(a.regions().size(), b.regions().size());
@@ -73,8 +74,10 @@ void expect_equal(const Recording& a, const Recording& b) {
   for (size_t i = 0; i < a.checks().size(); ++i) {
     const CallCheck& x = a.checks()[i];
     const CallCheck& y = b.checks()[i];
-    ASSERT_EQ(std::tuple(x.call, x.verdict, x.step, x.word, x.kernel, x.engine, x.known, x.rule, x.words_compared, x.reason),
-              std::tuple(y.call, y.verdict, y.step, y.word, y.kernel, y.engine, y.known, y.rule, y.words_compared, y.reason));
+    ASSERT_EQ(std::tuple(x.call, x.verdict, x.step, x.word, x.kernel, x.engine, x.known, x.rule,
+                         x.words_compared, x.reason),
+              std::tuple(y.call, y.verdict, y.step, y.word, y.kernel, y.engine, y.known, y.rule,
+                         y.words_compared, y.reason));
   }
 }
 
@@ -122,7 +125,9 @@ void use(Recording loaded) {
 }
 
 std::vector<uint8_t> small_file(uint32_t seed) {
-  return bytes_of(*random_recording({.seed = seed, .steps = 12, .first_words = 40, .longest_run = 20, .events = true}).recording);
+  return bytes_of(
+      *random_recording({.seed = seed, .steps = 12, .first_words = 40, .longest_run = 20, .events = true})
+           .recording);
 }
 
 TEST(RecordingFile, RefusesEveryTruncation) {
@@ -157,7 +162,8 @@ struct Forge {
 
   explicit Forge(const Recording& recording);
   std::vector<uint8_t>& of(uint32_t tag) {
-    return std::find_if(sections.begin(), sections.end(), [&](const Section& s) { return s.tag == tag; })->bytes;
+    return std::find_if(sections.begin(), sections.end(), [&](const Section& s) { return s.tag == tag; })
+        ->bytes;
   }
   std::vector<uint8_t> file() const;
 };
@@ -180,7 +186,8 @@ Forge::Forge(const Recording& recording) {
   for (uint32_t i = 0; i < header.sections; ++i) {
     format::SectionEntry entry{};
     std::memcpy(&entry, bytes.data() + sizeof header + i * sizeof entry, sizeof entry);
-    sections.push_back({entry.tag, decompress(std::span(bytes).subspan(entry.offset, entry.stored_size), entry)});
+    sections.push_back(
+        {entry.tag, decompress(std::span(bytes).subspan(entry.offset, entry.stored_size), entry)});
   }
 }
 
@@ -189,7 +196,8 @@ std::vector<uint8_t> Forge::file() const {
   std::vector<format::SectionEntry> table;
   uint64_t offset = sizeof header + sections.size() * sizeof(format::SectionEntry);
   for (const Section& s : sections) {
-    table.push_back({s.tag, 0, offset, s.bytes.size(), s.bytes.size(), crc(0, s.bytes.data(), s.bytes.size()), 0});
+    table.push_back(
+        {s.tag, 0, offset, s.bytes.size(), s.bytes.size(), crc(0, s.bytes.data(), s.bytes.size()), 0});
     offset += s.bytes.size();
   }
   const size_t table_size = table.size() * sizeof(format::SectionEntry);
@@ -205,7 +213,9 @@ TEST(RecordingFile, SurvivesForgedContents) {
   // Checksums are right, contents are not: every byte of every section in turn, and random sizes.
   size_t accepted = 0;
   for (const uint32_t seed : {3u, 4u}) {
-    const Forge good(*random_recording({.seed = seed, .steps = 12, .first_words = 40, .longest_run = 20, .events = true}).recording);
+    const Forge good(
+        *random_recording({.seed = seed, .steps = 12, .first_words = 40, .longest_run = 20, .events = true})
+             .recording);
     std::mt19937 dice(seed);
     for (size_t s = 0; s < good.sections.size(); ++s) {
       for (size_t i = 0; i < good.sections[s].bytes.size(); ++i) {
@@ -227,7 +237,8 @@ TEST(RecordingFile, SurvivesForgedContents) {
       if (auto loaded = RecordingFile::from_bytes(longer.file(), "forged", 1 << 20)) use(std::move(*loaded));
     }
   }
-  EXPECT_GT(accepted, 100u) << "flips of plain values must load, else this test reaches nothing behind the checks";
+  EXPECT_GT(accepted, 100u)
+      << "flips of plain values must load, else this test reaches nothing behind the checks";
 }
 
 TEST(RecordingFile, KeepsRulesAndFunctionsItDoesNotKnow) {
@@ -354,7 +365,8 @@ TEST_F(RecordingOnDisk, NamesTheFileInErrors) {
   EXPECT_THAT(RecordingFile::load(nowhere).error().to_string(), HasSubstr("folder.hmmrec"));
   EXPECT_FALSE(RecordingFile::load(folder_).has_value());
   EXPECT_FALSE(RecordingFile::save(*random.recording, folder_).has_value());
-  EXPECT_FALSE(RecordingFile::save(*random.recording, "/dev/null").has_value()) << "a device is never replaced";
+  EXPECT_FALSE(RecordingFile::save(*random.recording, "/dev/null").has_value())
+      << "a device is never replaced";
   EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
   std::ofstream(folder_ / "empty").flush();
   EXPECT_THAT(RecordingFile::load(folder_ / "empty").error().to_string(), HasSubstr("empty: at byte 0"));

@@ -24,7 +24,8 @@ TEST(Rules, CanBeRead) {
     EXPECT_FALSE(r.statement.empty()) << r.id;
     EXPECT_FALSE(r.versions.empty()) << r.id;
     EXPECT_NE(r.id.find('.'), std::string_view::npos) << r.id;
-    EXPECT_EQ(r.id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-"), std::string_view::npos) << r.id;
+    EXPECT_EQ(r.id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-"), std::string_view::npos)
+        << r.id;
     for (uint32_t i = 0; i < r.operand_count(); ++i) EXPECT_FALSE(r.operand_name(i).empty()) << r.id;
     EXPECT_EQ(r.operand_name(r.operand_count()), "") << r.id;
   }
