@@ -3,6 +3,7 @@
 #include <array>
 
 #include "traces/reader/ftrace_text.h"
+#include "traces/reader/trace_dat.h"
 #include "traces/reader/trace_info.h"
 
 namespace hmmscope::traces {
@@ -53,7 +54,7 @@ Result<Trace::Parts> read_bytes(std::shared_ptr<const Bytes> bytes, std::string_
 }  // namespace
 
 std::span<const TraceSource* const> trace_sources() {
-  static const std::array<const TraceSource*, 1> sources = {&ftrace_text_source()};
+  static const std::array<const TraceSource*, 2> sources = {&trace_dat_source(), &ftrace_text_source()};
   return sources;
 }
 

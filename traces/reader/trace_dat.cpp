@@ -1,0 +1,263 @@
+#include "traces/reader/trace_dat.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <unordered_map>
+
+#include "traces/reader/grow_buffer.h"
+#include "traces/reader/intern.h"
+#include "traces/reader/record_decoder.h"
+#include "traces/reader/tracecmd_api.h"
+
+namespace hmmscope::traces {
+namespace {
+
+using namespace std::string_view_literals;
+constexpr std::string_view magic = "\x17\x08\x44tracing"sv;
+constexpr uint64_t records_limit = uint64_t{8} << 30;
+constexpr uint64_t report_every = 1u << 16;
+
+struct Input {
+  tracecmd_input* handle = nullptr;
+  ~Input() {
+    if (handle != nullptr) tracecmd_close(handle);
+  }
+};
+
+/// The library reads from a descriptor that it closes itself: an anonymous file holding the bytes.
+int anonymous_file(std::string_view bytes) {
+  const int fd = ::memfd_create("trace.dat", MFD_CLOEXEC);
+  if (fd < 0) return fd;
+  for (size_t at = 0; at < bytes.size();) {
+    const ssize_t written = ::write(fd, bytes.data() + at, bytes.size() - at);
+    if (written <= 0) {
+      ::close(fd);
+      return -1;
+    }
+    at += static_cast<size_t>(written);
+  }
+  ::lseek(fd, 0, SEEK_SET);
+  return fd;
+}
+
+class Collector {
+ public:
+  Collector(std::string_view name, const Progress& progress) : progress_(progress) {
+    parts_.info.name = name;
+    parts_.info.format = "trace.dat";
+    parts_.info.clock_digits = 9;
+    formats_.emplace_back();  // 0: lost-event marks
+    formats_[0].fields.push_back({"count", 0, 8, 8, RecordField::Type::number, false});
+  }
+
+  Result<Trace::Parts> run(tracecmd_input* handle) {
+    tep_ = tracecmd_get_tep(handle);
+    if (tep_ == nullptr) return fail(broken("has no event formats"));
+    if (tep_is_file_bigendian(tep_)) return fail(broken("comes from a big-endian machine, which is not supported"));
+    if (const int cpus = tracecmd_cpus(handle); cpus > 0) parts_.info.cpus = static_cast<uint32_t>(cpus);
+    take_uname(tracecmd_get_uname(handle));
+    const int stopped = tracecmd_iterate_events(
+        handle, nullptr, 0,
+        [](tracecmd_input*, tep_record* record, int, void* self) { return static_cast<Collector*>(self)->take(*record) ? 0 : 1; }, this);
+    if (!failure_.empty()) return fail(failure_ == "cancelled" ? Error{failure_, {}, 0, 0, false} : broken(failure_));
+    if (stopped != 0) return fail(broken("cannot be read to its end (truncated or damaged)"));
+    if (parts_.events.empty()) return fail(broken("holds no events"));
+    return finish();
+  }
+
+ private:
+  Error broken(std::string message) const { return Error{std::move(message), parts_.info.name, 0, 0, false}; }
+  bool stop(std::string why) {
+    failure_ = std::move(why);
+    return false;
+  }
+
+  /// "Linux HOST RELEASE VERSION... MACHINE"
+  void take_uname(const char* uname) {
+    if (uname == nullptr) return;
+    std::string_view text(uname);
+    std::vector<std::string_view> words;
+    while (!text.empty()) {
+      const size_t space = text.find(' ');
+      if (space != 0) words.push_back(text.substr(0, space));
+      text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
+    }
+    if (words.size() < 4 || words[0] != "Linux") return;
+    parts_.info.kernel = words[2];
+    parts_.info.arch = words.back();
+  }
+
+  bool take(const tep_record& record) {
+    if (parts_.events.size() % report_every == 0) {
+      if (progress_.cancelled()) return stop("cancelled");
+      progress_.at("reading", parts_.events.size(), 0);
+    }
+    if (record.size < 0 || record.size > std::numeric_limits<uint16_t>::max() || record.data == nullptr) return stop("has a record of impossible size");
+    if (record.cpu < 0 || record.cpu > std::numeric_limits<uint16_t>::max()) return stop("has a record of an impossible cpu");
+    if (record.missed_events != 0 && !take_lost(record)) return false;
+    tep_event* event = tep_find_event_by_record(tep_, const_cast<tep_record*>(&record));
+    if (event == nullptr) return stop("has a record whose event has no format");
+    const Known* known = known_event(*event);
+    if (known == nullptr) return stop("has more than 65534 different events");
+    const int32_t pid = tep_data_pid(tep_, const_cast<tep_record*>(&record));
+    const std::string_view bytes(static_cast<const char*>(record.data), static_cast<size_t>(record.size));
+    note_symbols(*known, bytes);
+    return push(record, bytes, *known, task_of(pid));
+  }
+
+  bool take_lost(const tep_record& record) {
+    const uint64_t count = record.missed_events > 0 ? static_cast<uint64_t>(record.missed_events) : 0;
+    parts_.info.lost_events += count == 0 ? 1 : count;
+    const KindId kind = kinds_.find_or_add({"lost_events", PayloadForm::lost, false, false, 0});
+    const std::string_view bytes(reinterpret_cast<const char*>(&count), count == 0 ? 0 : sizeof count);
+    return push(record, bytes, {kind, 0, {}}, tasks_.find_or_add(-1, 0, ""));
+  }
+
+  struct Known {
+    KindId kind;
+    uint16_t format;
+    std::vector<RecordField> symbols;
+  };
+
+  bool push(const tep_record& record, std::string_view bytes, const Known& known, uint32_t task) {
+    if (!bytes.empty()) {
+      if (!records_->reserve_more(bytes.size(), records_limit)) return stop("holds more records than fit in memory");
+      std::memcpy(records_->tail(), bytes.data(), bytes.size());
+    }
+    parts_.events.push_back({static_cast<int64_t>(record.ts), records_->size(), static_cast<uint32_t>(parts_.events.size() + 1), task,
+                             static_cast<uint16_t>(record.cpu), known.kind, static_cast<uint16_t>(bytes.size()), known.format});
+    records_->added(bytes.size());
+    return true;
+  }
+
+  uint32_t task_of(int32_t pid) {
+    const auto [found, fresh] = task_by_pid_.try_emplace(pid, 0);
+    if (fresh) {
+      const char* comm = tep_data_comm_from_pid(tep_, pid);
+      found->second = tasks_.find_or_add(pid, 0, comm != nullptr ? comm : "<...>");
+    }
+    return found->second;
+  }
+
+  const Known* known_event(const tep_event& event) {
+    const auto found = events_.find(event.id);
+    if (found != events_.end()) return &found->second;
+    const KindId kind = kinds_.find_or_add({event.name, PayloadForm::fields, false, false, 0});
+    if (kind == no_kind || formats_.size() > 0xffff) return nullptr;
+    Known known{kind, static_cast<uint16_t>(formats_.size()), {}};
+    formats_.push_back(format_of(event));
+    for (const RecordField& field : formats_.back().fields) {
+      if (field.type == RecordField::Type::symbol || field.type == RecordField::Type::function) known.symbols.push_back(field);
+    }
+    return &events_.emplace(event.id, std::move(known)).first->second;
+  }
+
+  /// libtraceevent 1.7 leaves the element size of probe arrays ("u64[]") 0; their type says it.
+  static uint32_t element_size(const tep_format_field& field) {
+    if (field.elementsize != 0 && field.elementsize <= 8) return field.elementsize;
+    const std::string_view type = field.type != nullptr ? field.type : "";
+    for (const auto& [mark, size] : {std::pair("64"sv, 8u), std::pair("long"sv, 8u), std::pair("32"sv, 4u), std::pair("int"sv, 4u),
+                                     std::pair("16"sv, 2u), std::pair("short"sv, 2u)}) {
+      if (type.find(mark) != std::string_view::npos) return size;
+    }
+    return 1;
+  }
+
+  static RecordFormat format_of(const tep_event& event) {
+    RecordFormat format;
+    const std::string_view print = event.print_fmt.format != nullptr ? event.print_fmt.format : "";
+    for (const tep_format_field* field = event.format.fields; field != nullptr; field = field->next) {
+      if (field->offset < 0 || field->size < 0) continue;
+      RecordField row{field->name, static_cast<uint32_t>(field->offset), static_cast<uint32_t>(field->size),
+                      static_cast<uint32_t>(field->size), RecordField::Type::number, (field->flags & TEP_FIELD_IS_SIGNED) != 0};
+      if ((field->flags & TEP_FIELD_IS_STRING) != 0) {
+        row.type = (field->flags & TEP_FIELD_IS_DYNAMIC) != 0 ? RecordField::Type::dynamic_string : RecordField::Type::string;
+      } else if ((field->flags & TEP_FIELD_IS_ARRAY) != 0) {
+        row.type = RecordField::Type::array;
+        row.element = element_size(*field);
+      } else if (row.name == "__probe_func" || print.find(row.name + "=%ps") != std::string_view::npos) {
+        row.type = RecordField::Type::function;
+      } else if (row.name.starts_with("__probe_") || print.find(row.name + "=%pS") != std::string_view::npos) {
+        row.type = RecordField::Type::symbol;
+      }
+      format.fields.push_back(std::move(row));
+    }
+    return format;
+  }
+
+  /// Symbols are looked up while the library's table is there, each address once.
+  void note_symbols(const Known& known, std::string_view bytes) {
+    for (const RecordField& field : known.symbols) {
+      uint64_t address = 0;
+      if (field.size != 8 || field.offset + 8 > bytes.size()) continue;
+      std::memcpy(&address, bytes.data() + field.offset, 8);
+      const auto [found, fresh] = symbols_.try_emplace(address);
+      if (!fresh) continue;
+      const char* name = tep_find_function(tep_, address);
+      if (name == nullptr) continue;
+      char offset[32];
+      std::snprintf(offset, sizeof offset, "+0x%llx", static_cast<unsigned long long>(address - tep_find_function_address(tep_, address)));
+      found->second = name;
+      found->second += offset;
+    }
+  }
+
+  Result<Trace::Parts> finish() {
+    std::stable_sort(parts_.events.begin(), parts_.events.end(),
+                     [](const TraceEvent& a, const TraceEvent& b) { return a.time_ns < b.time_ns; });
+    parts_.tasks = tasks_.take();
+    parts_.kinds = kinds_.take();
+    records_->finish();
+    std::vector<RecordSymbol> symbols;
+    for (auto& [address, text] : symbols_) {
+      if (!text.empty()) symbols.push_back({address, std::move(text)});
+    }
+    parts_.decoder = std::make_unique<RecordDecoder>(records_, std::move(formats_), std::move(symbols));
+    return std::move(parts_);
+  }
+
+  const Progress& progress_;
+  tep_handle* tep_ = nullptr;
+  Trace::Parts parts_;
+  KindTable kinds_;
+  TaskTable tasks_;
+  std::unordered_map<int, Known> events_;
+  std::unordered_map<int32_t, uint32_t> task_by_pid_;
+  std::map<uint64_t, std::string> symbols_;
+  std::vector<RecordFormat> formats_;
+  std::shared_ptr<GrowBuffer> records_ = std::make_shared<GrowBuffer>();
+  std::string failure_;
+};
+
+class TraceDat final : public TraceSource {
+ public:
+  std::string_view name() const override { return "trace.dat"; }
+  int recognise(std::string_view head) const override { return head.starts_with(magic) ? 100 : 0; }
+
+  Result<Trace::Parts> read(std::shared_ptr<const Bytes> bytes, std::string_view name,
+                            const Progress& progress) const override {
+    tracecmd_set_loglevel(TEP_LOG_NONE);
+    const int fd = anonymous_file(bytes->view());
+    if (fd < 0) return fail(Error{"cannot be handed to libtracecmd (no anonymous file)", std::string(name), 0, 0, false});
+    Input input;
+    input.handle = tracecmd_open_fd(fd, tracecmd_load_no_plugins);
+    if (input.handle == nullptr) {
+      return fail(Error{"is no complete trace.dat file: libtracecmd cannot open it (truncated or damaged)", std::string(name), 0, 0, false});
+    }
+    return Collector(name, progress).run(input.handle);
+  }
+};
+
+}  // namespace
+
+const TraceSource& trace_dat_source() {
+  static const TraceDat source;
+  return source;
+}
+
+}  // namespace hmmscope::traces
