@@ -15,7 +15,7 @@ constexpr uint32_t max_pieces = PagedState::page_words / 4 / words_a_piece;
 
 size_t default_budget(const Recording& recording) {
   constexpr size_t floor = size_t{64} << 20;
-  return std::max({floor, recording.bytes(), 4 * sizeof(uint64_t) * recording.word_count()});
+  return std::max({floor, recording.bytes() / 2, 4 * sizeof(uint64_t) * recording.word_count()});
 }
 
 }  // namespace
