@@ -1,12 +1,12 @@
 #include "traces/reader/trace_dat.h"
 
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <map>
 #include <unordered_map>
 
 #include "traces/reader/grow_buffer.h"
@@ -102,7 +102,7 @@ class Collector {
     if (record.missed_events != 0 && !take_lost(record)) return false;
     tep_event* event = tep_find_event_by_record(tep_, const_cast<tep_record*>(&record));
     if (event == nullptr) return stop("has a record whose event has no format");
-    const Known* known = known_event(*event);
+    Known* known = known_event(*event);
     if (known == nullptr) return stop("has more than 65534 different events");
     const int32_t pid = tep_data_pid(tep_, const_cast<tep_record*>(&record));
     const std::string_view bytes(static_cast<const char*>(record.data), static_cast<size_t>(record.size));
@@ -118,10 +118,14 @@ class Collector {
     return push(record, bytes, {kind, 0, {}}, tasks_.find_or_add(-1, 0, ""));
   }
 
+  struct SymbolField {
+    uint32_t offset;
+    uint64_t last;   ///< the address met last: an event mostly comes from one place
+  };
   struct Known {
     KindId kind;
     uint16_t format;
-    std::vector<RecordField> symbols;
+    std::vector<SymbolField> symbols;
   };
 
   bool push(const tep_record& record, std::string_view bytes, const Known& known, uint32_t task) {
@@ -144,7 +148,7 @@ class Collector {
     return found->second;
   }
 
-  const Known* known_event(const tep_event& event) {
+  Known* known_event(const tep_event& event) {
     const auto found = events_.find(event.id);
     if (found != events_.end()) return &found->second;
     const KindId kind = kinds_.find_or_add({event.name, PayloadForm::fields, false, false, 0});
@@ -152,7 +156,9 @@ class Collector {
     Known known{kind, static_cast<uint16_t>(formats_.size()), {}};
     formats_.push_back(format_of(event));
     for (const RecordField& field : formats_.back().fields) {
-      if (field.type == RecordField::Type::symbol || field.type == RecordField::Type::function) known.symbols.push_back(field);
+      if (field.type == RecordField::Type::symbol || field.type == RecordField::Type::function) {
+        if (field.size == 8) known.symbols.push_back({field.offset, 0});
+      }
     }
     return &events_.emplace(event.id, std::move(known)).first->second;
   }
@@ -191,25 +197,26 @@ class Collector {
   }
 
   /// Symbols are looked up while the library's table is there, each address once.
-  void note_symbols(const Known& known, std::string_view bytes) {
-    for (const RecordField& field : known.symbols) {
+  void note_symbols(Known& known, std::string_view bytes) {
+    for (SymbolField& field : known.symbols) {
       uint64_t address = 0;
-      if (field.size != 8 || field.offset + 8 > bytes.size()) continue;
+      if (uint64_t{field.offset} + 8 > bytes.size()) continue;
       std::memcpy(&address, bytes.data() + field.offset, 8);
+      if (address == field.last) continue;
+      field.last = address;
       const auto [found, fresh] = symbols_.try_emplace(address);
       if (!fresh) continue;
       const char* name = tep_find_function(tep_, address);
-      if (name == nullptr) continue;
-      char offset[32];
-      std::snprintf(offset, sizeof offset, "+0x%llx", static_cast<unsigned long long>(address - tep_find_function_address(tep_, address)));
-      found->second = name;
-      found->second += offset;
+      if (name != nullptr) found->second = fmt::format("{}+{:#x}", name, address - tep_find_function_address(tep_, address));
     }
   }
 
   Result<Trace::Parts> finish() {
-    std::stable_sort(parts_.events.begin(), parts_.events.end(),
-                     [](const TraceEvent& a, const TraceEvent& b) { return a.time_ns < b.time_ns; });
+    const auto earlier = [](const TraceEvent& a, const TraceEvent& b) { return a.time_ns < b.time_ns; };
+    if (!std::is_sorted(parts_.events.begin(), parts_.events.end(), earlier)) {
+      std::stable_sort(parts_.events.begin(), parts_.events.end(), earlier);
+    }
+    parts_.events.shrink_to_fit();
     parts_.tasks = tasks_.take();
     parts_.kinds = kinds_.take();
     records_->finish();
@@ -217,6 +224,7 @@ class Collector {
     for (auto& [address, text] : symbols_) {
       if (!text.empty()) symbols.push_back({address, std::move(text)});
     }
+    std::sort(symbols.begin(), symbols.end(), [](const RecordSymbol& a, const RecordSymbol& b) { return a.address < b.address; });
     parts_.decoder = std::make_unique<RecordDecoder>(records_, std::move(formats_), std::move(symbols));
     return std::move(parts_);
   }
@@ -228,7 +236,7 @@ class Collector {
   TaskTable tasks_;
   std::unordered_map<int, Known> events_;
   std::unordered_map<int32_t, uint32_t> task_by_pid_;
-  std::map<uint64_t, std::string> symbols_;
+  std::unordered_map<uint64_t, std::string> symbols_;
   std::vector<RecordFormat> formats_;
   std::shared_ptr<GrowBuffer> records_ = std::make_shared<GrowBuffer>();
   std::string failure_;
