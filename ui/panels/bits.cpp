@@ -27,6 +27,7 @@ struct Shown {
   Evidence evidence = Evidence::computed;
   std::string note;
   bool diverged = false;
+  bool unknown = false;             ///< the trace does not show the second word
 };
 
 class BitsPanel final : public Panel {
@@ -92,7 +93,8 @@ Shown BitsPanel::shown(const ViewContext& view, WordIndex word, const CheckIndex
   if (write.step == no_step) shown.note = "not written yet";
   else if (!write.in_current_step) shown.note = "last written at step " + grouped(write.step + 1);
   if (write.evidence == Evidence::inferred) shown.note += shown.note.empty() ? "inferred, not seen in the trace" : ", inferred";
-  if (write.evidence == Evidence::unknown) shown.note += shown.note.empty() ? "unknown: the trace does not show it" : ", unknown";
+  shown.unknown = write.evidence == Evidence::unknown;
+  if (shown.unknown) shown.marked = 0;
   const StepIndex step = view.cursor->current_step();
   const CallCheck* check = step == no_step ? nullptr : checks.at(step);
   if (check != nullptr && check->verdict == Verdict::diverged && check->word == word) {
@@ -103,6 +105,7 @@ Shown BitsPanel::shown(const ViewContext& view, WordIndex word, const CheckIndex
     shown.marked = (check->kernel ^ check->engine) & check->known;
     shown.note = "differ: " + differing_fields(layout_of(view, word, check->kernel), check->kernel, check->engine, check->known);
     shown.diverged = true;
+    shown.unknown = false;
   }
   return shown;
 }
@@ -174,7 +177,7 @@ float BitsPanel::draw_notes(Painter& p, const BitGrid& grid, const Layout& layou
   for (const Overlap& overlap : overlaps(layout)) {
     const int low = std::countr_zero(overlap.mask), high = 63 - std::countl_zero(overlap.mask);
     if (high >= grid.bits) continue;
-    const bool live = ((shown.first | shown.second) & overlap.mask) != 0;
+    const bool live = ((shown.unknown ? 0 : shown.second) & overlap.mask) != 0;
     const Color ink = live ? t.bad : t.text_muted;
     p.fill({grid.left(high), y + used + 6, grid.right(low) - grid.left(high), 4}, ink, 2);
     const std::string text = overlap_text(overlap) + (live ? "" : " (clear here)");
@@ -243,25 +246,26 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
   const bool compact = all.h < compact_below;
   const float label_height = compact ? 18 : 20;
   float y = compact ? 3 : 8;
-  const auto heading = [&](const std::string& name, uint64_t value, const std::string& note) {
+  const auto heading = [&](const std::string& name, uint64_t value, const std::string& note, bool unknown) {
     const Rect row{16, y, all.w - 32, label_height};
-    const float number = p.text_in(row, hex(value, 16), Font::mono, t.text, Align::right);
+    const float number = p.text_in(row, unknown ? "unknown" : hex(value, 16), Font::mono, unknown ? t.warning : t.text, Align::right);
     float x = 16 + p.text_in(row, name, Font::strong, t.text) + 12;
-    const std::string text = describe_word(view, word, value) + (note.empty() ? "" : "   \xC2\xB7 " + note);
+    const std::string meaning = unknown ? "no probe of the trace shows this word" : describe_word(view, word, value);
+    const std::string text = meaning + (note.empty() ? "" : "   \xC2\xB7 " + note);
     x += p.text_in({x, y, row.right() - number - 12 - x, label_height}, text, Font::mono_small, t.text_muted);
     y += label_height;
   };
-  heading(shown.first_name, shown.first, "");
+  heading(shown.first_name, shown.first, "", false);
   const float first_y = y + 2;
   draw_row(p, view, grid, first_layout, shown, false, first_y);
   y += cell_height + (compact ? 3 : 8);
-  heading(shown.second_name, shown.second, shown.diverged ? "" : shown.note);
+  heading(shown.second_name, shown.second, shown.diverged ? "" : shown.note, shown.unknown);
   const float second_y = y + 2;
   draw_row(p, view, grid, layout, shown, true, second_y);
   y += cell_height + 5;
   y += draw_brackets(p, grid, layout, shown.second, y);
   y += draw_notes(p, grid, layout, shown, y) + (compact ? 2 : 6);
-  draw_others(p, layout, shown.second, {16, y, all.w - 32, all.h - y - 4}, intents);
+  if (!shown.unknown) draw_others(p, layout, shown.second, {16, y, all.w - 32, all.h - y - 4}, intents);
 
   for (const float row_y : {first_y, second_y}) {
     const Rect row{16, row_y - 3, all.w - 32, cell_height + 6};
@@ -290,7 +294,12 @@ Table BitsPanel::table(const ViewContext& view) const {
   const Shown shown = BitsPanel::shown(view, word, checks);
   table.header[2] = shown.first_name;
   table.header[3] = shown.second_name;
-  table.rows.push_back({view.cursor->recording().word_name(word), "63-0", hex(shown.first, 16), hex(shown.second, 16), describe_word(view, word, shown.second)});
+  const std::string name = view.cursor->recording().word_name(word);
+  if (shown.unknown) {
+    table.rows.push_back({name, "63-0", hex(shown.first, 16), "unknown", "no probe of the trace shows this word"});
+    return table;
+  }
+  table.rows.push_back({name, "63-0", hex(shown.first, 16), hex(shown.second, 16), describe_word(view, word, shown.second)});
   for (const Field& field : layout_of(view, word, shown.second).fields) {
     const std::string bits = field.width == 1 ? std::to_string(field.shift) : fmt::format("{}-{}", field.shift + field.width - 1, field.shift);
     table.rows.push_back({field.name, bits, field_value(field, field.get(shown.first)), field_value(field, field.get(shown.second)), field.meaning});

@@ -156,11 +156,12 @@ void HistoryPanel::draw_row(Painter& p, const ViewContext& view, size_t row, con
   const Color detail = current ? t.on_accent_fill : t.text_faint;
   const std::string name = change == nullptr ? "start" : "step " + grouped(change->step + 1);
   const float used = p.text_in(text, name, Font::mono_small, heading);
-  std::string values = one_bit ? fmt::format("{} \xE2\x86\x92 {}", (before & mask_) != 0 ? 1 : 0, set ? 1 : 0)
-                               : hex(before) + " \xE2\x86\x92 " + hex(value);
-  if (change == nullptr) values = one_bit ? (set ? "1" : "0") : hex(value);
+  const std::string after = evidence == Evidence::unknown ? "?" : one_bit ? (set ? "1" : "0") : hex(value);
+  std::string values = one_bit ? fmt::format("{} \xE2\x86\x92 {}", (before & mask_) != 0 ? 1 : 0, after)
+                               : hex(before) + " \xE2\x86\x92 " + after;
+  if (change == nullptr) values = after;
   const float room = text.w - used - 8;
-  if (!one_bit && p.width(values, Font::mono_small) > room) values = "\xE2\x86\x92 " + hex(value);
+  if (!one_bit && p.width(values, Font::mono_small) > room) values = "\xE2\x86\x92 " + after;
   const Font font = p.width(values, Font::mono_small) > room ? Font::mono_tiny : Font::mono_small;
   p.text_in({text.x + used + 8, text.y, room, text.h}, values, font, detail, Align::right);
   const std::string_view reason = change == nullptr ? "state before the first step" : rule(recording.rule_of(change->step)).statement;

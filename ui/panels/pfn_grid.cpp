@@ -12,12 +12,11 @@ namespace hmmscope::ui {
 namespace {
 
 constexpr float legend_row = 17;
-/// Up to here every entry's last write is looked up for its evidence; beyond, the first, middle and last of a cell.
-constexpr uint32_t exact_evidence = 4096;
 
 Color state_color(const Theme& t, SlotState state) {
   switch (state) {
-    case SlotState::zero: return t.sunken;
+    case SlotState::zero: return t.border;
+    case SlotState::unknown: return t.text_faint;
     case SlotState::requested: return t.field(Role::migrate);
     case SlotState::bare: return t.field(Role::none);
     case SlotState::readable: return t.field(Role::valid);
@@ -30,12 +29,10 @@ Color state_color(const Theme& t, SlotState state) {
   return t.bad;
 }
 
-Evidence worse(Evidence a, Evidence b) { return std::max(a, b); }
-
 }  // namespace
 
 std::string_view slot_state_name(SlotState state) {
-  constexpr std::string_view names[] = {"0: hole or not written", "request (VALID, no pfn)", "not VALID, bits set",
+  constexpr std::string_view names[] = {"0 (empty)", "not shown by the trace", "request (VALID, no pfn)", "not VALID, bits set",
                                         "VALID", "VALID WRITE", "sticky flag set", "ERROR", "bit with two owners set"};
   return names[static_cast<size_t>(state)];
 }
@@ -59,7 +56,7 @@ void PfnGrid::place(const Rect& area, uint32_t count) {
     const uint32_t cells = (count + per_cell_ - 1) / per_cell_;
     for (pitch_ = 18; pitch_ >= 6; pitch_ -= 1) {
       columns_ = std::max(1u, static_cast<uint32_t>(grid_.w / pitch_));
-      if (columns_ >= 16) columns_ &= ~7u;
+      if (columns_ >= 8) columns_ &= columns_ >= 64 ? ~7u : ~3u;
       const uint32_t rows = (cells + columns_ - 1) / columns_;
       if (static_cast<float>(rows) * pitch_ > grid_.h) continue;
       legend_.y = grid_.y + static_cast<float>(rows) * pitch_ + 4;
@@ -85,22 +82,18 @@ void PfnGrid::update(const ViewContext& view, const Region& array, const Rect& a
   cells_.assign((array.count + per_cell_ - 1) / per_cell_, {});
   const SlotClassifier classify(layout);
   const auto state = view.cursor->state();
+  evidence_.update(view, array);
   for (uint32_t i = 0; i < array.count; ++i) {
     SlotCell& cell = cells_[i / per_cell_];
-    const SlotState slot = classify(state[array.first + i]);
+    const Evidence known = evidence_[i];
+    const SlotState slot = known == Evidence::unknown ? SlotState::unknown : classify(state[array.first + i]);
     ++totals_[static_cast<size_t>(slot)];
     if (slot > cell.worst || cell.count == 0) {
-      cell.worst = slot;
-      cell.count = 1;
+      cell = {slot, 1, known};
     } else if (slot == cell.worst) {
       ++cell.count;
+      cell.evidence = std::max(cell.evidence, known);
     }
-  }
-  const bool traced = !recording->events().empty();
-  for (size_t c = 0; traced && c < cells_.size(); ++c) {
-    const auto first = static_cast<uint32_t>(c) * per_cell_, last = std::min(first + per_cell_, array.count) - 1;
-    const uint32_t step = array.count <= exact_evidence ? 1 : std::max(1u, (last - first) / 2);
-    for (uint32_t i = first; i <= last; i += step) cells_[c].evidence = worse(cells_[c].evidence, last_write(view, array.first + i).evidence);
   }
 }
 
@@ -115,15 +108,15 @@ Rect PfnGrid::cell_of(const Region& array, WordIndex word) const { return cell_r
 void PfnGrid::draw_cell(Painter& p, const Rect& rect, const SlotCell& cell) const {
   const Theme& t = p.theme();
   const Color color = state_color(t, cell.worst);
-  if (cell.worst == SlotState::zero && cell.evidence != Evidence::unknown) {
-    p.fill(rect, t.border);
+  if (cell.worst == SlotState::zero) {
+    p.fill(rect, color);
     return;
   }
-  if (cell.worst == SlotState::requested) {
+  if (cell.worst == SlotState::requested || cell.worst == SlotState::unknown) {
     p.outline(rect, color);
     return;
   }
-  if (cell.evidence == Evidence::inferred || cell.evidence == Evidence::unknown) evidence_box(p, rect, color, cell.evidence);
+  if (cell.evidence == Evidence::inferred) evidence_box(p, rect, color, cell.evidence);
   else p.fill(rect, mix(t.surface, color, 220));
   const Rect mark{rect.mid_x() - 1, rect.mid_y() - 1, 2, 2};
   if (cell.worst == SlotState::writable) p.fill(mark, t.on_field);
@@ -169,14 +162,21 @@ void PfnGrid::interact(Painter& p, const ViewContext& view, const Region& array,
       const SlotClassifier classify(*layout_);
       const auto first = static_cast<uint32_t>(cell) * per_cell_, end = std::min(first + per_cell_, array.count);
       uint32_t slot = first;
-      while (slot + 1 < end && classify(view.cursor->load(array.first + slot)) != cells_[cell].worst) ++slot;
+      const auto state_of = [&](uint32_t i) {
+        return evidence_[i] == Evidence::unknown ? SlotState::unknown : classify(view.cursor->load(array.first + i));
+      };
+      while (slot + 1 < end && state_of(slot) != cells_[cell].worst) ++slot;
       std::vector<std::string> lines;
       if (per_cell_ == 1) lines.push_back(fmt::format("hmm_pfns[{}]", slot));
       else lines.push_back(fmt::format("hmm_pfns[{}] to [{}]", first, end - 1));
       if (per_cell_ > 1) lines.push_back(fmt::format("{} of {}: {}", cells_[cell].count, end - first, slot_state_name(cells_[cell].worst)));
       const uint64_t value = view.cursor->load(array.first + slot);
-      lines.push_back(fmt::format("[{}] {}", slot, hex(value, 16)));
-      lines.push_back(describe_word(view, array.first + slot, value));
+      if (evidence_[slot] == Evidence::unknown) {
+        lines.push_back(fmt::format("[{}] unknown: no probe showed it", slot));
+      } else {
+        lines.push_back(fmt::format("[{}] {}", slot, hex(value, 16)));
+        lines.push_back(describe_word(view, array.first + slot, value));
+      }
       lines.push_back(fmt::format("address {}", hex(array.address + slot * array.stride)));
       p.tooltip(std::move(lines));
       if (p.clicked({grid_.x, grid_.y, right - grid_.x, grid_.h})) select(slot);

@@ -6,19 +6,20 @@
 #include <vector>
 
 #include "ui/canvas/painter.h"
+#include "ui/panels/slot_evidence.h"
 #include "ui/view.h"
 
 namespace hmmscope::ui {
 
 /// Ordered by severity.
-enum class SlotState : uint8_t { zero, requested, bare, readable, writable, flagged, error, clash, count_ };
+enum class SlotState : uint8_t { zero, unknown, requested, bare, readable, writable, flagged, error, clash, count_ };
 
 std::string_view slot_state_name(SlotState state);
 
 struct SlotCell {
   SlotState worst = SlotState::zero;
   uint32_t count = 0;               ///< entries in the worst state
-  Evidence evidence = Evidence::computed;   ///< the least certain of the entries looked at
+  Evidence evidence = Evidence::computed;   ///< the least certain of the entries in the worst state
 };
 
 /// Masks of one layout, so that classifying an entry is a few ANDs.
@@ -64,6 +65,7 @@ class PfnGrid {
   StepIndex position_ = no_step;
   uint32_t computed_per_cell_ = 0;
 
+  SlotEvidence evidence_;
   std::vector<SlotCell> cells_;
   std::array<uint32_t, static_cast<size_t>(SlotState::count_)> totals_{};
   Rect grid_, legend_;

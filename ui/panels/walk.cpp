@@ -281,7 +281,7 @@ void WalkPanel::draw_facts(Painter& p, const ViewContext& view, const Scene& sce
   if (current_range != nullptr) {
     range_seq = named_word(view, *current_range, "notifier_seq");
     const auto request = [&](const char* name) { return request_text(view, named_word(view, *current_range, name).value_or(0)); };
-    line("asks for", fmt::format("{} | in & {}", request("default_flags"), request("pfn_flags_mask")), t.text);
+    line("request", fmt::format("default {}, mask {}", request("default_flags"), request("pfn_flags_mask")), t.text);
   }
   for (const Region* notifier : regions_.owned(RegionKind::notifier, scene.owner)) {
     const auto start = named_word(view, *notifier, "start"), last = named_word(view, *notifier, "last");
