@@ -94,7 +94,7 @@ int RangeWalk::present_pte(uint64_t pte, WordIndex slot, uint64_t addr, uint64_t
   const RuleId rule = cpu_flags == 0                       ? RuleId::pte_protnone
                       : machine_.physical().is_zero_pfn(pfn) ? RuleId::pte_zero_page
                                                            : RuleId::pte_present;
-  machine_.step(rule, {pte, cpu_flags});
+  machine_.step(rule, {pte});   // cpu_flags is an operand of the step before, pfn stands in the slot
   set_slot(slot, pfn_.pfn(pfn) | cpu_flags);
   return 0;
 }
