@@ -46,8 +46,9 @@ WordIndex focused_word(const ViewContext& view) {
     }
   }
   const auto regions = recording.regions();
-  const auto array = std::find_if(regions.begin(), regions.end(),
-                                  [](const Region& r) { return r.kind == RegionKind::hmm_pfns && r.count > 0; });
+  const auto array = std::find_if(regions.begin(), regions.end(), [](const Region& r) {
+    return r.kind == RegionKind::hmm_pfns && r.count > 0;
+  });
   if (array != regions.end()) return array->first;
   return recording.word_count() > 0 ? 0 : no_word;
 }

@@ -1,6 +1,6 @@
 #pragma once
-/// What every panel looks at, and what it may ask for. Panels own no model state: they draw a ViewContext and push
-/// Intents; the shell (window, command line, test) applies them and draws again.
+/// What every panel looks at, and what it may ask for. Panels own no model state: they draw a ViewContext and
+/// push Intents; the shell (window, command line, test) applies them and draws again.
 
 #include <cstdint>
 #include <memory>
@@ -18,30 +18,30 @@ namespace hmmscope::ui {
 enum class ThemeKind : uint8_t { dark, light };
 
 struct Selection {
-  WordIndex word = no_word;   ///< no_word: the panels follow the most interesting word of the current step
-  int bit = -1;               ///< 0..63, -1 = none
+  WordIndex word = no_word;  ///< no_word: the panels follow the most interesting word of the current step
+  int bit = -1;              ///< 0..63, -1 = none
 };
 
 /// Everything a panel may read in one frame. Pointers are valid for the frame.
 struct ViewContext {
-  const traces::Document* document = nullptr;   ///< nullptr: nothing is open, panels say what to do
+  const traces::Document* document = nullptr;  ///< nullptr: nothing is open, panels say what to do
   const Cursor* cursor = nullptr;
   Selection selection;
-  const Layout* layout = nullptr;      ///< the layout hmm_pfns words are read with
+  const Layout* layout = nullptr;  ///< the layout hmm_pfns words are read with
   const Geometry* geometry = nullptr;
   ThemeKind theme = ThemeKind::dark;
 };
 
 struct Intent {
   enum class Kind : uint8_t {
-    seek,            ///< to `position`
-    select_word,     ///< `word`
-    select_bit,      ///< `word`, `bit`
-    run_back_to_change,   ///< previous change of `word` in `mask`
-    run_to_change,        ///< next change of `word` in `mask`
-    toggle_break,         ///< break when `mask` of `word` changes
-    set_layout,           ///< `text` = layout id
-    copy_text,            ///< `text`
+    seek,                ///< to `position`
+    select_word,         ///< `word`
+    select_bit,          ///< `word`, `bit`
+    run_back_to_change,  ///< previous change of `word` in `mask`
+    run_to_change,       ///< next change of `word` in `mask`
+    toggle_break,        ///< break when `mask` of `word` changes
+    set_layout,          ///< `text` = layout id
+    copy_text,           ///< `text`
   };
   Kind kind;
   StepIndex position = 0;
@@ -52,8 +52,8 @@ struct Intent {
 };
 using Intents = std::vector<Intent>;
 
-/// The word the panels show: the selection, else the word the current step wrote (hmm_pfns before entries), else the
-/// last hmm_pfns word written. no_word when there is none.
+/// The word the panels show: the selection, else the word the current step wrote (hmm_pfns before entries),
+/// else the last hmm_pfns word written. no_word when there is none.
 WordIndex focused_word(const ViewContext& view);
 /// The layout that reads `word` right now (state matters: a non-present pte is read as a swap entry).
 const Layout& layout_of(const ViewContext& view, WordIndex word, uint64_t value);

@@ -37,7 +37,8 @@ const Region* region_of(const ViewContext& view, WordIndex word) {
 
 uint64_t address_of(const ViewContext& view, WordIndex word) {
   const Region* region = region_of(view, word);
-  return region == nullptr || region->stride == 0 ? 0 : region->address + (word - region->first) * region->stride;
+  return region == nullptr || region->stride == 0 ? 0
+                                                  : region->address + (word - region->first) * region->stride;
 }
 
 std::string describe_word(const ViewContext& view, WordIndex word, uint64_t value) {
@@ -60,10 +61,12 @@ std::optional<uint64_t> operand(const ViewContext& view, std::string_view name) 
 
 std::string operand_text(std::string_view name, uint64_t value) {
   if (name == "need" || name == "required_fault") {
-    constexpr std::string_view words[] = {"none", "NEED_FAULT", "NEED_WRITE_FAULT", "NEED_FAULT | NEED_WRITE_FAULT"};
+    constexpr std::string_view words[] = {"none", "NEED_FAULT", "NEED_WRITE_FAULT",
+                                          "NEED_FAULT | NEED_WRITE_FAULT"};
     if (value < std::size(words)) return std::string(words[value]);
   }
-  if (name == "ret" || name == "result" || name == "error") return std::to_string(static_cast<int64_t>(value));
+  if (name == "ret" || name == "result" || name == "error")
+    return std::to_string(static_cast<int64_t>(value));
   if (value < 10) return std::to_string(value);
   return hex(value);
 }
@@ -94,10 +97,14 @@ const CallCheck* CheckIndex::at(StepIndex step) const {
 
 std::string_view evidence_name(Evidence evidence) {
   switch (evidence) {
-    case Evidence::computed: return "computed";
-    case Evidence::observed: return "observed";
-    case Evidence::inferred: return "inferred";
-    case Evidence::unknown: return "unknown";
+    case Evidence::computed:
+      return "computed";
+    case Evidence::observed:
+      return "observed";
+    case Evidence::inferred:
+      return "inferred";
+    case Evidence::unknown:
+      return "unknown";
   }
   return "";
 }

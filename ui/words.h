@@ -14,7 +14,7 @@ bool has_recording(const ViewContext& view);
 
 /// What the value of a word rests on: its last write at or before the current step.
 struct LastWrite {
-  StepIndex step = no_step;       ///< no_step: never written, before == after == the initial value
+  StepIndex step = no_step;  ///< no_step: never written, before == after == the initial value
   uint64_t before = 0, after = 0;
   Evidence evidence = Evidence::computed;
   bool in_current_step = false;
@@ -25,11 +25,13 @@ LastWrite last_write(const ViewContext& view, WordIndex word);
 const Region* region_of(const ViewContext& view, WordIndex word);
 /// The virtual address a word of a table or an array stands for; 0 for other words.
 uint64_t address_of(const ViewContext& view, WordIndex word);
-/// One line in the layout that reads the word now: "VALID WRITE order 9 pfn 0x12345", "swap type 0 offset 0x5".
+/// One line in the layout that reads the word now: "VALID WRITE order 9 pfn 0x12345", "swap type 0 offset
+/// 0x5".
 std::string describe_word(const ViewContext& view, WordIndex word, uint64_t value);
 /// The operand of the current step with that name; nullopt when its rule has none.
 std::optional<uint64_t> operand(const ViewContext& view, std::string_view name);
-/// How an operand reads for people: numbers below 10 plain, required_fault and Boolean names in words, others hex.
+/// How an operand reads for people: numbers below 10 plain, required_fault and Boolean names in words, others
+/// hex.
 std::string operand_text(std::string_view name, uint64_t value);
 
 /// The checks of a recording by step; built once a recording.

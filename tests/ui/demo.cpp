@@ -9,10 +9,11 @@
 namespace hmmscope::ui::test {
 namespace {
 
-constexpr uint64_t base = 0x7f5a40000000;   // 1 GiB aligned
+constexpr uint64_t base = 0x7f5a40000000;  // 1 GiB aligned
 constexpr uint64_t user_rw = 0x67, user_ro = 0x25;
 
-std::shared_ptr<const traces::Document> document_of(Recorder recorder, const char* title, const char* model, bool traced) {
+std::shared_ptr<const traces::Document> document_of(Recorder recorder, const char* title, const char* model,
+                                                    bool traced) {
   auto document = std::make_shared<traces::Document>();
   document->kind = traced ? traces::SourceKind::trace : traces::SourceKind::scenario;
   document->title = title;
@@ -38,7 +39,8 @@ struct World {
   }
   void name(RegionKind kind, WordIndex first, std::string_view word, uint64_t value) {
     const auto names = word_names(kind);
-    memory.store(first + static_cast<WordIndex>(std::find(names.begin(), names.end(), word) - names.begin()), value);
+    memory.store(first + static_cast<WordIndex>(std::find(names.begin(), names.end(), word) - names.begin()),
+                 value);
   }
   explicit World(uint32_t slots) {
     pgd = add(RegionKind::pgd, 512, 0, 1ull << 39, "pgd");
@@ -46,9 +48,12 @@ struct World {
     pmd = add(RegionKind::pmd, 512, base, 1ull << 21, "pmd table");
     pte = add(RegionKind::pte, 512, base, 4096, "pte table");
     array = add(RegionKind::hmm_pfns, slots, base, 4096, "hmm_pfns");
-    notifier = add(RegionKind::notifier, static_cast<uint32_t>(word_names(RegionKind::notifier).size()), 0, 0, "dmirror");
-    range = add(RegionKind::range, static_cast<uint32_t>(word_names(RegionKind::range).size()), 0, 0, "range");
-    const WordIndex vma = add(RegionKind::vma, static_cast<uint32_t>(word_names(RegionKind::vma).size()), 0, 0, "buffer");
+    notifier = add(RegionKind::notifier, static_cast<uint32_t>(word_names(RegionKind::notifier).size()), 0, 0,
+                   "dmirror");
+    range =
+        add(RegionKind::range, static_cast<uint32_t>(word_names(RegionKind::range).size()), 0, 0, "range");
+    const WordIndex vma =
+        add(RegionKind::vma, static_cast<uint32_t>(word_names(RegionKind::vma).size()), 0, 0, "buffer");
     name(RegionKind::vma, vma, "vm_start", base);
     name(RegionKind::vma, vma, "vm_end", base + slots * 4096ull);
     name(RegionKind::vma, vma, "vm_flags", 3);
@@ -59,12 +64,15 @@ struct World {
     name(RegionKind::range, range, "start", base);
     name(RegionKind::range, range, "end", base + slots * 4096ull);
     name(RegionKind::range, range, "notifier_seq", 0x2a);
-    for (const uint32_t i : {3u, 17u, 20u, 21u, 88u, 255u, 256u, 300u, 480u}) memory.store(pgd + i, 0x100000067 + i * 4096);
-    for (const uint32_t i : {1u, 40u, 41u, 42u, 200u, 361u, 363u, 500u}) memory.store(pud + i, 0x110000067 + i * 4096);
+    for (const uint32_t i : {3u, 17u, 20u, 21u, 88u, 255u, 256u, 300u, 480u})
+      memory.store(pgd + i, 0x100000067 + i * 4096);
+    for (const uint32_t i : {1u, 40u, 41u, 42u, 200u, 361u, 363u, 500u})
+      memory.store(pud + i, 0x110000067 + i * 4096);
     memory.store(pgd + ((base >> 39) & 511), 0x2c4001067);
     memory.store(pud + ((base >> 30) & 511), 0x2c4002067);
     memory.store(pmd + 0, 0x2c4003067);
-    for (const uint32_t i : {4u, 5u, 60u, 61u, 130u}) memory.store(pmd + i, 0x80000000a00000e7 + i * 0x200000);
+    for (const uint32_t i : {4u, 5u, 60u, 61u, 130u})
+      memory.store(pmd + i, 0x80000000a00000e7 + i * 0x200000);
   }
 };
 
@@ -74,7 +82,9 @@ StepIndex step(Recorder& recorder, RuleId id, std::initializer_list<uint64_t> op
   return recorder.step(id, std::span<const uint64_t>(operands.begin(), count));
 }
 
-uint64_t slot_value(uint64_t pfn, bool write) { return (write ? 0xc000000000000000 : 0x8000000000000000) | pfn; }
+uint64_t slot_value(uint64_t pfn, bool write) {
+  return (write ? 0xc000000000000000 : 0x8000000000000000) | pfn;
+}
 
 Evidence evidence_of(bool traced, uint32_t i) {
   if (!traced) return Evidence::computed;
@@ -129,8 +139,10 @@ CallId range_fault(Recorder& recorder, const World& world, uint32_t first, uint3
     first = walk_ptes(recorder, world, first, last, traced);
     if (first == last) break;
     recorder.enter(Function::handle_mm_fault, {base + first * 4096ull});
-    step(recorder, RuleId::fault_pte_absent, {base + first * 4096ull, world.memory.load(world.pte + first), 0});
-    recorder.write(world.pte + first, ((0x14000ull + first) << 12) | user_rw, traced ? Evidence::inferred : Evidence::computed);
+    step(recorder, RuleId::fault_pte_absent,
+         {base + first * 4096ull, world.memory.load(world.pte + first), 0});
+    recorder.write(world.pte + first, ((0x14000ull + first) << 12) | user_rw,
+                   traced ? Evidence::inferred : Evidence::computed);
     recorder.leave(0);
     step(recorder, RuleId::range_restart, {base + first * 4096ull});
   }
@@ -153,8 +165,11 @@ CallCheck check_of(const Recording& so_far, CallId call, Verdict verdict) {
 std::shared_ptr<const traces::Document> walk_document(bool traced) {
   World world(512);
   for (uint32_t i = 0; i < 400; ++i) {
-    if (i % 37 == 30) world.memory.store(world.pte + i, 0x0007fffffffff000 - (i << 14) - 0x1ff);   // swap entries: bit 0 clear
-    else if (i % 5 != 4) world.memory.store(world.pte + i, ((0x14000ull + i) << 12) | (i % 3 == 0 ? user_ro : user_rw) | (1ull << 63));
+    if (i % 37 == 30)
+      world.memory.store(world.pte + i, 0x0007fffffffff000 - (i << 14) - 0x1ff);  // swap entries: bit 0 clear
+    else if (i % 5 != 4)
+      world.memory.store(world.pte + i,
+                         ((0x14000ull + i) << 12) | (i % 3 == 0 ? user_ro : user_rw) | (1ull << 63));
   }
   for (uint32_t i = 0; i < 400; ++i) {
     if (i % 37 == 30) world.memory.store(world.pte + i, world.memory.load(world.pte + i) & ~1ull);

@@ -74,7 +74,7 @@ struct Case {
   const char* name;
   const char* panel;
   enum Source { none, engine, trace, overlap } source;
-  int position;     ///< -1: at the divergence
+  int position;  ///< -1: at the divergence
   int bit;
   int width, height;
 };
@@ -110,7 +110,8 @@ class PanelGolden : public testing::TestWithParam<Case> {
     if (c.source == Case::engine) document = walk_document(false);
     if (c.source == Case::trace) document = walk_document(true);
     if (c.source == Case::overlap) document = overlap_document();
-    const StepIndex position = c.position < 0 ? diverged_position(*document) : static_cast<StepIndex>(c.position);
+    const StepIndex position =
+        c.position < 0 ? diverged_position(*document) : static_cast<StepIndex>(c.position);
     return Stage(c.panel, document, position);
   }
 };
@@ -124,8 +125,9 @@ TEST_P(PanelGolden, Picture) {
     ThemeKind theme;
     float scale;
   };
-  for (const Variant& v : {Variant{"-dark", ThemeKind::dark, 1}, Variant{"-light", ThemeKind::light, 1},
-                           Variant{"-dark-2x", ThemeKind::dark, 2}, Variant{"-light-1.25x", ThemeKind::light, 1.25f}}) {
+  for (const Variant& v :
+       {Variant{"-dark", ThemeKind::dark, 1}, Variant{"-light", ThemeKind::light, 1},
+        Variant{"-dark-2x", ThemeKind::dark, 2}, Variant{"-light-1.25x", ThemeKind::light, 1.25f}}) {
     stage.view.theme = v.theme;
     stage.size = {c.width, c.height, v.scale};
     compare_picture(std::string(c.name) + v.suffix, stage.picture());

@@ -12,7 +12,8 @@ namespace hmmscope::ui::test {
 namespace {
 
 const Intent* find(const Intents& intents, Intent::Kind kind) {
-  const auto it = std::find_if(intents.begin(), intents.end(), [kind](const Intent& i) { return i.kind == kind; });
+  const auto it =
+      std::find_if(intents.begin(), intents.end(), [kind](const Intent& i) { return i.kind == kind; });
   return it == intents.end() ? nullptr : &*it;
 }
 
@@ -35,7 +36,7 @@ TEST(Bits, EveryBitCanBeClicked) {
   for (float x = 16; x < 884; x += 1) {
     const Intents intents = stage.click(x, 96);
     const Intent* intent = find(intents, Intent::Kind::select_bit);
-    if (intent == nullptr) continue;   // the air between bytes
+    if (intent == nullptr) continue;  // the air between bytes
     ASSERT_TRUE(intent->bit == expected || intent->bit == expected - 1) << x;
     expected = intent->bit;
   }
@@ -99,10 +100,12 @@ TEST(Walk, ClicksOnCellsAndTablesSelectWords) {
   const Recording& recording = *stage.document().recording;
   const Intents cell = stage.click(750, 60);
   ASSERT_NE(find(cell, Intent::Kind::select_word), nullptr);
-  EXPECT_EQ(recording.regions()[recording.region_of(find(cell, Intent::Kind::select_word)->word)].kind, RegionKind::hmm_pfns);
+  EXPECT_EQ(recording.regions()[recording.region_of(find(cell, Intent::Kind::select_word)->word)].kind,
+            RegionKind::hmm_pfns);
   const Intents entry = stage.click(55, 250);
   ASSERT_NE(find(entry, Intent::Kind::select_word), nullptr);
-  EXPECT_EQ(recording.regions()[recording.region_of(find(entry, Intent::Kind::select_word)->word)].kind, RegionKind::pgd);
+  EXPECT_EQ(recording.regions()[recording.region_of(find(entry, Intent::Kind::select_word)->word)].kind,
+            RegionKind::pgd);
 }
 
 TEST(Walk, ArrowsMoveTheCellCursor) {
@@ -136,7 +139,7 @@ TEST(Walk, OneBadEntryOfManyIsShownAndFound) {
 TEST(History, ClicksSeekAndButtonsAsk) {
   Stage stage("history", walk_document(false), 60);
   stage.size = {420, 310, 1};
-  const Intents row = stage.click(200, 65);   // the start
+  const Intents row = stage.click(200, 65);  // the start
   ASSERT_NE(find(row, Intent::Kind::seek), nullptr);
   EXPECT_EQ(find(row, Intent::Kind::seek)->position, 0u);
   const Intents back = stage.click(100, 282), on_change = stage.click(320, 282);
@@ -182,8 +185,8 @@ TEST(Timeline, TheWheelZoomsAtTheMouse) {
   input.mouse_y = 60;
   input.wheel_y = 4;
   stage.frame(input);
-  EXPECT_NEAR(step_at(), before, 1);          // what is under the mouse stays there
-  EXPECT_LT(far_step(), far_before - 50);     // what is far from it moves
+  EXPECT_NEAR(step_at(), before, 1);       // what is under the mouse stays there
+  EXPECT_LT(far_step(), far_before - 50);  // what is far from it moves
 }
 
 TEST(Timeline, DraggingPansAndDoesNotSeek) {
@@ -215,9 +218,11 @@ TEST(Timeline, KeysStepAndJump) {
 }
 
 TEST(Panels, SurviveEverySizeAndPosition) {
-  for (const auto& document : {walk_document(false), walk_document(true), overlap_document(), std::shared_ptr<const traces::Document>()}) {
+  for (const auto& document : {walk_document(false), walk_document(true), overlap_document(),
+                               std::shared_ptr<const traces::Document>()}) {
     for (const char* panel : {"walk", "bits", "decision", "history", "timeline"}) {
-      for (const CanvasSize size : {CanvasSize{1, 1, 1}, CanvasSize{40, 900, 1}, CanvasSize{900, 20, 1.5f}, CanvasSize{300, 120, 2}}) {
+      for (const CanvasSize size : {CanvasSize{1, 1, 1}, CanvasSize{40, 900, 1}, CanvasSize{900, 20, 1.5f},
+                                    CanvasSize{300, 120, 2}}) {
         const StepIndex end = document == nullptr ? 0 : document->recording->steps();
         for (const StepIndex position : {StepIndex{0}, std::min<StepIndex>(1, end), end / 2, end}) {
           Stage stage(panel, document, position);
@@ -254,7 +259,7 @@ TEST(View, TheFocusFollowsTheStepUntilSomethingIsSelected) {
   EXPECT_TRUE(last_write(stage.view, followed).in_current_step);
   stage.view.selection.word = 3;
   EXPECT_EQ(focused_word(stage.view), 3u);
-  stage.view.selection.word = no_word - 1;   // not of this recording
+  stage.view.selection.word = no_word - 1;  // not of this recording
   EXPECT_EQ(focused_word(stage.view), followed);
   stage.cursor().seek(0);
   stage.view.selection.word = no_word;
@@ -265,7 +270,8 @@ TEST(View, AnEntryIsReadByItsState) {
   Stage stage("bits", walk_document(false), 60);
   const Recording& recording = *stage.document().recording;
   const auto regions = recording.regions();
-  const auto pte = std::find_if(regions.begin(), regions.end(), [](const Region& r) { return r.kind == RegionKind::pte; });
+  const auto pte =
+      std::find_if(regions.begin(), regions.end(), [](const Region& r) { return r.kind == RegionKind::pte; });
   ASSERT_NE(pte, regions.end());
   EXPECT_EQ(layout_of(stage.view, pte->first, 0x8000000014000067).family, Family::x86_pte);
   EXPECT_EQ(layout_of(stage.view, pte->first, stage.cursor().load(pte->first + 67)).family, Family::x86_swap);

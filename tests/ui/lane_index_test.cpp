@@ -26,15 +26,18 @@ TEST(LaneIndex, ARareStateIsInEveryRangeThatHoldsIt) {
     const auto width = static_cast<StepIndex>(1u << std::uniform_int_distribution<>(0, 23)(random));
     const StepIndex rare = 7'654'321, offset = std::uniform_int_distribution<StepIndex>(0, width - 1)(random);
     const StepIndex begin = rare > offset ? rare - offset : 0;
-    ASSERT_EQ(index.summary(Lane::verdict, begin, begin + width).worst, LaneState::diverged) << begin << " +" << width;
+    ASSERT_EQ(index.summary(Lane::verdict, begin, begin + width).worst, LaneState::diverged)
+        << begin << " +" << width;
   }
 }
 
 TEST(LaneIndex, ARareStateIsNotSeenFarFromIt) {
   const LaneIndex index(*large()->recording);
   for (const StepIndex width : {1u, 100u, 1000u, 100'000u}) {
-    EXPECT_EQ(index.summary(Lane::verdict, 7'654'321 - 2 * width, 7'654'321 - width).worst, LaneState::agreed) << width;
-    EXPECT_EQ(index.summary(Lane::verdict, 7'654'322 + width, 7'654'322 + 2 * width).worst, LaneState::agreed) << width;
+    EXPECT_EQ(index.summary(Lane::verdict, 7'654'321 - 2 * width, 7'654'321 - width).worst, LaneState::agreed)
+        << width;
+    EXPECT_EQ(index.summary(Lane::verdict, 7'654'322 + width, 7'654'322 + 2 * width).worst, LaneState::agreed)
+        << width;
   }
 }
 
@@ -43,7 +46,8 @@ TEST(LaneIndex, NarrowRangesAreExact) {
   const LaneIndex index(*document->recording);
   for (size_t lane = 0; lane < static_cast<size_t>(Lane::count_); ++lane) {
     const auto& spans = index.spans(static_cast<Lane>(lane));
-    for (size_t i = 0; i + 1 < spans.size(); ++i) ASSERT_LE(spans[i].end, spans[i + 1].begin) << "lane " << lane;
+    for (size_t i = 0; i + 1 < spans.size(); ++i)
+      ASSERT_LE(spans[i].end, spans[i + 1].begin) << "lane " << lane;
     for (StepIndex step = 0; step < index.steps(); ++step) {
       const LaneIndex::Span* span = index.span_at(static_cast<Lane>(lane), step);
       const LaneIndex::Summary summary = index.summary(static_cast<Lane>(lane), step, step + 1);

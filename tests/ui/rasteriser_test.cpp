@@ -39,7 +39,8 @@ class Sheet {
   void triangle(ImVec2 a, ImVec2 b, ImVec2 c, uint32_t ca, uint32_t cb, uint32_t cc) {
     begin(3);
     const auto first = static_cast<ImDrawIdx>(list_.VtxBuffer.Size - command().VtxOffset);
-    for (const auto& [pos, col] : {std::pair{a, ca}, {b, cb}, {c, cc}}) list_.VtxBuffer.push_back({pos, white, col});
+    for (const auto& [pos, col] : {std::pair{a, ca}, {b, cb}, {c, cc}})
+      list_.VtxBuffer.push_back({pos, white, col});
     for (int i = 0; i < 3; ++i) list_.IdxBuffer.push_back(static_cast<ImDrawIdx>(first + i));
   }
   void quad(ImVec2 min, ImVec2 max, ImVec2 uv_min, ImVec2 uv_max, uint32_t color) {
@@ -51,7 +52,9 @@ class Sheet {
     list_.VtxBuffer.push_back({{min.x, max.y}, {uv_min.x, uv_max.y}, color});
     for (const int i : {0, 1, 2, 0, 2, 3}) list_.IdxBuffer.push_back(static_cast<ImDrawIdx>(first + i));
   }
-  void rect(float x0, float y0, float x1, float y1, uint32_t color) { quad({x0, y0}, {x1, y1}, white, white, color); }
+  void rect(float x0, float y0, float x1, float y1, uint32_t color) {
+    quad({x0, y0}, {x1, y1}, white, white, color);
+  }
   /// A new command whose vertices are counted from here, as lists of more than 65 536 vertices have.
   void new_offset() { offset_ = static_cast<unsigned>(list_.VtxBuffer.Size); }
 
@@ -87,11 +90,14 @@ class Sheet {
   unsigned offset_ = 0;
 };
 
-/// One pixel at a time, straight from the definition: centre inside, top and left edges belong to the triangle.
+/// One pixel at a time, straight from the definition: centre inside, top and left edges belong to the
+/// triangle.
 bool covered(const std::array<ImVec2, 3>& p, int x, int y) {
   std::array<std::array<int64_t, 2>, 3> v;
   for (size_t i = 0; i < 3; ++i) v[i] = {std::lround(p[i].x * 256.0), std::lround(p[i].y * 256.0)};
-  const auto cross = [](const auto& a, const auto& b, int64_t px, int64_t py) { return (b[0] - a[0]) * (py - a[1]) - (b[1] - a[1]) * (px - a[0]); };
+  const auto cross = [](const auto& a, const auto& b, int64_t px, int64_t py) {
+    return (b[0] - a[0]) * (py - a[1]) - (b[1] - a[1]) * (px - a[0]);
+  };
   const int64_t area = cross(v[0], v[1], v[2][0], v[2][1]);
   if (area == 0) return false;
   if (area < 0) std::swap(v[1], v[2]);
@@ -107,7 +113,7 @@ bool covered(const std::array<ImVec2, 3>& p, int x, int y) {
 TEST(Rasteriser, RectangleCoversPixelsWhoseCentresAreInside) {
   Sheet sheet(8, 8);
   sheet.rect(1, 2, 4, 5, 0xffffffff);
-  sheet.rect(5.4f, 5.4f, 6.6f, 6.6f, 0xff0000ff);   // centres 5.5 and 6.5
+  sheet.rect(5.4f, 5.4f, 6.6f, 6.6f, 0xff0000ff);  // centres 5.5 and 6.5
   sheet.draw();
   for (int y = 0; y < 8; ++y) {
     for (int x = 0; x < 8; ++x) {
@@ -126,7 +132,8 @@ TEST(Rasteriser, ClipRectangleCutsShapesAndOutsideIsUntouched) {
   sheet.rect(-50, -50, 50, 50, 0xffffffff);
   sheet.draw();
   for (int y = 0; y < 10; ++y) {
-    for (int x = 0; x < 10; ++x) EXPECT_EQ(sheet.at(x, y), x >= 3 && x < 6 && y >= 3 && y < 7 ? 0xff00ff00u : 0xff000000u);
+    for (int x = 0; x < 10; ++x)
+      EXPECT_EQ(sheet.at(x, y), x >= 3 && x < 6 && y >= 3 && y < 7 ? 0xff00ff00u : 0xff000000u);
   }
 }
 
@@ -134,9 +141,12 @@ TEST(Rasteriser, AlphaBlendsExactly) {
   for (uint32_t alpha = 0; alpha < 256; ++alpha) {
     for (const uint32_t under : {0u, 1u, 77u, 200u, 255u}) {
       for (const uint32_t over : {0u, 3u, 128u, 255u}) {
-        const auto expected = static_cast<uint32_t>(std::lround((over * alpha + under * (255.0 - alpha)) / 255.0));
-        const uint32_t got = blend(0xff000000u | under | (under << 8) | (under << 16), (alpha << 24) | over | (over << 8) | (over << 16));
-        ASSERT_EQ(got, 0xff000000u | expected | (expected << 8) | (expected << 16)) << alpha << ' ' << under << ' ' << over;
+        const auto expected =
+            static_cast<uint32_t>(std::lround((over * alpha + under * (255.0 - alpha)) / 255.0));
+        const uint32_t got = blend(0xff000000u | under | (under << 8) | (under << 16),
+                                   (alpha << 24) | over | (over << 8) | (over << 16));
+        ASSERT_EQ(got, 0xff000000u | expected | (expected << 8) | (expected << 16))
+            << alpha << ' ' << under << ' ' << over;
       }
     }
   }
@@ -148,14 +158,16 @@ TEST(Rasteriser, TrianglesMatchTheReference) {
   for (int round = 0; round < 600; ++round) {
     std::array<ImVec2, 3> p;
     for (ImVec2& v : p) v = {coordinate(random), coordinate(random)};
-    if (round % 3 == 0) p[1].y = p[0].y;                       // a level edge
-    if (round % 4 == 0) p[2].x = std::round(p[2].x) + 0.5f;    // through pixel centres
-    if (round % 5 == 0) p[1].x = p[0].x + 0.75f;               // a sliver
+    if (round % 3 == 0) p[1].y = p[0].y;                     // a level edge
+    if (round % 4 == 0) p[2].x = std::round(p[2].x) + 0.5f;  // through pixel centres
+    if (round % 5 == 0) p[1].x = p[0].x + 0.75f;             // a sliver
     Sheet sheet(32, 32);
     sheet.triangle(p[0], p[1], p[2], 0xffffffff, 0xffffffff, 0xffffffff);
     sheet.draw();
     for (int y = 0; y < 32; ++y) {
-      for (int x = 0; x < 32; ++x) ASSERT_EQ(sheet.at(x, y) == 0xffffffffu, covered(p, x, y)) << "round " << round << " at " << x << ',' << y;
+      for (int x = 0; x < 32; ++x)
+        ASSERT_EQ(sheet.at(x, y) == 0xffffffffu, covered(p, x, y))
+            << "round " << round << " at " << x << ',' << y;
     }
   }
 }
@@ -167,7 +179,8 @@ TEST(Rasteriser, SharedEdgesAreDrawnOnceAndLeaveNoGap) {
     Sheet sheet(40, 40);
     const ImVec2 centre{coordinate(random), coordinate(random)};
     const ImVec2 corners[] = {{0, 0}, {40, 0}, {40, 40}, {0, 40}};
-    for (int i = 0; i < 4; ++i) sheet.triangle(centre, corners[i], corners[(i + 1) % 4], 0x80ffffff, 0x80ffffff, 0x80ffffff);
+    for (int i = 0; i < 4; ++i)
+      sheet.triangle(centre, corners[i], corners[(i + 1) % 4], 0x80ffffff, 0x80ffffff, 0x80ffffff);
     sheet.draw();
     for (const uint32_t pixel : sheet.image.pixels) ASSERT_EQ(pixel, 0xff808080u) << "round " << round;
   }
@@ -180,7 +193,8 @@ TEST(Rasteriser, VertexColoursRunLinearly) {
   sheet.triangle({0, 0}, {64, 8}, {0, 8}, 0xff000000, 0xff0000ff, 0xff000000);
   sheet.draw();
   for (int y = 0; y < 8; ++y) {
-    for (int x = 0; x < 64; ++x) EXPECT_NEAR(static_cast<double>(sheet.at(x, y) & 255), (x + 0.5) / 64 * 255, 1.0) << x << ',' << y;
+    for (int x = 0; x < 64; ++x)
+      EXPECT_NEAR(static_cast<double>(sheet.at(x, y) & 255), (x + 0.5) / 64 * 255, 1.0) << x << ',' << y;
   }
 }
 
@@ -199,7 +213,8 @@ TEST(Rasteriser, HalfATexelMixesNeighbours) {
   Sheet sheet(8, 6);
   sheet.quad({0, 0}, {5, 4}, {0.5f / 6, 0}, {5.5f / 6, 1}, 0xffffffff);
   sheet.draw();
-  for (int x = 0; x < 5; ++x) EXPECT_NEAR(static_cast<double>(sheet.at(x, 2) & 255), (texels[x] + texels[x + 1]) / 2.0, 1.0) << x;
+  for (int x = 0; x < 5; ++x)
+    EXPECT_NEAR(static_cast<double>(sheet.at(x, 2) & 255), (texels[x] + texels[x + 1]) / 2.0, 1.0) << x;
 }
 
 TEST(Rasteriser, VertexOffsetsAreHonoured) {

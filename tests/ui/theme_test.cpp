@@ -27,7 +27,8 @@ TEST_P(ThemeContrast, EveryFieldIsReadable) {
   const Theme& t = theme(GetParam());
   for (int i = 0; i <= static_cast<int>(Role::select); ++i) {
     const auto role = static_cast<Role>(i);
-    for (const Color surface : {t.surface, t.raised}) EXPECT_GE(contrast(t.field_text(role), surface), readable) << "role " << i;
+    for (const Color surface : {t.surface, t.raised})
+      EXPECT_GE(contrast(t.field_text(role), surface), readable) << "role " << i;
     EXPECT_GE(contrast(t.on_field, t.field(role)), readable) << "role " << i;
   }
 }
@@ -42,13 +43,14 @@ INSTANTIATE_TEST_SUITE_P(Themes, ThemeContrast, testing::Values(ThemeKind::dark,
 
 TEST(Theme, ContrastIsThatOfTheStandard) {
   EXPECT_NEAR(contrast(rgb(0xffffff), rgb(0x000000)), 21, 1e-9);
-  EXPECT_NEAR(contrast(rgb(0x777777), rgb(0xffffff)), 4.48, 0.01);   // the textbook near miss
+  EXPECT_NEAR(contrast(rgb(0x777777), rgb(0xffffff)), 4.48, 0.01);  // the textbook near miss
   EXPECT_NEAR(contrast(rgb(0x336699), rgb(0x336699)), 1, 1e-9);
 }
 
 TEST(Theme, AFieldHasOneColourInBothThemes) {
   for (int i = 0; i <= static_cast<int>(Role::select); ++i) {
-    EXPECT_EQ(theme(ThemeKind::dark).field(static_cast<Role>(i)), theme(ThemeKind::light).field(static_cast<Role>(i)));
+    EXPECT_EQ(theme(ThemeKind::dark).field(static_cast<Role>(i)),
+              theme(ThemeKind::light).field(static_cast<Role>(i)));
   }
 }
 

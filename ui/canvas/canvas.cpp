@@ -18,7 +18,9 @@ constexpr float click_slack = 4;  ///< logical pixels a mouse may move and still
 /// ImGui keeps its current context in a global; this puts the previous one back.
 class ContextScope {
  public:
-  explicit ContextScope(ImGuiContext* context) : previous_(ImGui::GetCurrentContext()) { ImGui::SetCurrentContext(context); }
+  explicit ContextScope(ImGuiContext* context) : previous_(ImGui::GetCurrentContext()) {
+    ImGui::SetCurrentContext(context);
+  }
   ~ContextScope() { ImGui::SetCurrentContext(previous_); }
   ContextScope(const ContextScope&) = delete;
   ContextScope& operator=(const ContextScope&) = delete;
@@ -42,7 +44,8 @@ void FrameState::begin(const CanvasSize& new_size, const CanvasInput& new_input)
     press_y = last_y = input.mouse_y;
     dragged = false;
   } else if (was_down || released) {
-    dragged = dragged || std::abs(input.mouse_x - press_x) > click_slack || std::abs(input.mouse_y - press_y) > click_slack;
+    dragged = dragged || std::abs(input.mouse_x - press_x) > click_slack ||
+              std::abs(input.mouse_y - press_y) > click_slack;
   }
   another_frame = false;
 }
@@ -54,7 +57,8 @@ struct Canvas::Impl {
   ImGuiContext* context = nullptr;
 };
 
-Canvas::Canvas(std::unique_ptr<Panel> panel, std::shared_ptr<FontCache> fonts) : impl_(std::make_unique<Impl>()) {
+Canvas::Canvas(std::unique_ptr<Panel> panel, std::shared_ptr<FontCache> fonts)
+    : impl_(std::make_unique<Impl>()) {
   impl_->panel = std::move(panel);
   impl_->fonts = fonts != nullptr ? std::move(fonts) : std::make_shared<FontCache>();
   impl_->state.fonts = impl_->fonts->at(1);
@@ -85,7 +89,8 @@ Canvas::~Canvas() {
 
 Panel& Canvas::panel() { return *impl_->panel; }
 
-void Canvas::frame(const CanvasSize& size, const CanvasInput& input, const ViewContext& view, Intents& intents) {
+void Canvas::frame(const CanvasSize& size, const CanvasInput& input, const ViewContext& view,
+                   Intents& intents) {
   const ContextScope scope(impl_->context);
   FrameState& state = impl_->state;
   state.begin({std::max(1, size.width), std::max(1, size.height), std::clamp(size.scale, 0.5f, 8.0f)}, input);
@@ -96,12 +101,16 @@ void Canvas::frame(const CanvasSize& size, const CanvasInput& input, const ViewC
   io.DisplaySize = {std::round(static_cast<float>(state.size.width) * state.size.scale),
                     std::round(static_cast<float>(state.size.height) * state.size.scale)};
   io.DisplayFramebufferScale = {1, 1};
-  io.MousePos = input.mouse_x < 0 ? ImVec2(-FLT_MAX, -FLT_MAX) : ImVec2(input.mouse_x * state.size.scale, input.mouse_y * state.size.scale);
+  io.MousePos = input.mouse_x < 0
+                    ? ImVec2(-FLT_MAX, -FLT_MAX)
+                    : ImVec2(input.mouse_x * state.size.scale, input.mouse_y * state.size.scale);
   ImGui::NewFrame();
   ImGui::SetNextWindowPos({0, 0});
   ImGui::SetNextWindowSize(io.DisplaySize);
-  ImGui::Begin("canvas", nullptr, ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
-               ImGuiWindowFlags_NoBackground | ImGuiWindowFlags_NoNav | ImGuiWindowFlags_NoScrollWithMouse);
+  ImGui::Begin("canvas", nullptr,
+               ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
+                   ImGuiWindowFlags_NoBackground | ImGuiWindowFlags_NoNav |
+                   ImGuiWindowFlags_NoScrollWithMouse);
   impl_->panel->draw(view, intents);
   if (input.focused) {
     Painter painter(view.theme);

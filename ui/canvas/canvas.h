@@ -1,12 +1,13 @@
 #pragma once
-/// One ImGui context around one panel. A frame turns input and view into a draw list; the list is then drawn with
-/// OpenGL by the window, or rasterised in software here (tests, screenshots, machines without a usable OpenGL).
-/// ImGui is used in canvas/ only: contexts and input in canvas.cpp, shapes and text in painter.cpp, fonts in fonts.cpp.
+/// One ImGui context around one panel. A frame turns input and view into a draw list; the list is then drawn
+/// with OpenGL by the window, or rasterised in software here (tests, screenshots, machines without a usable
+/// OpenGL). ImGui is used in canvas/ only: contexts and input in canvas.cpp, shapes and text in painter.cpp,
+/// fonts in fonts.cpp.
 ///
 /// The draw list is in device pixels (DisplaySize = size * scale, FramebufferScale 1, DisplayPos 0).
 ///
-/// Threads: all canvases live on one thread (ImGui keeps its current context in a global). Ownership: owns its ImGui
-/// context and panel, shares the fonts.
+/// Threads: all canvases live on one thread (ImGui keeps its current context in a global). Ownership: owns
+/// its ImGui context and panel, shares the fonts.
 
 #include <memory>
 
@@ -30,7 +31,8 @@ class Canvas {
   /// One frame. The draw data stays valid until the next frame. Intents are appended.
   void frame(const CanvasSize& size, const CanvasInput& input, const ViewContext& view, Intents& intents);
   const ImDrawData* draw_data() const;
-  /// True while something animates or a second frame is needed to settle (layout, hover); the shell schedules another.
+  /// True while something animates or a second frame is needed to settle (layout, hover); the shell schedules
+  /// another.
   bool wants_another_frame() const;
   /// Rasterises the last frame. Byte-stable for the same input on any machine with the same fonts.
   void rasterise(Image& image) const;

@@ -30,9 +30,12 @@ constexpr std::array styles{
     Style{Font::mono_tiny, "JetBrains Mono", "DejaVu Sans Mono", FC_WEIGHT_REGULAR, 10},
 };
 
-// Latin, general punctuation, sub/superscripts, arrows, mathematical operators, box drawing, geometric shapes, marks.
-constexpr ImWchar glyph_ranges[] = {0x20,   0x17f,  0x2010, 0x2027, 0x2030, 0x203a, 0x2070, 0x2089, 0x2190, 0x2199, 0x2208, 0x2208, 0x2212,
-                                    0x2212, 0x2227, 0x2229, 0x2248, 0x2248, 0x2260, 0x2265, 0x2500, 0x251c, 0x25a0, 0x25a1, 0x25b2, 0x25c6, 0x25cb, 0x25cf, 0x2713, 0x2717, 0};
+// Latin, general punctuation, sub/superscripts, arrows, mathematical operators, box drawing, geometric
+// shapes, marks.
+constexpr ImWchar glyph_ranges[] = {0x20,   0x17f,  0x2010, 0x2027, 0x2030, 0x203a, 0x2070, 0x2089,
+                                    0x2190, 0x2199, 0x2208, 0x2208, 0x2212, 0x2212, 0x2227, 0x2229,
+                                    0x2248, 0x2248, 0x2260, 0x2265, 0x2500, 0x251c, 0x25a0, 0x25a1,
+                                    0x25b2, 0x25c6, 0x25cb, 0x25cf, 0x2713, 0x2717, 0};
 
 uint32_t big_endian(const std::vector<uint8_t>& bytes, size_t offset, int count) {
   uint32_t value = 0;
@@ -42,12 +45,13 @@ uint32_t big_endian(const std::vector<uint8_t>& bytes, size_t offset, int count)
 
 std::vector<uint8_t> read_at(FILE* file, long offset, size_t count) {
   std::vector<uint8_t> bytes(count);
-  if (std::fseek(file, offset, SEEK_SET) != 0 || std::fread(bytes.data(), 1, count, file) != count) bytes.clear();
+  if (std::fseek(file, offset, SEEK_SET) != 0 || std::fread(bytes.data(), 1, count, file) != count)
+    bytes.clear();
   return bytes;
 }
 
-/// (ascender - descender) / em of an OpenType face: ImGui asks for the former, people think in the latter. 1.2 when
-/// the file is odd.
+/// (ascender - descender) / em of an OpenType face: ImGui asks for the former, people think in the
+/// latter. 1.2 when the file is odd.
 float line_to_em(const FontFile& font) {
   constexpr float usual = 1.2f;
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(font.path.c_str(), "rb"), std::fclose);
@@ -73,7 +77,8 @@ float line_to_em(const FontFile& font) {
     } else if (std::memcmp(directory.data() + i * 16, "hhea", 4) == 0) {
       const auto metrics = read_at(file.get(), offset + 4, 4);
       if (!metrics.empty()) {
-        line = static_cast<float>(static_cast<int16_t>(big_endian(metrics, 0, 2)) - static_cast<int16_t>(big_endian(metrics, 2, 2)));
+        line = static_cast<float>(static_cast<int16_t>(big_endian(metrics, 0, 2)) -
+                                  static_cast<int16_t>(big_endian(metrics, 2, 2)));
       }
     }
   }

@@ -1,9 +1,10 @@
 #pragma once
-/// Fonts for the canvases. Faces are found through fontconfig (Inter for text, JetBrains Mono for numbers, else
-/// DejaVu, else whatever the desktop offers) and baked at the device pixel ratio, so that text is crisp at every scale.
+/// Fonts for the canvases. Faces are found through fontconfig (Inter for text, JetBrains Mono for numbers,
+/// else DejaVu, else whatever the desktop offers) and baked at the device pixel ratio, so that text is crisp
+/// at every scale.
 ///
-/// One FontCache is shared by the canvases of a window: the atlas of a scale is built once. Threads: the thread of the
-/// canvases.
+/// One FontCache is shared by the canvases of a window: the atlas of a scale is built once. Threads: the
+/// thread of the canvases.
 
 #include <cstdint>
 #include <map>
@@ -19,10 +20,11 @@ namespace hmmscope::ui {
 enum class Font : uint8_t { text, strong, small, title, mono, mono_small, mono_tiny, count_ };
 
 struct FontFile {
-  std::string path;   ///< empty when nothing was found
-  int index = 0;      ///< face in a collection
+  std::string path;  ///< empty when nothing was found
+  int index = 0;     ///< face in a collection
 };
-/// The best installed face; `fallback` is asked for when `family` is not installed. Weight in fontconfig's scale.
+/// The best installed face; `fallback` is asked for when `family` is not installed. Weight in fontconfig's
+/// scale.
 FontFile find_font(const char* family, const char* fallback, int weight);
 
 class FontAtlas {
@@ -35,7 +37,7 @@ class FontAtlas {
   ImFontAtlas* atlas() const { return atlas_.get(); }
   ImFont* font(Font which) const { return fonts_[static_cast<size_t>(which)]; }
   uint64_t generation() const { return generation_; }
-  const uint8_t* coverage(int& width, int& height) const;   ///< one byte a texel
+  const uint8_t* coverage(int& width, int& height) const;  ///< one byte a texel
   const uint8_t* rgba(int& width, int& height) const;
 
  private:

@@ -42,7 +42,8 @@ float Painter::snap(float logical) const { return std::floor(logical * scale_ + 
 
 void Painter::fill(const Rect& rect, Color color, float radius) {
   if (rect.w <= 0 || rect.h <= 0) return;
-  list_.AddRectFilled({snap(rect.x), snap(rect.y)}, {snap(rect.right()), snap(rect.bottom())}, color, radius * scale_);
+  list_.AddRectFilled({snap(rect.x), snap(rect.y)}, {snap(rect.right()), snap(rect.bottom())}, color,
+                      radius * scale_);
 }
 
 void Painter::outline(const Rect& rect, Color color, float radius, float thickness) {
@@ -56,7 +57,8 @@ void Painter::outline(const Rect& rect, Color color, float radius, float thickne
     return;
   }
   const float inset = (t - 1) / 2;
-  list_.AddRect({x0 + inset, y0 + inset}, {x1 - inset, y1 - inset}, color, std::max(0.0f, radius * scale_ - inset), 0, t);
+  list_.AddRect({x0 + inset, y0 + inset}, {x1 - inset, y1 - inset}, color,
+                std::max(0.0f, radius * scale_ - inset), 0, t);
 }
 
 void Painter::hatch(const Rect& rect, Color color) {
@@ -96,8 +98,8 @@ void Painter::ring(float x, float y, float radius, Color color, float thickness)
 }
 
 void Painter::wedge_down(float x, float y, float size, Color color) {
-  list_.AddTriangleFilled({(x - size) * scale_, (y - size) * scale_}, {(x + size) * scale_, (y - size) * scale_},
-                          {x * scale_, y * scale_}, color);
+  list_.AddTriangleFilled({(x - size) * scale_, (y - size) * scale_},
+                          {(x + size) * scale_, (y - size) * scale_}, {x * scale_, y * scale_}, color);
 }
 
 void Painter::push_clip(const Rect& rect) {
@@ -143,7 +145,8 @@ std::vector<std::string_view> Painter::wrap(std::string_view text, Font font, fl
   const ImFont* face = state_.fonts->font(font);
   std::vector<std::string_view> lines;
   while (!text.empty()) {
-    const char* stop = face->CalcWordWrapPositionA(1.0f, text.data(), end_of(text), std::max(1.0f, width) * scale_);
+    const char* stop =
+        face->CalcWordWrapPositionA(1.0f, text.data(), end_of(text), std::max(1.0f, width) * scale_);
     if (stop == text.data()) ++stop;
     while (stop < end_of(text) && (static_cast<unsigned char>(*stop) & 0xc0) == 0x80) ++stop;
     lines.push_back(text.substr(0, static_cast<size_t>(stop - text.data())));
@@ -154,7 +157,9 @@ std::vector<std::string_view> Painter::wrap(std::string_view text, Font font, fl
 }
 
 const CanvasInput& Painter::input() const { return state_.input; }
-bool Painter::hovered(const Rect& rect) const { return rect.contains(state_.input.mouse_x, state_.input.mouse_y); }
+bool Painter::hovered(const Rect& rect) const {
+  return rect.contains(state_.input.mouse_x, state_.input.mouse_y);
+}
 bool Painter::clicked(const Rect& rect) const {
   return state_.released && !state_.dragged && hovered(rect) && rect.contains(state_.press_x, state_.press_y);
 }
@@ -169,7 +174,9 @@ void Painter::request_frame() { state_.another_frame = true; }
 
 bool Painter::button(const Rect& rect, std::string_view label, bool enabled, bool on) {
   const bool hot = enabled && hovered(rect);
-  const Color face = on ? theme_.accent_fill : hot ? mix(theme_.raised, theme_.accent_fill, 128) : theme_.raised;
+  const Color face = on    ? theme_.accent_fill
+                     : hot ? mix(theme_.raised, theme_.accent_fill, 128)
+                           : theme_.raised;
   fill(rect, face, measure::radius);
   outline(rect, on || hot ? theme_.accent : theme_.border, measure::radius);
   const Color ink = !enabled ? theme_.text_faint : on ? theme_.on_accent_fill : theme_.text;
@@ -212,7 +219,8 @@ void Painter::draw_tooltip() {
   outline(box, theme_.border_strong, measure::radius);
   float line_y = y + 6;
   for (const auto& [line, font] : lines) {
-    text_in({x + 10, line_y, widest + 1, row}, line, font, font == Font::strong ? theme_.text : theme_.text_muted);
+    text_in({x + 10, line_y, widest + 1, row}, line, font,
+            font == Font::strong ? theme_.text : theme_.text_muted);
     line_y += row;
   }
 }

@@ -1,6 +1,6 @@
 #pragma once
-/// The brush of the panels: logical pixels in, snapped to device pixels, so that lines and text are crisp at every
-/// scale. Hides ImGui from the panels. Lives for one draw() call; a tooltip asked for is drawn last.
+/// The brush of the panels: logical pixels in, snapped to device pixels, so that lines and text are crisp at
+/// every scale. Hides ImGui from the panels. Lives for one draw() call; a tooltip asked for is drawn last.
 
 #include <string>
 #include <string_view>
@@ -39,19 +39,20 @@ class Painter {
   Painter& operator=(const Painter&) = delete;
 
   const Theme& theme() const { return theme_; }
-  Rect area() const;           ///< the whole canvas
-  float hairline() const;      ///< one device pixel, in logical pixels
+  Rect area() const;       ///< the whole canvas
+  float hairline() const;  ///< one device pixel, in logical pixels
 
   // Shapes
   void fill(const Rect& rect, Color color, float radius = 0);
   void outline(const Rect& rect, Color color, float radius = 0, float thickness = 1);
-  void hatch(const Rect& rect, Color color);   ///< diagonal lines: inferred, not seen
+  void hatch(const Rect& rect, Color color);  ///< diagonal lines: inferred, not seen
   void horizontal(float x0, float x1, float y, Color color, float thickness = 1);
   void vertical(float x, float y0, float y1, Color color, float thickness = 1);
-  void curve(float x0, float y0, float x1, float y1, Color color, float thickness = 2);  ///< leaves and arrives level
+  void curve(float x0, float y0, float x1, float y1, Color color,
+             float thickness = 2);  ///< leaves and arrives level
   void disc(float x, float y, float radius, Color color);
   void ring(float x, float y, float radius, Color color, float thickness = 1);
-  void wedge_down(float x, float y, float size, Color color);   ///< a small triangle pointing down at (x, y)
+  void wedge_down(float x, float y, float size, Color color);  ///< a small triangle pointing down at (x, y)
   void push_clip(const Rect& rect);
   void pop_clip();
 
@@ -68,15 +69,17 @@ class Painter {
   const CanvasInput& input() const;
   bool inside() const { return input().mouse_x >= 0; }
   bool hovered(const Rect& rect) const;
-  bool clicked(const Rect& rect) const;    ///< pressed and released in it without dragging
-  bool dragging() const;                   ///< left button down and moved
+  bool clicked(const Rect& rect) const;  ///< pressed and released in it without dragging
+  bool dragging() const;                 ///< left button down and moved
   float press_x() const;
-  float drag_dx() const;                   ///< since the previous frame
+  float drag_dx() const;  ///< since the previous frame
   bool press_started(const Rect& rect) const;
   bool key(Key key) const;
   /// A push button with the window's look; true when clicked.
   bool button(const Rect& rect, std::string_view label, bool enabled = true, bool on = false);
-  void tooltip(std::vector<std::string> lines) { tooltip_ = std::move(lines); }  ///< first line is the heading
+  void tooltip(std::vector<std::string> lines) {
+    tooltip_ = std::move(lines);
+  }  ///< first line is the heading
   void request_frame();
 
   /// The text a panel shows when it has nothing to draw.

@@ -11,7 +11,8 @@ namespace hmmscope::ui {
 
 Result<void> save_png(const Image& image, const std::string& path) {
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "wb"), std::fclose);
-  if (file == nullptr) return fail(Error{std::string("cannot write the picture: ") + std::strerror(errno), path});
+  if (file == nullptr)
+    return fail(Error{std::string("cannot write the picture: ") + std::strerror(errno), path});
   png_image header{};
   header.version = PNG_IMAGE_VERSION;
   header.width = static_cast<png_uint_32>(image.width);
@@ -20,7 +21,8 @@ Result<void> save_png(const Image& image, const std::string& path) {
   if (png_image_write_to_stdio(&header, file.get(), 0, image.pixels.data(), 0, nullptr) == 0) {
     return fail(Error{std::string("cannot write the picture: ") + header.message, path});
   }
-  if (std::fflush(file.get()) != 0) return fail(Error{std::string("cannot write the picture: ") + std::strerror(errno), path});
+  if (std::fflush(file.get()) != 0)
+    return fail(Error{std::string("cannot write the picture: ") + std::strerror(errno), path});
   return {};
 }
 

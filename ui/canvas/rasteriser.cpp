@@ -49,8 +49,12 @@ class Rasteriser {
   void triangle(const ImDrawVert& a, const ImDrawVert& b, const ImDrawVert& c);
 
  private:
-  Point point(const ImVec2& position) const { return {to_fixed(position.x - origin_.x), to_fixed(position.y - origin_.y)}; }
-  uint32_t* row(int y) { return target_.pixels.data() + static_cast<size_t>(y) * static_cast<size_t>(target_.width); }
+  Point point(const ImVec2& position) const {
+    return {to_fixed(position.x - origin_.x), to_fixed(position.y - origin_.y)};
+  }
+  uint32_t* row(int y) {
+    return target_.pixels.data() + static_cast<size_t>(y) * static_cast<size_t>(target_.width);
+  }
   void solid(const Box& box, uint32_t color);
   void glyph(const ImDrawVert& min, const ImDrawVert& max, const Box& box, uint32_t color);
   uint32_t nearest(const ImVec2& uv) const;
@@ -62,8 +66,10 @@ class Rasteriser {
 };
 
 uint32_t Rasteriser::nearest(const ImVec2& uv) const {
-  const int x = std::clamp(static_cast<int>(uv.x * static_cast<float>(texture_.width)), 0, texture_.width - 1);
-  const int y = std::clamp(static_cast<int>(uv.y * static_cast<float>(texture_.height)), 0, texture_.height - 1);
+  const int x =
+      std::clamp(static_cast<int>(uv.x * static_cast<float>(texture_.width)), 0, texture_.width - 1);
+  const int y =
+      std::clamp(static_cast<int>(uv.y * static_cast<float>(texture_.height)), 0, texture_.height - 1);
   return texture_.texels[y * texture_.width + x];
 }
 
@@ -71,13 +77,15 @@ void Rasteriser::solid(const Box& box, uint32_t color) {
   for (int y = box.y0; y < box.y1; ++y) fill_span(row(y) + box.x0, box.x1 - box.x0, color);
 }
 
-/// Samples the atlas with 8-bit linear weights, as a GPU would; when rows line up with texels (they do for text at
-/// whole pixels) only the horizontal neighbours are read.
+/// Samples the atlas with 8-bit linear weights, as a GPU would; when rows line up with texels (they do for
+/// text at whole pixels) only the horizontal neighbours are read.
 void Rasteriser::glyph(const ImDrawVert& min, const ImDrawVert& max, const Box& box, uint32_t color) {
   constexpr int bits = 16;
   constexpr double unit = 1 << bits;
-  const double du = static_cast<double>(max.uv.x - min.uv.x) * texture_.width / static_cast<double>(max.pos.x - min.pos.x);
-  const double dv = static_cast<double>(max.uv.y - min.uv.y) * texture_.height / static_cast<double>(max.pos.y - min.pos.y);
+  const double du =
+      static_cast<double>(max.uv.x - min.uv.x) * texture_.width / static_cast<double>(max.pos.x - min.pos.x);
+  const double dv =
+      static_cast<double>(max.uv.y - min.uv.y) * texture_.height / static_cast<double>(max.pos.y - min.pos.y);
   const double u0 = static_cast<double>(min.uv.x) * texture_.width +
                     (box.x0 + 0.5 - static_cast<double>(min.pos.x - origin_.x)) * du - 0.5;
   const double v0 = static_cast<double>(min.uv.y) * texture_.height +
@@ -114,7 +122,8 @@ void Rasteriser::glyph(const ImDrawVert& min, const ImDrawVert& max, const Box& 
 
 bool Rasteriser::quad(const ImDrawVert* vertices, const ImDrawIdx* index) {
   if (index[3] != index[0] || index[4] != index[2]) return false;
-  const ImDrawVert &a = vertices[index[0]], &b = vertices[index[1]], &c = vertices[index[2]], &d = vertices[index[5]];
+  const ImDrawVert &a = vertices[index[0]], &b = vertices[index[1]], &c = vertices[index[2]],
+                   &d = vertices[index[5]];
   if (a.pos.y != b.pos.y || b.pos.x != c.pos.x || c.pos.y != d.pos.y || d.pos.x != a.pos.x) return false;
   if (a.pos.x > c.pos.x || a.pos.y > c.pos.y) return false;
   if (a.col != b.col || a.col != c.col || a.col != d.col) return false;
@@ -125,14 +134,16 @@ bool Rasteriser::quad(const ImDrawVert* vertices, const ImDrawIdx* index) {
   const Box box{std::max(first_pixel(min.x), clip_.x0), std::max(first_pixel(min.y), clip_.y0),
                 std::min(first_pixel(max.x), clip_.x1), std::min(first_pixel(max.y), clip_.y1)};
   if (box.x0 >= box.x1 || box.y0 >= box.y1) return true;
-  if (flat) solid(box, scale_alpha(a.col, nearest(a.uv)));
-  else glyph(a, c, box, a.col);
+  if (flat)
+    solid(box, scale_alpha(a.col, nearest(a.uv)));
+  else
+    glyph(a, c, box, a.col);
   return true;
 }
 
 struct Edge {
-  int64_t dx, dy;   ///< edge vector
-  int64_t value;    ///< >= 0 inside, at the centre of the box's first pixel; the top-left rule is folded in
+  int64_t dx, dy;  ///< edge vector
+  int64_t value;   ///< >= 0 inside, at the centre of the box's first pixel; the top-left rule is folded in
   void set(const Point& from, const Point& to, int px, int py) {
     dx = to.x - from.x;
     dy = to.y - from.y;
@@ -156,15 +167,16 @@ struct Edge {
   }
 };
 
-/// A vertex colour that changes over the triangle, as planes in 1/65536 of a channel step. The planes are set up in
-/// doubles (only + - * /, so every machine rounds alike) and evaluated in integers.
+/// A vertex colour that changes over the triangle, as planes in 1/65536 of a channel step. The planes are set
+/// up in doubles (only + - * /, so every machine rounds alike) and evaluated in integers.
 struct Gradient {
   int64_t base[4], step_x[4], step_y[4];
   void set(const Point& a, const Point& b, const Point& c, const uint32_t colors[3], int px, int py) {
     const double abx = static_cast<double>(b.x - a.x), aby = static_cast<double>(b.y - a.y);
     const double acx = static_cast<double>(c.x - a.x), acy = static_cast<double>(c.y - a.y);
     const double per_area = 65536.0 / (abx * acy - aby * acx);
-    const auto ox = static_cast<double>(px * one + half - a.x), oy = static_cast<double>(py * one + half - a.y);
+    const auto ox = static_cast<double>(px * one + half - a.x),
+               oy = static_cast<double>(py * one + half - a.y);
     for (int i = 0; i < 4; ++i) {
       const auto channel = [&](int k) { return static_cast<double>((colors[k] >> (8 * i)) & 255); };
       const double d1 = channel(1) - channel(0), d2 = channel(2) - channel(0);
@@ -211,10 +223,14 @@ void Rasteriser::triangle(const ImDrawVert& va, const ImDrawVert& vb, const ImDr
   for (int y = box.y0; y < box.y1; ++y) {
     int64_t x0 = 0, x1 = box.x1 - box.x0;
     if (x1 <= 4) {
-      while (x0 < x1 && std::min({edges[0].value + edges[0].step_x() * x0, edges[1].value + edges[1].step_x() * x0,
-                                  edges[2].value + edges[2].step_x() * x0}) < 0) ++x0;
-      while (x1 > x0 && std::min({edges[0].value + edges[0].step_x() * (x1 - 1), edges[1].value + edges[1].step_x() * (x1 - 1),
-                                  edges[2].value + edges[2].step_x() * (x1 - 1)}) < 0) --x1;
+      while (x0 < x1 &&
+             std::min({edges[0].value + edges[0].step_x() * x0, edges[1].value + edges[1].step_x() * x0,
+                       edges[2].value + edges[2].step_x() * x0}) < 0)
+        ++x0;
+      while (x1 > x0 && std::min({edges[0].value + edges[0].step_x() * (x1 - 1),
+                                  edges[1].value + edges[1].step_x() * (x1 - 1),
+                                  edges[2].value + edges[2].step_x() * (x1 - 1)}) < 0)
+        --x1;
     } else {
       for (const Edge& edge : edges) edge.narrow(edge.value, x0, x1);
     }

@@ -31,7 +31,8 @@ std::string initials(std::string_view name) {
   std::string result;
   bool start = true;
   for (const char c : name) {
-    if (c == '_' || c == ' ' || c == '-') start = true;
+    if (c == '_' || c == ' ' || c == '-')
+      start = true;
     else if (start) {
       result += c;
       start = false;
@@ -44,18 +45,22 @@ std::string field_value(const Field& field, uint64_t value) {
   switch (field.role) {
     case Role::pfn:
     case Role::table_address:
-    case Role::swap_offset: return hex(value);
-    default: return field.width <= 8 ? std::to_string(value) : hex(value);
+    case Role::swap_offset:
+      return hex(value);
+    default:
+      return field.width <= 8 ? std::to_string(value) : hex(value);
   }
 }
 
-std::vector<Bracket> place_brackets(const Painter& p, const BitGrid& grid, const Layout& layout, uint64_t word) {
+std::vector<Bracket> place_brackets(const Painter& p, const BitGrid& grid, const Layout& layout,
+                                    uint64_t word) {
   std::vector<const Field*> fields;
   for (const Field& field : layout.fields) {
     if (field.shift + field.width <= grid.bits) fields.push_back(&field);
   }
   std::sort(fields.begin(), fields.end(), [](const Field* a, const Field* b) {
-    return a->shift + a->width != b->shift + b->width ? a->shift + a->width > b->shift + b->width : a->width > b->width;
+    return a->shift + a->width != b->shift + b->width ? a->shift + a->width > b->shift + b->width
+                                                      : a->width > b->width;
   });
   std::vector<Bracket> brackets;
   std::array<uint64_t, 2> used{};
@@ -78,8 +83,9 @@ std::vector<Bracket> place_brackets(const Painter& p, const BitGrid& grid, const
       const float from = std::max(taken + 4, b.x0 - grid.pitch / 2), room = next - 5 - from;
       const std::string value = field_value(*b.field, b.field->get(word)), name = b.field->name;
       const bool flag = b.field->width == 1;
-      const std::string candidates[] = {flag ? name : name + " = " + value, name, flag ? initials(name) : initials(name) + "=" + value,
-                                        initials(name), initials(name).substr(0, 1)};
+      const std::string candidates[] = {flag ? name : name + " = " + value, name,
+                                        flag ? initials(name) : initials(name) + "=" + value, initials(name),
+                                        initials(name).substr(0, 1)};
       for (const std::string& candidate : candidates) {
         const float w = p.width(candidate, Font::mono_tiny);
         if (w > std::max(room, b.x1 - b.x0 + 2) && &candidate != &candidates[4]) continue;
@@ -98,12 +104,15 @@ std::vector<Bracket> place_brackets(const Painter& p, const BitGrid& grid, const
 std::string overlap_text(const Overlap& overlap) {
   const auto part = [&](const Field& field) {
     if (field.width == 1) return std::string(field.name);
-    const int low = std::countr_zero(overlap.mask) - field.shift, high = 63 - std::countl_zero(overlap.mask) - field.shift;
-    return low == high ? fmt::format("{}[{}]", field.name, low) : fmt::format("{}[{}:{}]", field.name, high, low);
+    const int low = std::countr_zero(overlap.mask) - field.shift,
+              high = 63 - std::countl_zero(overlap.mask) - field.shift;
+    return low == high ? fmt::format("{}[{}]", field.name, low)
+                       : fmt::format("{}[{}:{}]", field.name, high, low);
   };
   const int low = std::countr_zero(overlap.mask), high = 63 - std::countl_zero(overlap.mask);
   const std::string where = low == high ? fmt::format("bit {}", low) : fmt::format("bits {}-{}", high, low);
-  return fmt::format("{}: {} and {} share {}", where, part(*overlap.a), part(*overlap.b), low == high ? "it" : "them");
+  return fmt::format("{}: {} and {} share {}", where, part(*overlap.a), part(*overlap.b),
+                     low == high ? "it" : "them");
 }
 
 }  // namespace hmmscope::ui

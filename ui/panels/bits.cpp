@@ -1,5 +1,5 @@
-/// Which bits changed: the word before and after its last write, its fields, collisions of the layout, and what other
-/// layouts would read.
+/// Which bits changed: the word before and after its last write, its fields, collisions of the layout, and
+/// what other layouts would read.
 
 #include <fmt/format.h>
 
@@ -17,17 +17,17 @@ namespace hmmscope::ui {
 namespace {
 
 constexpr float cell_height = 24;
-constexpr float compact_below = 260;   ///< panels lower than this leave out air
+constexpr float compact_below = 260;  ///< panels lower than this leave out air
 
 /// The two words on show and what they are called.
 struct Shown {
   std::string first_name = "before", second_name = "after";
   uint64_t first = 0, second = 0;
-  uint64_t marked = 0;              ///< bits that differ between the two
+  uint64_t marked = 0;  ///< bits that differ between the two
   Evidence evidence = Evidence::computed;
   std::string note;
   bool diverged = false;
-  bool unknown = false;             ///< the trace does not show the second word
+  bool unknown = false;  ///< the trace does not show the second word
 };
 
 class BitsPanel final : public Panel {
@@ -40,7 +40,8 @@ class BitsPanel final : public Panel {
 
  private:
   static Shown shown(const ViewContext& view, WordIndex word, const CheckIndex& checks);
-  void draw_row(Painter& p, const ViewContext& view, const BitGrid& grid, const Layout& layout, const Shown& shown, bool second, float y) const;
+  void draw_row(Painter& p, const ViewContext& view, const BitGrid& grid, const Layout& layout,
+                const Shown& shown, bool second, float y) const;
   float draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, uint64_t word, float y) const;
   float draw_notes(Painter& p, const BitGrid& grid, const Layout& layout, const Shown& shown, float y) const;
   void draw_others(Painter& p, const Layout& layout, uint64_t word, const Rect& area, Intents& intents);
@@ -69,7 +70,8 @@ std::string differing_fields(const Layout& layout, uint64_t a, uint64_t b, uint6
   std::string text;
   for (const Field& field : layout.fields) {
     if (((a ^ b) & known & field.mask()) == 0) continue;
-    text += fmt::format("{}{} {} \xE2\x89\xA0 {}", text.empty() ? "" : ", ", field.name, field_value(field, field.get(a)), field_value(field, field.get(b)));
+    text += fmt::format("{}{} {} \xE2\x89\xA0 {}", text.empty() ? "" : ", ", field.name,
+                        field_value(field, field.get(a)), field_value(field, field.get(b)));
   }
   return text;
 }
@@ -90,9 +92,12 @@ Shown BitsPanel::shown(const ViewContext& view, WordIndex word, const CheckIndex
   shown.second = write.after;
   shown.evidence = write.evidence;
   shown.marked = write.before ^ write.after;
-  if (write.step == no_step) shown.note = "not written yet";
-  else if (!write.in_current_step) shown.note = "last written at step " + grouped(write.step + 1);
-  if (write.evidence == Evidence::inferred) shown.note += shown.note.empty() ? "inferred, not seen in the trace" : ", inferred";
+  if (write.step == no_step)
+    shown.note = "not written yet";
+  else if (!write.in_current_step)
+    shown.note = "last written at step " + grouped(write.step + 1);
+  if (write.evidence == Evidence::inferred)
+    shown.note += shown.note.empty() ? "inferred, not seen in the trace" : ", inferred";
   shown.unknown = write.evidence == Evidence::unknown;
   if (shown.unknown) shown.marked = 0;
   const StepIndex step = view.cursor->current_step();
@@ -103,7 +108,8 @@ Shown BitsPanel::shown(const ViewContext& view, WordIndex word, const CheckIndex
     shown.first = check->kernel;
     shown.second = check->engine;
     shown.marked = (check->kernel ^ check->engine) & check->known;
-    shown.note = "differ: " + differing_fields(layout_of(view, word, check->kernel), check->kernel, check->engine, check->known);
+    shown.note = "differ: " + differing_fields(layout_of(view, word, check->kernel), check->kernel,
+                                               check->engine, check->known);
     shown.diverged = true;
     shown.unknown = false;
   }
@@ -119,7 +125,8 @@ void BitsPanel::bit_tooltip(Painter& p, const Layout& layout, int bit, uint64_t 
     if (*field.symbol != '\0') name += fmt::format(" ({})", field.symbol);
     lines.push_back(std::move(name));
     lines.emplace_back(field.meaning);
-    lines.push_back(fmt::format("value {}{}{}", field_value(field, field.get(value)), field.sticky ? ", survives a call" : "",
+    lines.push_back(fmt::format("value {}{}{}", field_value(field, field.get(value)),
+                                field.sticky ? ", survives a call" : "",
                                 field.input ? ", a request on input" : ""));
   }
   if (lines.empty()) lines.push_back(fmt::format("bit {}: no field", bit));
@@ -127,7 +134,8 @@ void BitsPanel::bit_tooltip(Painter& p, const Layout& layout, int bit, uint64_t 
   p.tooltip(std::move(lines));
 }
 
-void BitsPanel::draw_row(Painter& p, const ViewContext& view, const BitGrid& grid, const Layout& layout, const Shown& shown, bool second, float y) const {
+void BitsPanel::draw_row(Painter& p, const ViewContext& view, const BitGrid& grid, const Layout& layout,
+                         const Shown& shown, bool second, float y) const {
   const Theme& t = p.theme();
   const uint64_t value = second ? shown.second : shown.first;
   const uint64_t clash = overlap_mask(layout);
@@ -140,22 +148,35 @@ void BitsPanel::draw_row(Painter& p, const ViewContext& view, const BitGrid& gri
     const bool marked = (shown.marked >> bit & 1) != 0;
     const Color color = named ? t.field(field->role) : mix(t.surface, t.text_faint, 150);
     const Evidence evidence = second && !shown.diverged ? shown.evidence : Evidence::computed;
-    if (set && evidence != Evidence::unknown) evidence_box(p, cell, color, evidence, 2);
-    else p.fill(cell, t.sunken, 2);
+    if (set && evidence != Evidence::unknown)
+      evidence_box(p, cell, color, evidence, 2);
+    else
+      p.fill(cell, t.sunken, 2);
     const bool collides = set && (clash >> bit & 1) != 0;
-    if (collides) p.outline({cell.x - 1, cell.y - 1, cell.w + 2, cell.h + 2}, t.bad, 3, 2);
-    else if (marked && (second || shown.diverged)) p.outline({cell.x - 1, cell.y - 1, cell.w + 2, cell.h + 2}, shown.diverged ? t.bad : t.changed, 3, 2);
-    else if (!set) p.outline(cell, named ? mix(t.surface, color, 130) : t.border, 2);
+    if (collides)
+      p.outline({cell.x - 1, cell.y - 1, cell.w + 2, cell.h + 2}, t.bad, 3, 2);
+    else if (marked && (second || shown.diverged))
+      p.outline({cell.x - 1, cell.y - 1, cell.w + 2, cell.h + 2}, shown.diverged ? t.bad : t.changed, 3, 2);
+    else if (!set)
+      p.outline(cell, named ? mix(t.surface, color, 130) : t.border, 2);
     if (view.selection.bit == bit) {
       p.fill({cell.x - 1, cell.bottom() + 1, cell.w + 2, 3}, t.accent, 1);
     }
     if (!roomy) continue;
-    const Color ink = evidence == Evidence::unknown ? t.text_faint : !set ? t.text_faint : evidence == Evidence::inferred ? t.text : t.on_field;
-    p.text_in(cell, evidence == Evidence::unknown ? "?" : set ? "1" : "0", Font::mono_tiny, ink, Align::center);
+    const Color ink = evidence == Evidence::unknown    ? t.text_faint
+                      : !set                           ? t.text_faint
+                      : evidence == Evidence::inferred ? t.text
+                                                       : t.on_field;
+    p.text_in(cell,
+              evidence == Evidence::unknown ? "?"
+              : set                         ? "1"
+                                            : "0",
+              Font::mono_tiny, ink, Align::center);
   }
 }
 
-float BitsPanel::draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, uint64_t word, float y) const {
+float BitsPanel::draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, uint64_t word,
+                               float y) const {
   const Theme& t = p.theme();
   const auto brackets = place_brackets(p, grid, layout, word);
   bool second_lane = false;
@@ -166,12 +187,14 @@ float BitsPanel::draw_brackets(Painter& p, const BitGrid& grid, const Layout& la
     p.horizontal(b.x0, b.x1, top + 4, ink);
     p.vertical(b.x0, top, top + 4, ink);
     p.vertical(b.x1 - p.hairline(), top, top + 4, ink);
-    p.text(b.label_x, top + 6, b.label, Font::mono_tiny, b.field->get(word) != 0 ? ink : mix(t.surface, ink, 225));
+    p.text(b.label_x, top + 6, b.label, Font::mono_tiny,
+           b.field->get(word) != 0 ? ink : mix(t.surface, ink, 225));
   }
   return second_lane ? 42.0f : 22.0f;
 }
 
-float BitsPanel::draw_notes(Painter& p, const BitGrid& grid, const Layout& layout, const Shown& shown, float y) const {
+float BitsPanel::draw_notes(Painter& p, const BitGrid& grid, const Layout& layout, const Shown& shown,
+                            float y) const {
   const Theme& t = p.theme();
   float used = 0;
   for (const Overlap& overlap : overlaps(layout)) {
@@ -181,7 +204,8 @@ float BitsPanel::draw_notes(Painter& p, const BitGrid& grid, const Layout& layou
     const Color ink = live ? t.bad : t.text_muted;
     p.fill({grid.left(high), y + used + 6, grid.right(low) - grid.left(high), 4}, ink, 2);
     const std::string text = overlap_text(overlap) + (live ? "" : " (clear here)");
-    p.text_in({grid.right(low) + 8, y + used, p.area().w - grid.right(low) - 24, 16}, text, live ? Font::strong : Font::small, ink);
+    p.text_in({grid.right(low) + 8, y + used, p.area().w - grid.right(low) - 24, 16}, text,
+              live ? Font::strong : Font::small, ink);
     used += 17;
   }
   if (shown.diverged) {
@@ -191,7 +215,8 @@ float BitsPanel::draw_notes(Painter& p, const BitGrid& grid, const Layout& layou
   return used;
 }
 
-void BitsPanel::draw_others(Painter& p, const Layout& layout, uint64_t word, const Rect& area, Intents& intents) {
+void BitsPanel::draw_others(Painter& p, const Layout& layout, uint64_t word, const Rect& area,
+                            Intents& intents) {
   const Theme& t = p.theme();
   constexpr float row = 20;
   if (area.h < 22 + row) return;
@@ -200,10 +225,12 @@ void BitsPanel::draw_others(Painter& p, const Layout& layout, uint64_t word, con
   p.horizontal(area.x, area.right(), area.y, t.border);
   p.text_in({area.x, area.y + 6, area.w, 18}, "Same word, other layouts", Font::strong, t.text_muted);
   const Rect list{area.x, area.y + 25, area.w, area.h - 25};
-  const float total = row * static_cast<float>(readings.size()), most = std::max(0.0f, total - std::floor(list.h / row) * row);
+  const float total = row * static_cast<float>(readings.size()),
+              most = std::max(0.0f, total - std::floor(list.h / row) * row);
   if (p.hovered(list)) scroll_ -= p.input().wheel_y * row;
   scroll_ = std::clamp(std::round(scroll_ / row) * row, 0.0f, most);
-  const float name_width = std::clamp(area.w * 0.2f, 90.0f, 170.0f), remark_width = std::min(230.0f, area.w * 0.34f);
+  const float name_width = std::clamp(area.w * 0.2f, 90.0f, 170.0f),
+              remark_width = std::min(230.0f, area.w * 0.34f);
   const auto visible = static_cast<size_t>(list.h / row), first = static_cast<size_t>(scroll_ / row);
   for (size_t i = first; i < std::min(readings.size(), first + visible); ++i) {
     const OtherReading& reading = readings[i];
@@ -214,11 +241,15 @@ void BitsPanel::draw_others(Painter& p, const Layout& layout, uint64_t word, con
     if (reading.kind == Misreading::note) ink = t.text_muted;
     if (reading.kind == Misreading::wrong) ink = t.warning;
     if (reading.kind == Misreading::phantom) ink = t.bad;
-    p.text_in({line.x, line.y, name_width - 8, row}, reading.layout->id, Font::mono_small, reading.in_force ? t.accent : t.text);
-    p.text_in({line.x + name_width, line.y, line.w - name_width - remark_width - 12, row}, reading.fields, Font::mono_small, t.text_muted);
-    p.text_in({line.right() - remark_width, line.y, remark_width - 8, row}, reading.remark, Font::small, ink, Align::right);
+    p.text_in({line.x, line.y, name_width - 8, row}, reading.layout->id, Font::mono_small,
+              reading.in_force ? t.accent : t.text);
+    p.text_in({line.x + name_width, line.y, line.w - name_width - remark_width - 12, row}, reading.fields,
+              Font::mono_small, t.text_muted);
+    p.text_in({line.right() - remark_width, line.y, remark_width - 8, row}, reading.remark, Font::small, ink,
+              Align::right);
     if (hot) {
-      p.tooltip({std::string(reading.layout->id) + ": " + reading.layout->title, reading.fields, reading.remark, "Click: read every word with this layout"});
+      p.tooltip({std::string(reading.layout->id) + ": " + reading.layout->title, reading.fields,
+                 reading.remark, "Click: read every word with this layout"});
       if (p.clicked(line)) intents.push_back({.kind = Intent::Kind::set_layout, .text = reading.layout->id});
     }
   }
@@ -248,9 +279,11 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
   float y = compact ? 3 : 8;
   const auto heading = [&](const std::string& name, uint64_t value, const std::string& note, bool unknown) {
     const Rect row{16, y, all.w - 32, label_height};
-    const float number = p.text_in(row, unknown ? "unknown" : hex(value, 16), Font::mono, unknown ? t.warning : t.text, Align::right);
+    const float number = p.text_in(row, unknown ? "unknown" : hex(value, 16), Font::mono,
+                                   unknown ? t.warning : t.text, Align::right);
     float x = 16 + p.text_in(row, name, Font::strong, t.text) + 12;
-    const std::string meaning = unknown ? "no probe of the trace shows this word" : describe_word(view, word, value);
+    const std::string meaning =
+        unknown ? "no probe of the trace shows this word" : describe_word(view, word, value);
     const std::string text = meaning + (note.empty() ? "" : "   \xC2\xB7 " + note);
     x += p.text_in({x, y, row.right() - number - 12 - x, label_height}, text, Font::mono_small, t.text_muted);
     y += label_height;
@@ -272,12 +305,17 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
     if (!p.hovered(row)) continue;
     const int bit = grid.bit_at(p.input().mouse_x);
     if (bit < 0) continue;
-    bit_tooltip(p, row_y == first_y ? first_layout : layout, bit, row_y == first_y ? shown.first : shown.second);
-    if (p.clicked(row)) intents.push_back({.kind = Intent::Kind::select_bit, .word = word, .bit = bit, .text = {}});
+    bit_tooltip(p, row_y == first_y ? first_layout : layout, bit,
+                row_y == first_y ? shown.first : shown.second);
+    if (p.clicked(row))
+      intents.push_back({.kind = Intent::Kind::select_bit, .word = word, .bit = bit, .text = {}});
   }
   const int bit = view.selection.bit;
   const auto walk = [&](int to) {
-    intents.push_back({.kind = Intent::Kind::select_bit, .word = word, .bit = std::clamp(to, 0, grid.bits - 1), .text = {}});
+    intents.push_back({.kind = Intent::Kind::select_bit,
+                       .word = word,
+                       .bit = std::clamp(to, 0, grid.bits - 1),
+                       .text = {}});
   };
   if (p.key(Key::left)) walk(bit < 0 ? grid.bits - 1 : bit + 1);
   if (p.key(Key::right)) walk(bit < 0 ? 0 : bit - 1);
@@ -296,13 +334,18 @@ Table BitsPanel::table(const ViewContext& view) const {
   table.header[3] = shown.second_name;
   const std::string name = view.cursor->recording().word_name(word);
   if (shown.unknown) {
-    table.rows.push_back({name, "63-0", hex(shown.first, 16), "unknown", "no probe of the trace shows this word"});
+    table.rows.push_back(
+        {name, "63-0", hex(shown.first, 16), "unknown", "no probe of the trace shows this word"});
     return table;
   }
-  table.rows.push_back({name, "63-0", hex(shown.first, 16), hex(shown.second, 16), describe_word(view, word, shown.second)});
+  table.rows.push_back(
+      {name, "63-0", hex(shown.first, 16), hex(shown.second, 16), describe_word(view, word, shown.second)});
   for (const Field& field : layout_of(view, word, shown.second).fields) {
-    const std::string bits = field.width == 1 ? std::to_string(field.shift) : fmt::format("{}-{}", field.shift + field.width - 1, field.shift);
-    table.rows.push_back({field.name, bits, field_value(field, field.get(shown.first)), field_value(field, field.get(shown.second)), field.meaning});
+    const std::string bits = field.width == 1
+                                 ? std::to_string(field.shift)
+                                 : fmt::format("{}-{}", field.shift + field.width - 1, field.shift);
+    table.rows.push_back({field.name, bits, field_value(field, field.get(shown.first)),
+                          field_value(field, field.get(shown.second)), field.meaning});
   }
   for (const OtherReading& reading : other_readings(layout_of(view, word, shown.second), shown.second)) {
     table.rows.push_back({reading.layout->id, "63-0", "", reading.fields, reading.remark});

@@ -1,5 +1,5 @@
-/// Why: the call path, the rules of the function in the order in which it tries them, the one that fired and what it
-/// looked at.
+/// Why: the call path, the rules of the function in the order in which it tries them, the one that fired and
+/// what it looked at.
 
 #include <fmt/format.h>
 
@@ -32,27 +32,34 @@ class DecisionPanel final : public Panel {
     bool fired;
   };
 
-  float draw_path(Painter& p, const Recording& recording, StepIndex step, const Rect& area, Intents& intents) const;
-  std::vector<Row> layout_rows(const Painter& p, const Recording& recording, StepIndex step, float width) const;
-  void draw_row(Painter& p, const Recording& recording, StepIndex step, const Row& row, size_t number, const Rect& box) const;
+  float draw_path(Painter& p, const Recording& recording, StepIndex step, const Rect& area,
+                  Intents& intents) const;
+  std::vector<Row> layout_rows(const Painter& p, const Recording& recording, StepIndex step,
+                               float width) const;
+  void draw_row(Painter& p, const Recording& recording, StepIndex step, const Row& row, size_t number,
+                const Rect& box) const;
   float draw_verdict(Painter& p, const CallCheck& check, const Rect& all) const;
 
-  StepIndex shown_step_ = no_step;   ///< the list follows the fired rule when the step changes, else the wheel
+  StepIndex shown_step_ = no_step;  ///< the list follows the fired rule when the step changes, else the wheel
   const Recording* shown_recording_ = nullptr;
   float scroll_ = 0;
   CheckIndex checks_;
 };
 
 /// The function whose rules are listed: the one the rule belongs to.
-Function function_of(const Recording& recording, StepIndex step) { return rule(recording.rule_of(step)).function; }
+Function function_of(const Recording& recording, StepIndex step) {
+  return rule(recording.rule_of(step)).function;
+}
 
-float DecisionPanel::draw_path(Painter& p, const Recording& recording, StepIndex step, const Rect& area, Intents& intents) const {
+float DecisionPanel::draw_path(Painter& p, const Recording& recording, StepIndex step, const Rect& area,
+                               Intents& intents) const {
   const Theme& t = p.theme();
   const auto path = recording.path(recording.call_of(step));
   std::vector<std::pair<std::string, CallId>> names;
   for (const CallId call : path) names.emplace_back(recording.function_name_of(call), call);
   const std::string own(function_name(function_of(recording, step)));
-  if (names.empty() || (names.back().first != own && function_of(recording, step) != Function::scenario)) names.emplace_back(own, no_call);
+  if (names.empty() || (names.back().first != own && function_of(recording, step) != Function::scenario))
+    names.emplace_back(own, no_call);
   constexpr size_t most = 5;
   const size_t skipped = names.size() > most ? names.size() - most : 0;
   float y = area.y;
@@ -66,16 +73,20 @@ float DecisionPanel::draw_path(Painter& p, const Recording& recording, StepIndex
     p.text_in(box, prefix + names[i].first, Font::mono_small, last || hot ? t.text : t.text_faint);
     if (hot) {
       const Call& call = recording.calls()[names[i].second];
-      std::string result = call.returned ? fmt::format("returns {}", call.result) : std::string("has not returned in this recording");
-      p.tooltip({names[i].first, fmt::format("first step {}", grouped(call.first_step)), result, "Click: go to its first step"});
-      if (p.clicked(box)) intents.push_back({.kind = Intent::Kind::seek, .position = call.first_step + 1, .text = {}});
+      std::string result = call.returned ? fmt::format("returns {}", call.result)
+                                         : std::string("has not returned in this recording");
+      p.tooltip({names[i].first, fmt::format("first step {}", grouped(call.first_step)), result,
+                 "Click: go to its first step"});
+      if (p.clicked(box))
+        intents.push_back({.kind = Intent::Kind::seek, .position = call.first_step + 1, .text = {}});
     }
     y += line;
   }
   return y;
 }
 
-std::vector<DecisionPanel::Row> DecisionPanel::layout_rows(const Painter& p, const Recording& recording, StepIndex step, float width) const {
+std::vector<DecisionPanel::Row> DecisionPanel::layout_rows(const Painter& p, const Recording& recording,
+                                                           StepIndex step, float width) const {
   std::vector<Row> rows;
   const RuleId fired = recording.rule_of(step);
   for (const RuleId id : rules_of(function_of(recording, step))) {
@@ -89,14 +100,16 @@ std::vector<DecisionPanel::Row> DecisionPanel::layout_rows(const Painter& p, con
   return rows;
 }
 
-void DecisionPanel::draw_row(Painter& p, const Recording& recording, StepIndex step, const Row& row, size_t number, const Rect& box) const {
+void DecisionPanel::draw_row(Painter& p, const Recording& recording, StepIndex step, const Row& row,
+                             size_t number, const Rect& box) const {
   const Theme& t = p.theme();
   if (row.fired) {
     p.fill(box, t.accent_fill, measure::radius);
     p.outline(box, t.accent, measure::radius);
   }
   float y = box.y + 4;
-  p.text_in({box.x + 8, y, number_width - 12, line}, std::to_string(number), Font::mono_small, row.fired ? t.on_accent_fill : t.text_faint, Align::right);
+  p.text_in({box.x + 8, y, number_width - 12, line}, std::to_string(number), Font::mono_small,
+            row.fired ? t.on_accent_fill : t.text_faint, Align::right);
   const Color ink = row.fired ? t.on_accent_fill : t.text_muted;
   const float x = box.x + number_width + 6, w = box.right() - 8 - x;
   for (size_t i = 0; i < row.lines.size(); ++i) {
@@ -112,7 +125,8 @@ void DecisionPanel::draw_row(Painter& p, const Recording& recording, StepIndex s
   for (uint32_t i = 0; i < operands.size(); ++i) {
     const std::string_view name = rule(row.rule).operand_name(i);
     p.text_in({x, y, 104, line}, name.empty() ? "operand" : name, Font::mono_small, ink);
-    p.text_in({x + 108, y, w - 108, line}, operand_text(name, operands[i]), Font::mono_small, t.on_accent_fill);
+    p.text_in({x + 108, y, w - 108, line}, operand_text(name, operands[i]), Font::mono_small,
+              t.on_accent_fill);
     y += line;
   }
 }
@@ -133,7 +147,9 @@ float DecisionPanel::draw_verdict(Painter& p, const CallCheck& check, const Rect
       ink = t.bad;
       face = t.bad_fill;
       break;
-    case Verdict::unknown: text = "Not compared: " + check.reason; break;
+    case Verdict::unknown:
+      text = "Not compared: " + check.reason;
+      break;
   }
   auto lines = p.wrap(text, Font::small, all.w - 48);
   if (lines.size() > 3) lines.resize(3);
@@ -151,7 +167,8 @@ float DecisionPanel::draw_verdict(Painter& p, const CallCheck& check, const Rect
 void DecisionPanel::draw(const ViewContext& view, Intents& intents) {
   Painter p(view.theme);
   if (!has_recording(view)) {
-    p.empty("No decision yet", "Open a recording and step: the rule that fired stands here with the values it looked at.");
+    p.empty("No decision yet",
+            "Open a recording and step: the rule that fired stands here with the values it looked at.");
     return;
   }
   const Recording& recording = view.cursor->recording();
@@ -204,7 +221,8 @@ void DecisionPanel::draw(const ViewContext& view, Intents& intents) {
   p.pop_clip();
   if (total > list.h) {
     const float thumb = std::max(24.0f, list.h * list.h / total);
-    p.fill({list.right() - 4, list.y + (list.h - thumb) * scroll_ / (total - list.h), 4, thumb}, t.border_strong, 2);
+    p.fill({list.right() - 4, list.y + (list.h - thumb) * scroll_ / (total - list.h), 4, thumb},
+           t.border_strong, 2);
   }
 }
 
@@ -219,9 +237,11 @@ Table DecisionPanel::table(const ViewContext& view) const {
     std::string operands;
     for (uint32_t i = 0; fired && i < recording.operands(step).size(); ++i) {
       const std::string_view name = rule(id).operand_name(i);
-      operands += (i == 0 ? "" : ", ") + std::string(name) + " = " + operand_text(name, recording.operands(step)[i]);
+      operands +=
+          (i == 0 ? "" : ", ") + std::string(name) + " = " + operand_text(name, recording.operands(step)[i]);
     }
-    table.rows.push_back({std::to_string(++number), std::string(rule(id).id), std::string(rule(id).statement), fired ? "yes" : "", operands});
+    table.rows.push_back({std::to_string(++number), std::string(rule(id).id), std::string(rule(id).statement),
+                          fired ? "yes" : "", operands});
   }
   return table;
 }

@@ -28,8 +28,10 @@ class HistoryPanel final : public Panel {
   /// Row 0 is the initial value, row k the k-th change.
   size_t rows() const { return changes_.size() + 1; }
   size_t current_row(StepIndex position) const;
-  void draw_row(Painter& p, const ViewContext& view, size_t row, const Rect& box, bool current, bool future) const;
-  void draw_buttons(Painter& p, const Rect& area, WordIndex word, uint64_t mask, size_t current, Intents& intents) const;
+  void draw_row(Painter& p, const ViewContext& view, size_t row, const Rect& box, bool current,
+                bool future) const;
+  void draw_buttons(Painter& p, const Rect& area, WordIndex word, uint64_t mask, size_t current,
+                    Intents& intents) const;
   uint64_t initial(const Recording& recording) const;
 
   const History* history_ = nullptr;
@@ -40,7 +42,9 @@ class HistoryPanel final : public Panel {
   float scroll_ = 0;
 };
 
-uint64_t mask_of(const Selection& selection) { return selection.bit >= 0 && selection.bit < 64 ? 1ull << selection.bit : ~0ull; }
+uint64_t mask_of(const Selection& selection) {
+  return selection.bit >= 0 && selection.bit < 64 ? 1ull << selection.bit : ~0ull;
+}
 
 std::string what(const ViewContext& view, WordIndex word) {
   const std::string name = view.cursor->recording().word_name(word);
@@ -86,7 +90,9 @@ void HistoryPanel::draw(const ViewContext& view, Intents& intents) {
   const Rect all = p.area();
   p.fill(all, t.surface);
   p.text_in({16, 8, all.w - 32, 20}, what(view, word), Font::mono, t.text);
-  const std::string count = changes_.empty() ? "never written in this recording" : fmt::format("{} change{}", grouped(changes_.size()), changes_.size() == 1 ? "" : "s");
+  const std::string count = changes_.empty() ? "never written in this recording"
+                                             : fmt::format("{} change{}", grouped(changes_.size()),
+                                                           changes_.size() == 1 ? "" : "s");
   p.text_in({16, 27, all.w - 32, 16}, count, Font::small, t.text_faint);
   const bool buttons = all.h >= 150;
   const Rect list{0, 50, all.w, std::max(0.0f, all.h - 50 - (buttons ? 52 : 4))};
@@ -105,7 +111,8 @@ void HistoryPanel::draw(const ViewContext& view, Intents& intents) {
     const Rect box{8, list.y + row_height * static_cast<float>(row) - scroll_, all.w - 16, row_height};
     draw_row(p, view, row, box, row == current, row > current);
     if (p.clicked(box) && p.hovered(list)) {
-      intents.push_back({.kind = Intent::Kind::seek, .position = row == 0 ? 0 : changes_[row - 1].step + 1, .text = {}});
+      intents.push_back(
+          {.kind = Intent::Kind::seek, .position = row == 0 ? 0 : changes_[row - 1].step + 1, .text = {}});
     }
   }
   p.pop_clip();
@@ -114,7 +121,8 @@ void HistoryPanel::draw(const ViewContext& view, Intents& intents) {
     p.fill({all.w - 6, list.y + (list.h - thumb) * scroll_ / (total - list.h), 4, thumb}, t.border_strong, 2);
   }
   const auto seek_row = [&](size_t row) {
-    intents.push_back({.kind = Intent::Kind::seek, .position = row == 0 ? 0 : changes_[row - 1].step + 1, .text = {}});
+    intents.push_back(
+        {.kind = Intent::Kind::seek, .position = row == 0 ? 0 : changes_[row - 1].step + 1, .text = {}});
   };
   if (p.key(Key::up) && current > 0) seek_row(current - 1);
   if (p.key(Key::down) && current + 1 < rows()) seek_row(current + 1);
@@ -123,12 +131,15 @@ void HistoryPanel::draw(const ViewContext& view, Intents& intents) {
   if (buttons) draw_buttons(p, {16, all.h - 44, all.w - 32, 32}, word, mask, current, intents);
 }
 
-void HistoryPanel::draw_row(Painter& p, const ViewContext& view, size_t row, const Rect& box, bool current, bool future) const {
+void HistoryPanel::draw_row(Painter& p, const ViewContext& view, size_t row, const Rect& box, bool current,
+                            bool future) const {
   const Theme& t = p.theme();
   const Recording& recording = view.cursor->recording();
   const bool hot = p.hovered(box);
-  if (current) p.fill({box.x, box.y + 1, box.w, box.h - 2}, t.accent_fill, measure::radius);
-  else if (hot) p.fill({box.x, box.y + 1, box.w, box.h - 2}, t.raised, measure::radius);
+  if (current)
+    p.fill({box.x, box.y + 1, box.w, box.h - 2}, t.accent_fill, measure::radius);
+  else if (hot)
+    p.fill({box.x, box.y + 1, box.w, box.h - 2}, t.raised, measure::radius);
   const float x = box.x + 22, y = box.mid_y();
   if (row > 0) p.vertical(x - 0.5f, box.y, y - radius - 2, t.border_strong);
   if (row + 1 < rows()) p.vertical(x - 0.5f, y + radius + 2, box.bottom(), t.border_strong);
@@ -141,12 +152,21 @@ void HistoryPanel::draw_row(Painter& p, const ViewContext& view, size_t row, con
   const bool set = (value & mask_) != 0;
   const Color ink = current ? t.accent : future ? t.text_faint : t.text_muted;
   // Known is a full circle, inferred a ring with a dot, unknown a ring.
-  if (evidence == Evidence::inferred) p.disc(x, y, 3, ink);
-  else if (one_bit && evidence != Evidence::unknown && set) p.disc(x, y, radius, mix(t.surface, ink, 70));
+  if (evidence == Evidence::inferred)
+    p.disc(x, y, 3, ink);
+  else if (one_bit && evidence != Evidence::unknown && set)
+    p.disc(x, y, radius, mix(t.surface, ink, 70));
   p.ring(x, y, radius, ink, current ? 2 : 1.25f);
   if (one_bit && evidence != Evidence::inferred) {
-    p.text_in({x - radius, y - radius, 2 * radius, 2 * radius}, evidence == Evidence::unknown ? "?" : set ? "1" : "0", Font::mono_small,
-              current ? t.on_accent_fill : future ? t.text_muted : t.text, Align::center);
+    p.text_in({x - radius, y - radius, 2 * radius, 2 * radius},
+              evidence == Evidence::unknown ? "?"
+              : set                         ? "1"
+                                            : "0",
+              Font::mono_small,
+              current  ? t.on_accent_fill
+              : future ? t.text_muted
+                       : t.text,
+              Align::center);
   } else if (!one_bit && evidence != Evidence::inferred && evidence != Evidence::unknown) {
     p.disc(x, y, 3.5f, ink);
   }
@@ -164,10 +184,13 @@ void HistoryPanel::draw_row(Painter& p, const ViewContext& view, size_t row, con
   if (!one_bit && p.width(values, Font::mono_small) > room) values = "\xE2\x86\x92 " + after;
   const Font font = p.width(values, Font::mono_small) > room ? Font::mono_tiny : Font::mono_small;
   p.text_in({text.x + used + 8, text.y, room, text.h}, values, font, detail, Align::right);
-  const std::string_view reason = change == nullptr ? "state before the first step" : rule(recording.rule_of(change->step)).statement;
+  const std::string_view reason =
+      change == nullptr ? "state before the first step" : rule(recording.rule_of(change->step)).statement;
   p.text_in({text.x, text.y + 17, text.w, 17}, reason, Font::small, detail);
   if (!hot) return;
-  std::vector<std::string> lines{change == nullptr ? "Before the first step" : "Step " + grouped(change->step + 1) + ": " + std::string(recording.rule_name(change->step))};
+  std::vector<std::string> lines{change == nullptr ? "Before the first step"
+                                                   : "Step " + grouped(change->step + 1) + ": " +
+                                                         std::string(recording.rule_name(change->step))};
   lines.emplace_back(reason);
   if (!one_bit && change != nullptr) lines.push_back(hex(before, 16) + " \xE2\x86\x92 " + hex(value, 16));
   if (change != nullptr) lines.push_back("evidence: " + std::string(evidence_name(evidence)));
@@ -175,19 +198,25 @@ void HistoryPanel::draw_row(Painter& p, const ViewContext& view, size_t row, con
   p.tooltip(std::move(lines));
 }
 
-void HistoryPanel::draw_buttons(Painter& p, const Rect& area, WordIndex word, uint64_t mask, size_t current, Intents& intents) const {
+void HistoryPanel::draw_buttons(Painter& p, const Rect& area, WordIndex word, uint64_t mask, size_t current,
+                                Intents& intents) const {
   const float w = (area.w - 8) / 2;
-  const auto push = [&](Intent::Kind kind) { intents.push_back({.kind = kind, .word = word, .mask = mask, .text = {}}); };
+  const auto push = [&](Intent::Kind kind) {
+    intents.push_back({.kind = kind, .word = word, .mask = mask, .text = {}});
+  };
   const bool narrow = w < 150;
-  if (p.button({area.x, area.y, w, area.h}, narrow ? "\xE2\x86\x90 cause" : "\xE2\x86\x90 run back to cause", current > 0)) push(Intent::Kind::run_back_to_change);
-  if (p.button({area.x + w + 8, area.y, w, area.h}, narrow ? "break" : "break when it changes")) push(Intent::Kind::toggle_break);
+  if (p.button({area.x, area.y, w, area.h}, narrow ? "\xE2\x86\x90 cause" : "\xE2\x86\x90 run back to cause",
+               current > 0))
+    push(Intent::Kind::run_back_to_change);
+  if (p.button({area.x + w + 8, area.y, w, area.h}, narrow ? "break" : "break when it changes"))
+    push(Intent::Kind::toggle_break);
 }
 
 Table HistoryPanel::table(const ViewContext& view) const {
   Table table{{"step", "rule", "statement", "before", "after", "evidence"}, {}};
   const WordIndex word = focused_word(view);
   if (word == no_word || view.document->history == nullptr) return table;
-  constexpr size_t limit = 10000;   // a screen reader's table, not an export
+  constexpr size_t limit = 10000;  // a screen reader's table, not an export
   const Recording& recording = view.cursor->recording();
   for (const Change& change : view.document->history->changes(word, mask_of(view.selection))) {
     if (table.rows.size() == limit) break;

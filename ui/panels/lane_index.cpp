@@ -32,25 +32,29 @@ std::vector<Span> flatten(const std::vector<Span>& spans) {
   std::vector<Span> result;
   for (size_t i = 0; i < edges.size();) {
     const StepIndex at = edges[i].at;
-    for (; i < edges.size() && edges[i].at == at; ++i) open[static_cast<size_t>(edges[i].state)] += edges[i].change;
+    for (; i < edges.size() && edges[i].at == at; ++i)
+      open[static_cast<size_t>(edges[i].state)] += edges[i].change;
     if (i == edges.size()) break;
     size_t worst = open.size() - 1;
     while (worst > 0 && open[worst] == 0) --worst;
     if (worst == 0) continue;
     const auto state = static_cast<LaneState>(worst);
-    if (!result.empty() && result.back().end == at && result.back().state == state) result.back().end = edges[i].at;
-    else result.push_back({at, edges[i].at, state});
+    if (!result.empty() && result.back().end == at && result.back().state == state)
+      result.back().end = edges[i].at;
+    else
+      result.push_back({at, edges[i].at, state});
   }
   return result;
 }
 
 using Found = std::array<std::vector<Span>, static_cast<size_t>(Lane::count_)>;
 
-/// Steps outside the calls above that still belong to a lane by their rule (a trace shows some functions only by one
-/// event), and the time each entry spends as a migration entry.
+/// Steps outside the calls above that still belong to a lane by their rule (a trace shows some functions only
+/// by one event), and the time each entry spends as a migration entry.
 void add_steps(const Recording& recording, Found& found) {
   std::vector<Lane> lane_of_rule(rules().size());
-  for (size_t i = 0; i < lane_of_rule.size(); ++i) lane_of_rule[i] = lane_of(rule(static_cast<RuleId>(i)).function);
+  for (size_t i = 0; i < lane_of_rule.size(); ++i)
+    lane_of_rule[i] = lane_of(rule(static_cast<RuleId>(i)).function);
   std::unordered_map<uint64_t, StepIndex> migrating;
   const StepIndex steps = recording.steps();
   for (StepIndex step = 0; step < steps; ++step) {
@@ -58,8 +62,10 @@ void add_steps(const Recording& recording, Found& found) {
     const Lane lane = lane_of_rule[static_cast<size_t>(id)];
     if (lane != Lane::count_) {
       auto& spans = found[static_cast<size_t>(lane)];
-      if (!spans.empty() && spans.back().end == step) spans.back().end = step + 1;
-      else spans.push_back({step, step + 1, LaneState::active});
+      if (!spans.empty() && spans.back().end == step)
+        spans.back().end = step + 1;
+      else
+        spans.push_back({step, step + 1, LaneState::active});
     }
     if (id != RuleId::trace_migration_set && id != RuleId::trace_migration_removed) continue;
     const auto operands = recording.operands(step);
@@ -78,29 +84,35 @@ void add_steps(const Recording& recording, Found& found) {
 }  // namespace
 
 std::string_view lane_name(Lane lane) {
-  constexpr std::string_view names[] = {"range fault", "cpu faults", "migration", "notifier", "engine = kernel"};
+  constexpr std::string_view names[] = {"range fault", "cpu faults", "migration", "notifier",
+                                        "engine = kernel"};
   return names[static_cast<size_t>(lane)];
 }
 
 Lane lane_of(Function function) {
   switch (function) {
-    case Function::hmm_range_fault: return Lane::range_fault;
-    case Function::handle_mm_fault: return Lane::cpu_fault;
+    case Function::hmm_range_fault:
+      return Lane::range_fault;
+    case Function::handle_mm_fault:
+      return Lane::cpu_fault;
     case Function::migration_entry_wait:
     case Function::migrate_to_ram:
     case Function::migrate_vma_setup:
     case Function::migrate_vma_pages:
     case Function::migrate_vma_finalize:
     case Function::migrate_vma_collect_pmd:
-    case Function::migrate_vma_collect_hole: return Lane::migration;
+    case Function::migrate_vma_collect_hole:
+      return Lane::migration;
     case Function::mmu_interval_read_begin:
     case Function::mmu_interval_read_retry:
     case Function::mmu_interval_notifier_insert:
     case Function::mmu_interval_notifier_remove:
     case Function::mmu_notifier_invalidate_range_start:
     case Function::mmu_notifier_invalidate_range_end:
-    case Function::invalidate_callback: return Lane::notifier;
-    default: return Lane::count_;
+    case Function::invalidate_callback:
+      return Lane::notifier;
+    default:
+      return Lane::count_;
   }
 }
 
@@ -109,7 +121,8 @@ LaneIndex::LaneIndex(const Recording& recording) : steps_(recording.steps()) {
   const auto calls = recording.calls();
   for (const Call& call : calls) {
     const Lane lane = lane_of(call.function);
-    if (lane != Lane::count_) found[static_cast<size_t>(lane)].push_back(span_of(call, steps_, LaneState::active));
+    if (lane != Lane::count_)
+      found[static_cast<size_t>(lane)].push_back(span_of(call, steps_, LaneState::active));
   }
   add_steps(recording, found);
   auto& verdicts = found[static_cast<size_t>(Lane::verdict)];
@@ -139,7 +152,8 @@ LaneIndex::Summary LaneIndex::exact(const LaneData& lane, StepIndex begin, StepI
     result.worst = std::max(result.worst, it->state);
     covered += std::min(it->end, end) - std::max(it->begin, begin);
   }
-  if (covered != 0) result.coverage = static_cast<uint8_t>(std::max<uint64_t>(1, covered * 255 / (end - begin)));
+  if (covered != 0)
+    result.coverage = static_cast<uint8_t>(std::max<uint64_t>(1, covered * 255 / (end - begin)));
   return result;
 }
 
@@ -195,7 +209,8 @@ LaneIndex::Summary LaneIndex::summary(Lane which, StepIndex begin, StepIndex end
 
 const LaneIndex::Span* LaneIndex::span_at(Lane which, StepIndex step) const {
   const auto& all = spans(which);
-  const auto it = std::upper_bound(all.begin(), all.end(), step, [](StepIndex s, const Span& span) { return s < span.end; });
+  const auto it = std::upper_bound(all.begin(), all.end(), step,
+                                   [](StepIndex s, const Span& span) { return s < span.end; });
   return it != all.end() && it->begin <= step ? &*it : nullptr;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
-/// What the timeline draws, prepared once a recording so that no frame scans its steps: for each lane the exact
-/// intervals of steps, and above them buckets of 64, 128, 256, ... steps with the most severe state inside. A rare
-/// state is in every bucket that contains it, at every zoom.
+/// What the timeline draws, prepared once a recording so that no frame scans its steps: for each lane the
+/// exact intervals of steps, and above them buckets of 64, 128, 256, ... steps with the most severe state
+/// inside. A rare state is in every bucket that contains it, at every zoom.
 ///
 /// Threads: immutable after construction.
 
@@ -22,19 +22,20 @@ enum class LaneState : uint8_t { none, active, agreed, unknown, diverged };
 class LaneIndex {
  public:
   struct Span {
-    StepIndex begin, end;   ///< [begin, end)
+    StepIndex begin, end;  ///< [begin, end)
     LaneState state;
   };
   /// What a range of steps looks like in one lane.
   struct Summary {
     LaneState worst = LaneState::none;
-    uint8_t coverage = 0;   ///< 0..255: share of the steps that are not `none`; at least 1 when any is
+    uint8_t coverage = 0;  ///< 0..255: share of the steps that are not `none`; at least 1 when any is
   };
 
   explicit LaneIndex(const Recording& recording);
 
   StepIndex steps() const { return steps_; }
-  /// Worst state and coverage of [begin, end). O(1) for wide ranges, O(log spans + spans inside) for narrow ones.
+  /// Worst state and coverage of [begin, end). O(1) for wide ranges, O(log spans + spans inside) for narrow
+  /// ones.
   Summary summary(Lane lane, StepIndex begin, StepIndex end) const;
   /// Spans of the lane that touch [begin, end), in order; worst first is not implied.
   const std::vector<Span>& spans(Lane lane) const { return lanes_[static_cast<size_t>(lane)].spans; }
@@ -45,10 +46,10 @@ class LaneIndex {
   const std::vector<StepIndex>& diverged() const { return diverged_; }
 
  private:
-  static constexpr uint32_t base_bits = 6;   ///< 64 steps in a bucket of level 0
+  static constexpr uint32_t base_bits = 6;  ///< 64 steps in a bucket of level 0
   struct LaneData {
-    std::vector<Span> spans;                    ///< ascending, disjoint
-    std::vector<std::vector<Summary>> levels;   ///< level L: buckets of 64 << L steps
+    std::vector<Span> spans;                   ///< ascending, disjoint
+    std::vector<std::vector<Summary>> levels;  ///< level L: buckets of 64 << L steps
   };
   void build_levels(LaneData& lane);
   Summary exact(const LaneData& lane, StepIndex begin, StepIndex end) const;

@@ -9,7 +9,8 @@
 namespace hmmscope::ui {
 namespace {
 
-constexpr std::array<std::string_view, 4> references = {"hmm-5.9", "hmm-v9-posted", "hmm-6.16", "hmm-unified-rfc"};
+constexpr std::array<std::string_view, 4> references = {"hmm-5.9", "hmm-v9-posted", "hmm-6.16",
+                                                        "hmm-unified-rfc"};
 
 bool is_flag(const Field& field) { return field.width == 1; }
 
@@ -45,15 +46,19 @@ OtherReading judge(const Layout& own, const Layout& other, uint64_t word) {
   for (const Field& field : own.fields) {
     if (!is_flag(field) || field.get(word) == 0) continue;
     const Field* same = other.field(field.role);
-    if (same == nullptr) worse(Misreading::note, std::string(field.name) + " does not exist here");
-    else if (same->get(word) == 0) worse(Misreading::wrong, std::string("loses ") + field.name);
+    if (same == nullptr)
+      worse(Misreading::note, std::string(field.name) + " does not exist here");
+    else if (same->get(word) == 0)
+      worse(Misreading::wrong, std::string("loses ") + field.name);
   }
   const auto number = [&](Role role, const char* name) {
     const Field *mine = own.field(role), *theirs = other.field(role);
     if (mine == nullptr || theirs == nullptr) return;
     if (mine->get(word) == theirs->get(word)) return;
     const bool small = mine->width <= 8;
-    worse(Misreading::wrong, small ? fmt::format("wrong {}: {}, not {}", name, theirs->get(word), mine->get(word)) : fmt::format("wrong {}", name));
+    worse(Misreading::wrong,
+          small ? fmt::format("wrong {}: {}, not {}", name, theirs->get(word), mine->get(word))
+                : fmt::format("wrong {}", name));
   };
   number(Role::order, "order");
   number(Role::pfn, "pfn");

@@ -13,7 +13,8 @@ using RegionKey = std::tuple<RegionKind, uint32_t, uint64_t>;
 RegionKey key_of(const Region& region) { return {region.kind, region.owner, region.address}; }
 
 bool covers(const Region& region, uint64_t address) {
-  return region.stride != 0 && address >= region.address && (address - region.address) / region.stride < region.count;
+  return region.stride != 0 && address >= region.address &&
+         (address - region.address) / region.stride < region.count;
 }
 
 /// Regions of one kind may differ in size (arrays do); this many neighbours are looked at.
@@ -61,7 +62,8 @@ std::vector<const Region*> RegionIndex::owned(RegionKind kind, uint32_t owner) c
   const auto regions = recording_->regions();
   auto it = std::lower_bound(sorted_.begin(), sorted_.end(), RegionKey{kind, owner, 0},
                              [&](uint32_t id, const RegionKey& key) { return key_of(regions[id]) < key; });
-  for (; it != sorted_.end() && regions[*it].kind == kind && regions[*it].owner == owner; ++it) found.push_back(&regions[*it]);
+  for (; it != sorted_.end() && regions[*it].kind == kind && regions[*it].owner == owner; ++it)
+    found.push_back(&regions[*it]);
   return found;
 }
 
@@ -83,9 +85,11 @@ const Region* latest(const ViewContext& view, const std::vector<const Region*>& 
   return best;
 }
 
-std::vector<PathLevel> page_path(const ViewContext& view, const RegionIndex& index, uint32_t owner, uint64_t address) {
+std::vector<PathLevel> page_path(const ViewContext& view, const RegionIndex& index, uint32_t owner,
+                                 uint64_t address) {
   std::vector<PathLevel> path;
-  for (const RegionKind kind : {RegionKind::pgd, RegionKind::p4d, RegionKind::pud, RegionKind::pmd, RegionKind::pte, RegionKind::hugetlb}) {
+  for (const RegionKind kind : {RegionKind::pgd, RegionKind::p4d, RegionKind::pud, RegionKind::pmd,
+                                RegionKind::pte, RegionKind::hugetlb}) {
     const Region* table = latest(view, index.covering(kind, owner, address), address);
     if (table == nullptr) continue;
     const WordIndex word = word_at(*table, address);

@@ -1,6 +1,6 @@
 #pragma once
-/// From a virtual address to the words that describe it: the page-table entries on the way, the array slot, the
-/// device's entry, the notifier. Regions are found through an index built once a recording.
+/// From a virtual address to the words that describe it: the page-table entries on the way, the array slot,
+/// the device's entry, the notifier. Regions are found through an index built once a recording.
 
 #include <optional>
 #include <string_view>
@@ -28,19 +28,21 @@ class RegionIndex {
 
 struct PathLevel {
   const Region* table;
-  WordIndex word;      ///< the entry for the address
-  uint32_t index;      ///< of the entry in its table
+  WordIndex word;  ///< the entry for the address
+  uint32_t index;  ///< of the entry in its table
   uint64_t value;
 };
 
-/// The entries that lead to the address, top level first; ends where the walk ends (leaf, non-present or empty entry)
-/// or where the recording knows no further table. Of several tables that covered the address in the course of the
-/// recording, the one in use at the cursor: with a non-empty entry, else written last.
-std::vector<PathLevel> page_path(const ViewContext& view, const RegionIndex& index, uint32_t owner, uint64_t address);
+/// The entries that lead to the address, top level first; ends where the walk ends (leaf, non-present or
+/// empty entry) or where the recording knows no further table. Of several tables that covered the address in
+/// the course of the recording, the one in use at the cursor: with a non-empty entry, else written last.
+std::vector<PathLevel> page_path(const ViewContext& view, const RegionIndex& index, uint32_t owner,
+                                 uint64_t address);
 
 /// The word of the region that stands for the address.
 WordIndex word_at(const Region& region, uint64_t address);
-/// Of several regions that cover the address: the one whose word was written last at the cursor; nullptr for none.
+/// Of several regions that cover the address: the one whose word was written last at the cursor; nullptr for
+/// none.
 const Region* latest(const ViewContext& view, const std::vector<const Region*>& regions, uint64_t address);
 /// A named word of a struct-like region (notifier, range, vma, mm); nullopt when the kind has no such word.
 std::optional<uint64_t> named_word(const ViewContext& view, const Region& region, std::string_view name);

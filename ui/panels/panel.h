@@ -1,5 +1,6 @@
 #pragma once
-/// A panel draws one canvas. Panels are listed in a small registry; the window makes a dock of each, `screenshot
+/// A panel draws one canvas. Panels are listed in a small registry; the window makes a dock of each,
+/// `screenshot
 /// --panel NAME` finds them by id.
 
 #include <memory>
@@ -21,8 +22,8 @@ struct Table {
 class Panel {
  public:
   virtual ~Panel() = default;
-  virtual std::string_view id() const = 0;      ///< "walk", "bits", "decision", "history", "timeline"
-  virtual std::string_view title() const = 0;   ///< shown in capitals on the dock
+  virtual std::string_view id() const = 0;     ///< "walk", "bits", "decision", "history", "timeline"
+  virtual std::string_view title() const = 0;  ///< shown in capitals on the dock
   /// Right-aligned on the title line: where we are. May be empty.
   virtual std::string subtitle(const ViewContext& view) const = 0;
   /// Called inside an ImGui frame with a full-size window begun. Must not allocate per step of the recording.
@@ -32,6 +33,6 @@ class Panel {
 
 /// One new panel of every kind, in the order of the window.
 std::vector<std::unique_ptr<Panel>> make_panels();
-std::unique_ptr<Panel> make_panel(std::string_view id);   ///< nullptr when unknown
+std::unique_ptr<Panel> make_panel(std::string_view id);  ///< nullptr when unknown
 
 }  // namespace hmmscope::ui

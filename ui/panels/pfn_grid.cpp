@@ -15,16 +15,25 @@ constexpr float legend_row = 17;
 
 Color state_color(const Theme& t, SlotState state) {
   switch (state) {
-    case SlotState::zero: return t.border;
-    case SlotState::unknown: return t.text_faint;
-    case SlotState::requested: return t.field(Role::migrate);
-    case SlotState::bare: return t.field(Role::none);
-    case SlotState::readable: return t.field(Role::valid);
-    case SlotState::writable: return t.field(Role::write);
-    case SlotState::flagged: return t.field(Role::dma_mapped);
-    case SlotState::error: return t.field(Role::error);
+    case SlotState::zero:
+      return t.border;
+    case SlotState::unknown:
+      return t.text_faint;
+    case SlotState::requested:
+      return t.field(Role::migrate);
+    case SlotState::bare:
+      return t.field(Role::none);
+    case SlotState::readable:
+      return t.field(Role::valid);
+    case SlotState::writable:
+      return t.field(Role::write);
+    case SlotState::flagged:
+      return t.field(Role::dma_mapped);
+    case SlotState::error:
+      return t.field(Role::error);
     case SlotState::clash:
-    case SlotState::count_: return t.bad;
+    case SlotState::count_:
+      return t.bad;
   }
   return t.bad;
 }
@@ -32,8 +41,15 @@ Color state_color(const Theme& t, SlotState state) {
 }  // namespace
 
 std::string_view slot_state_name(SlotState state) {
-  constexpr std::string_view names[] = {"0 (empty)", "not shown by the trace", "request (VALID, no pfn)", "not VALID, bits set",
-                                        "VALID", "VALID WRITE", "sticky flag set", "ERROR", "bit with two owners set"};
+  constexpr std::string_view names[] = {"0 (empty)",
+                                        "not shown by the trace",
+                                        "request (VALID, no pfn)",
+                                        "not VALID, bits set",
+                                        "VALID",
+                                        "VALID WRITE",
+                                        "sticky flag set",
+                                        "ERROR",
+                                        "bit with two owners set"};
   return names[static_cast<size_t>(state)];
 }
 
@@ -72,7 +88,9 @@ void PfnGrid::update(const ViewContext& view, const Region& array, const Rect& a
   const Layout& layout = layout_of(view, array.first, 0);
   const Recording* recording = &view.cursor->recording();
   const StepIndex position = view.cursor->position();
-  if (recording == recording_ && &layout == layout_ && first_ == array.first && position == position_ && computed_per_cell_ == per_cell_) return;
+  if (recording == recording_ && &layout == layout_ && first_ == array.first && position == position_ &&
+      computed_per_cell_ == per_cell_)
+    return;
   recording_ = recording;
   layout_ = &layout;
   first_ = array.first;
@@ -99,10 +117,13 @@ void PfnGrid::update(const ViewContext& view, const Region& array, const Rect& a
 
 Rect PfnGrid::cell_rect(size_t cell) const {
   const auto column = static_cast<float>(cell % columns_), row = static_cast<float>(cell / columns_);
-  return {grid_.x + column * pitch_, grid_.y + row * pitch_, pitch_ - (pitch_ >= 8 ? 2 : 1), pitch_ - (pitch_ >= 8 ? 2 : 1)};
+  return {grid_.x + column * pitch_, grid_.y + row * pitch_, pitch_ - (pitch_ >= 8 ? 2 : 1),
+          pitch_ - (pitch_ >= 8 ? 2 : 1)};
 }
 
-Rect PfnGrid::cell_of(const Region& array, WordIndex word) const { return cell_rect((word - array.first) / per_cell_); }
+Rect PfnGrid::cell_of(const Region& array, WordIndex word) const {
+  return cell_rect((word - array.first) / per_cell_);
+}
 
 /// States differ in colour and in a mark, so that they can be told apart without colour.
 void PfnGrid::draw_cell(Painter& p, const Rect& rect, const SlotCell& cell) const {
@@ -116,8 +137,10 @@ void PfnGrid::draw_cell(Painter& p, const Rect& rect, const SlotCell& cell) cons
     p.outline(rect, color);
     return;
   }
-  if (cell.evidence == Evidence::inferred) evidence_box(p, rect, color, cell.evidence);
-  else p.fill(rect, mix(t.surface, color, 220));
+  if (cell.evidence == Evidence::inferred)
+    evidence_box(p, rect, color, cell.evidence);
+  else
+    p.fill(rect, mix(t.surface, color, 220));
   const Rect mark{rect.mid_x() - 1, rect.mid_y() - 1, 2, 2};
   if (cell.worst == SlotState::writable) p.fill(mark, t.on_field);
   if (cell.worst == SlotState::flagged) p.fill({mark.x, rect.y, 2, rect.h}, t.on_field);
@@ -125,7 +148,8 @@ void PfnGrid::draw_cell(Painter& p, const Rect& rect, const SlotCell& cell) cons
   if (cell.worst == SlotState::clash) p.outline(rect.inset(rect.w >= 8 ? 2 : 1), t.surface);
 }
 
-void PfnGrid::draw(Painter& p, const ViewContext& view, const Region& array, WordIndex focused, Intents& intents) const {
+void PfnGrid::draw(Painter& p, const ViewContext& view, const Region& array, WordIndex focused,
+                   Intents& intents) const {
   const Theme& t = p.theme();
   for (size_t i = 0; i < cells_.size(); ++i) draw_cell(p, cell_rect(i), cells_[i]);
   if (focused >= array.first && focused - array.first < array.count) {
@@ -143,33 +167,44 @@ void PfnGrid::draw_legend(Painter& p) const {
   for (size_t i = static_cast<size_t>(SlotState::count_); i-- > 0;) {
     if (totals_[i] == 0 || y + legend_row > legend_.bottom() + 2) continue;
     draw_cell(p, {legend_.x, y + 4, 9, 9}, {static_cast<SlotState>(i), 1, Evidence::computed});
-    const std::string text = fmt::format("{}  {}", grouped(totals_[i]), slot_state_name(static_cast<SlotState>(i)));
+    const std::string text =
+        fmt::format("{}  {}", grouped(totals_[i]), slot_state_name(static_cast<SlotState>(i)));
     p.text_in({legend_.x + 16, y, legend_.w - 16, legend_row}, text, Font::small, t.text_muted);
     y += legend_row;
   }
 }
 
-void PfnGrid::interact(Painter& p, const ViewContext& view, const Region& array, WordIndex focused, Intents& intents) const {
+void PfnGrid::interact(Painter& p, const ViewContext& view, const Region& array, WordIndex focused,
+                       Intents& intents) const {
   const auto select = [&](uint32_t slot) {
-    intents.push_back({.kind = Intent::Kind::select_word, .word = array.first + std::min(slot, array.count - 1), .text = {}});
+    intents.push_back({.kind = Intent::Kind::select_word,
+                       .word = array.first + std::min(slot, array.count - 1),
+                       .text = {}});
   };
   const float right = grid_.x + static_cast<float>(columns_) * pitch_;
   if (p.hovered({grid_.x, grid_.y, right - grid_.x, grid_.h})) {
-    const auto column = static_cast<uint32_t>((p.input().mouse_x - grid_.x) / pitch_), row = static_cast<uint32_t>((p.input().mouse_y - grid_.y) / pitch_);
+    const auto column = static_cast<uint32_t>((p.input().mouse_x - grid_.x) / pitch_),
+               row = static_cast<uint32_t>((p.input().mouse_y - grid_.y) / pitch_);
     const size_t cell = size_t{row} * columns_ + column;
     if (cell < cells_.size()) {
       // A click on an aggregate goes to the first of its worst entries.
       const SlotClassifier classify(*layout_);
-      const auto first = static_cast<uint32_t>(cell) * per_cell_, end = std::min(first + per_cell_, array.count);
+      const auto first = static_cast<uint32_t>(cell) * per_cell_,
+                 end = std::min(first + per_cell_, array.count);
       uint32_t slot = first;
       const auto state_of = [&](uint32_t i) {
-        return evidence_[i] == Evidence::unknown ? SlotState::unknown : classify(view.cursor->load(array.first + i));
+        return evidence_[i] == Evidence::unknown ? SlotState::unknown
+                                                 : classify(view.cursor->load(array.first + i));
       };
       while (slot + 1 < end && state_of(slot) != cells_[cell].worst) ++slot;
       std::vector<std::string> lines;
-      if (per_cell_ == 1) lines.push_back(fmt::format("hmm_pfns[{}]", slot));
-      else lines.push_back(fmt::format("hmm_pfns[{}] to [{}]", first, end - 1));
-      if (per_cell_ > 1) lines.push_back(fmt::format("{} of {}: {}", cells_[cell].count, end - first, slot_state_name(cells_[cell].worst)));
+      if (per_cell_ == 1)
+        lines.push_back(fmt::format("hmm_pfns[{}]", slot));
+      else
+        lines.push_back(fmt::format("hmm_pfns[{}] to [{}]", first, end - 1));
+      if (per_cell_ > 1)
+        lines.push_back(fmt::format("{} of {}: {}", cells_[cell].count, end - first,
+                                    slot_state_name(cells_[cell].worst)));
       const uint64_t value = view.cursor->load(array.first + slot);
       if (evidence_[slot] == Evidence::unknown) {
         lines.push_back(fmt::format("[{}] unknown: no probe showed it", slot));

@@ -1,6 +1,6 @@
 #pragma once
-/// The hmm_pfns array as a grid of cells. A cell stands for k neighbouring entries, k a power of two, and shows the
-/// most severe state among them with its count: a single bad entry of 262 144 is visible.
+/// The hmm_pfns array as a grid of cells. A cell stands for k neighbouring entries, k a power of two, and
+/// shows the most severe state among them with its count: a single bad entry of 262 144 is visible.
 
 #include <array>
 #include <vector>
@@ -12,14 +12,25 @@
 namespace hmmscope::ui {
 
 /// Ordered by severity.
-enum class SlotState : uint8_t { zero, unknown, requested, bare, readable, writable, flagged, error, clash, count_ };
+enum class SlotState : uint8_t {
+  zero,
+  unknown,
+  requested,
+  bare,
+  readable,
+  writable,
+  flagged,
+  error,
+  clash,
+  count_
+};
 
 std::string_view slot_state_name(SlotState state);
 
 struct SlotCell {
   SlotState worst = SlotState::zero;
-  uint32_t count = 0;               ///< entries in the worst state
-  Evidence evidence = Evidence::computed;   ///< the least certain of the entries in the worst state
+  uint32_t count = 0;                      ///< entries in the worst state
+  Evidence evidence = Evidence::computed;  ///< the least certain of the entries in the worst state
 };
 
 /// Masks of one layout, so that classifying an entry is a few ANDs.
@@ -45,7 +56,8 @@ class PfnGrid {
   /// Recomputes what changed; cheap when nothing did.
   void update(const ViewContext& view, const Region& array, const Rect& area);
   /// Draws cells, cursor and legend; clicks and keys select words.
-  void draw(Painter& p, const ViewContext& view, const Region& array, WordIndex focused, Intents& intents) const;
+  void draw(Painter& p, const ViewContext& view, const Region& array, WordIndex focused,
+            Intents& intents) const;
   /// Where the cell of the word is, for the curve that leads to it.
   Rect cell_of(const Region& array, WordIndex word) const;
   uint32_t per_cell() const { return per_cell_; }
@@ -56,7 +68,8 @@ class PfnGrid {
   Rect cell_rect(size_t cell) const;
   void draw_cell(Painter& p, const Rect& rect, const SlotCell& cell) const;
   void draw_legend(Painter& p) const;
-  void interact(Painter& p, const ViewContext& view, const Region& array, WordIndex focused, Intents& intents) const;
+  void interact(Painter& p, const ViewContext& view, const Region& array, WordIndex focused,
+                Intents& intents) const;
 
   // What the cells were computed from.
   const Recording* recording_ = nullptr;

@@ -13,7 +13,7 @@ constexpr StepIndex most_steps_forward = 4096;
 constexpr uint32_t most_writes_back = 400'000;
 
 struct Part {
-  uint32_t begin, end;   ///< slots of the region that a write covers; empty when it covers none
+  uint32_t begin, end;  ///< slots of the region that a write covers; empty when it covers none
 };
 
 Part overlap(const WriteView& write, const Region& region) {
@@ -61,7 +61,8 @@ void SlotEvidence::rebuild(const ViewContext& view, const Region& region) {
     return slot;
   };
   uint32_t left = region.count;
-  uint32_t write_index = position_ == 0 ? 0 : recording.first_write(position_ - 1) + recording.write_count(position_ - 1);
+  uint32_t write_index =
+      position_ == 0 ? 0 : recording.first_write(position_ - 1) + recording.write_count(position_ - 1);
   uint32_t budget = most_writes_back;
   while (left > 0 && write_index > 0 && budget-- > 0) {
     const WriteView write = recording.write_at(--write_index);

@@ -1,6 +1,7 @@
 #pragma once
-/// How each word of one region is known at the cursor. Kept up to date as the cursor moves: a step forward costs its
-/// own writes, any other move one scan backwards that ends when every word has found its last write.
+/// How each word of one region is known at the cursor. Kept up to date as the cursor moves: a step forward
+/// costs its own writes, any other move one scan backwards that ends when every word has found its last
+/// write.
 
 #include <vector>
 
@@ -12,7 +13,9 @@ class SlotEvidence {
  public:
   /// Empty for recordings that were computed throughout (no events): every word is known.
   void update(const ViewContext& view, const Region& region);
-  Evidence operator[](uint32_t slot) const { return evidence_.empty() ? Evidence::computed : evidence_[slot]; }
+  Evidence operator[](uint32_t slot) const {
+    return evidence_.empty() ? Evidence::computed : evidence_[slot];
+  }
 
  private:
   void rebuild(const ViewContext& view, const Region& region);
@@ -21,7 +24,7 @@ class SlotEvidence {
   WordIndex first_ = no_word;
   StepIndex position_ = 0;
   std::vector<Evidence> evidence_;
-  std::vector<uint32_t> next_;   ///< scratch of rebuild(): the next slot that has not found its last write
+  std::vector<uint32_t> next_;  ///< scratch of rebuild(): the next slot that has not found its last write
 };
 
 }  // namespace hmmscope::ui

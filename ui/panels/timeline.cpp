@@ -1,4 +1,5 @@
-/// When: lanes of calls, faults, migration, notifiers and verdicts over the steps of the recording, with the playhead.
+/// When: lanes of calls, faults, migration, notifiers and verdicts over the steps of the recording, with the
+/// playhead.
 
 #include <fmt/format.h>
 
@@ -14,9 +15,9 @@ namespace hmmscope::ui {
 namespace {
 
 constexpr float label_width = 124;
-constexpr float head = 26;         ///< room for the playhead's label
-constexpr float foot = 22;         ///< room for the step numbers
-constexpr float rare_width = 3;    ///< a divergence is never narrower than this
+constexpr float head = 26;       ///< room for the playhead's label
+constexpr float foot = 22;       ///< room for the step numbers
+constexpr float rare_width = 3;  ///< a divergence is never narrower than this
 
 class TimelinePanel final : public Panel {
  public:
@@ -45,16 +46,21 @@ class TimelinePanel final : public Panel {
 
   const Recording* recording_ = nullptr;
   std::unique_ptr<LaneIndex> index_;
-  double first_ = 0, span_ = 0;   ///< the steps in view
+  double first_ = 0, span_ = 0;  ///< the steps in view
 };
 
 Color lane_color(const Theme& theme, Lane lane) {
   switch (lane) {
-    case Lane::range_fault: return theme.field(Role::order);
-    case Lane::cpu_fault: return theme.field(Role::write);
-    case Lane::migration: return theme.field(Role::migrate);
-    case Lane::notifier: return theme.field(Role::dma_mapped);
-    default: return theme.good_fill;
+    case Lane::range_fault:
+      return theme.field(Role::order);
+    case Lane::cpu_fault:
+      return theme.field(Role::write);
+    case Lane::migration:
+      return theme.field(Role::migrate);
+    case Lane::notifier:
+      return theme.field(Role::dma_mapped);
+    default:
+      return theme.good_fill;
   }
 }
 
@@ -100,7 +106,8 @@ void TimelinePanel::draw(const ViewContext& view, Intents& intents) {
   Painter p(view.theme);
   if (!has_recording(view) || view.cursor->recording().steps() == 0) {
     update(nullptr);
-    p.empty("No steps yet", "Open a kernel trace or a scenario to see its calls, faults and invalidations over time.");
+    p.empty("No steps yet",
+            "Open a kernel trace or a scenario to see its calls, faults and invalidations over time.");
     return;
   }
   const Recording& recording = view.cursor->recording();
@@ -109,7 +116,8 @@ void TimelinePanel::draw(const ViewContext& view, Intents& intents) {
   const Rect all = p.area();
   p.fill(all, t.surface);
   const bool wide = all.w >= 480;
-  const Rect track{wide ? label_width + 16 : 16, head, all.w - (wide ? label_width + 32 : 32), std::max(20.0f, all.h - head - foot)};
+  const Rect track{wide ? label_width + 16 : 16, head, all.w - (wide ? label_width + 32 : 32),
+                   std::max(20.0f, all.h - head - foot)};
   navigate(p, track, view.cursor->position());
   const Axis axis{track, first_, span_};
   const float pitch = track.h / static_cast<float>(Lane::count_);
@@ -132,7 +140,8 @@ void TimelinePanel::draw_lane(Painter& p, const Axis& axis, Lane lane, const Rec
   const Theme& t = p.theme();
   p.fill(row, t.sunken, 2);
   if (index_->spans(lane).empty()) {
-    const std::string_view text = lane == Lane::verdict ? "not a kernel trace: nothing to compare with" : "none in this recording";
+    const std::string_view text =
+        lane == Lane::verdict ? "not a kernel trace: nothing to compare with" : "none in this recording";
     p.text_in({row.x + 8, row.y, row.w - 16, row.h}, text, Font::small, t.text_faint);
     return;
   }
@@ -143,7 +152,10 @@ void TimelinePanel::draw_lane(Painter& p, const Axis& axis, Lane lane, const Rec
   Color current = 0;
   int start = 0;
   const auto flush = [&](int end) {
-    if (current != 0) p.fill({row.x + static_cast<float>(start) * pixel, row.y, static_cast<float>(end - start) * pixel, row.h}, current);
+    if (current != 0)
+      p.fill(
+          {row.x + static_cast<float>(start) * pixel, row.y, static_cast<float>(end - start) * pixel, row.h},
+          current);
   };
   for (int x = 0; x < columns; ++x) {
     const double from = axis.first + per_column * x;
@@ -151,7 +163,8 @@ void TimelinePanel::draw_lane(Painter& p, const Axis& axis, Lane lane, const Rec
     const auto end = std::max(begin + 1, static_cast<StepIndex>(std::ceil(from + per_column)));
     const LaneIndex::Summary s = index_->summary(lane, begin, end);
     Color color = 0;
-    if (s.worst == LaneState::unknown) color = mix(t.sunken, t.border_strong, 200);
+    if (s.worst == LaneState::unknown)
+      color = mix(t.sunken, t.border_strong, 200);
     else if (s.worst != LaneState::none) {
       // Partly covered columns are paler in eight steps, never paler than a third.
       const uint32_t strength = 90 + (s.coverage / 32u) * 165 / 7;
@@ -165,7 +178,8 @@ void TimelinePanel::draw_lane(Painter& p, const Axis& axis, Lane lane, const Rec
   flush(columns);
 }
 
-void TimelinePanel::draw_divergences(Painter& p, const Axis& axis, const Rect& row, const Recording& recording) const {
+void TimelinePanel::draw_divergences(Painter& p, const Axis& axis, const Rect& row,
+                                     const Recording& recording) const {
   const auto [first, last] = index_->diverged_in(static_cast<StepIndex>(axis.first),
                                                  static_cast<StepIndex>(std::ceil(axis.first + axis.span)));
   if (first == last) return;
@@ -204,9 +218,12 @@ void TimelinePanel::draw_ruler(Painter& p, const Axis& axis, float y) const {
   const Theme& t = p.theme();
   const double wanted = axis.span * 96 / static_cast<double>(axis.track.w);
   double step = std::pow(10, std::floor(std::log10(std::max(1.0, wanted))));
-  if (step * 5 < wanted) step *= 10;
-  else if (step * 2 < wanted) step *= 5;
-  else if (step < wanted) step *= 2;
+  if (step * 5 < wanted)
+    step *= 10;
+  else if (step * 2 < wanted)
+    step *= 5;
+  else if (step < wanted)
+    step *= 2;
   for (double at = std::ceil(axis.first / step) * step; at <= axis.first + axis.span; at += step) {
     const std::string text = grouped(static_cast<uint64_t>(at));
     const float x = axis.x_of(at), w = p.width(text, Font::mono_tiny);
@@ -221,7 +238,7 @@ void TimelinePanel::draw_playhead(Painter& p, const Axis& axis, StepIndex positi
   const float x = axis.x_of(position);
   const std::string text = grouped(position);
   const float w = std::max(36.0f, p.width(text, Font::mono_small) + 16);
-  const bool left_out = x < axis.track.x - 1, right_out = x > axis.track.right() + 1;
+  const bool left_out = x<axis.track.x - 1, right_out = x> axis.track.right() + 1;
   const float label = std::clamp(x - w / 2, axis.track.x - 8, axis.track.right() - w + 8);
   const Rect flag{label, 4, w, head - 10};
   if (!left_out && !right_out) p.vertical(x - 0.5f, flag.bottom(), axis.track.bottom() + 2, t.changed, 2);
@@ -229,22 +246,33 @@ void TimelinePanel::draw_playhead(Painter& p, const Axis& axis, StepIndex positi
   p.text_in(flag, text, Font::mono_small, t.surface, Align::center);
 }
 
-void TimelinePanel::hover(Painter& p, const Axis& axis, const Rect& row, Lane lane, const Recording& recording) const {
+void TimelinePanel::hover(Painter& p, const Axis& axis, const Rect& row, Lane lane,
+                          const Recording& recording) const {
   const double pixel_steps = axis.span / static_cast<double>(row.w);
   const double at = axis.step_at(p.input().mouse_x);
-  const auto begin = static_cast<StepIndex>(std::max(0.0, at - pixel_steps)), end = std::max(begin + 1, static_cast<StepIndex>(std::ceil(at + pixel_steps)));
-  std::vector<std::string> lines{std::string(lane_name(lane)) + " at step " + grouped(static_cast<StepIndex>(std::max(0.0, at)) + 1)};
+  const auto begin = static_cast<StepIndex>(std::max(0.0, at - pixel_steps)),
+             end = std::max(begin + 1, static_cast<StepIndex>(std::ceil(at + pixel_steps)));
+  std::vector<std::string> lines{std::string(lane_name(lane)) + " at step " +
+                                 grouped(static_cast<StepIndex>(std::max(0.0, at)) + 1)};
   const auto& spans = index_->spans(lane);
-  const auto first = std::upper_bound(spans.begin(), spans.end(), begin, [](StepIndex s, const LaneIndex::Span& span) { return s < span.end; });
-  const auto last = std::lower_bound(first, spans.end(), end, [](const LaneIndex::Span& span, StepIndex s) { return span.begin < s; });
+  const auto first = std::upper_bound(spans.begin(), spans.end(), begin,
+                                      [](StepIndex s, const LaneIndex::Span& span) { return s < span.end; });
+  const auto last = std::lower_bound(first, spans.end(), end,
+                                     [](const LaneIndex::Span& span, StepIndex s) { return span.begin < s; });
   const auto count = last - first;
-  if (count == 1) lines.push_back(fmt::format("steps {} to {}", grouped(first->begin + 1), grouped(first->end)));
-  else if (count > 1) lines.push_back(fmt::format("{} stretches under this pixel", grouped(static_cast<uint64_t>(count))));
-  else lines.emplace_back("nothing here");
+  if (count == 1)
+    lines.push_back(fmt::format("steps {} to {}", grouped(first->begin + 1), grouped(first->end)));
+  else if (count > 1)
+    lines.push_back(fmt::format("{} stretches under this pixel", grouped(static_cast<uint64_t>(count))));
+  else
+    lines.emplace_back("nothing here");
   if (lane == Lane::verdict) {
     const auto [from, to] = index_->diverged_in(begin, end);
-    if (to > from) lines.push_back(fmt::format("{} diverged", grouped(to - from)));
-    else if (count == 1) lines.emplace_back(first->state == LaneState::unknown ? "could not be compared" : "the engine agrees with the kernel");
+    if (to > from)
+      lines.push_back(fmt::format("{} diverged", grouped(to - from)));
+    else if (count == 1)
+      lines.emplace_back(first->state == LaneState::unknown ? "could not be compared"
+                                                            : "the engine agrees with the kernel");
   } else if (count == 1 && first->begin < recording.steps()) {
     const CallId call = recording.call_of(first->begin);
     if (call != no_call) lines.emplace_back(recording.function_name_of(call));
@@ -260,9 +288,11 @@ void TimelinePanel::interact(Painter& p, const Axis& axis, const ViewContext& vi
   };
   const Rect target{axis.track.x, 0, axis.track.w, p.area().h};
   if (p.clicked(target)) {
-    const auto [first, last] = index_->diverged_in(static_cast<StepIndex>(std::max(0.0, axis.step_at(p.input().mouse_x - rare_width))),
-                                                   static_cast<StepIndex>(std::ceil(axis.step_at(p.input().mouse_x + rare_width))));
-    const double at = std::clamp(std::round(axis.step_at(p.input().mouse_x)), 0.0, static_cast<double>(steps));
+    const auto [first, last] = index_->diverged_in(
+        static_cast<StepIndex>(std::max(0.0, axis.step_at(p.input().mouse_x - rare_width))),
+        static_cast<StepIndex>(std::ceil(axis.step_at(p.input().mouse_x + rare_width))));
+    const double at =
+        std::clamp(std::round(axis.step_at(p.input().mouse_x)), 0.0, static_cast<double>(steps));
     // A divergence is easier to hit than its three pixels: one step past it shows what it did.
     seek(first < last ? index_->diverged()[first] + 1 : static_cast<StepIndex>(at));
   }
@@ -277,13 +307,13 @@ Table TimelinePanel::table(const ViewContext& view) const {
   if (!has_recording(view)) return table;
   const Recording& recording = view.cursor->recording();
   const LaneIndex index(recording);
-  constexpr size_t limit = 10000;   // a screen reader's table, not an export
+  constexpr size_t limit = 10000;  // a screen reader's table, not an export
   constexpr std::string_view states[] = {"none", "active", "agreed", "unknown", "diverged"};
   for (size_t i = 0; i < static_cast<size_t>(Lane::count_); ++i) {
     for (const LaneIndex::Span& span : index.spans(static_cast<Lane>(i))) {
       if (table.rows.size() == limit) return table;
-      table.rows.push_back({std::string(lane_name(static_cast<Lane>(i))), std::to_string(span.begin + 1), std::to_string(span.end),
-                            std::string(states[static_cast<size_t>(span.state)])});
+      table.rows.push_back({std::string(lane_name(static_cast<Lane>(i))), std::to_string(span.begin + 1),
+                            std::to_string(span.end), std::string(states[static_cast<size_t>(span.state)])});
     }
   }
   return table;

@@ -19,31 +19,38 @@ constexpr Color light_texts[] = {rgb(0x4f5b69), rgb(0x8a5a00), rgb(0x0b6799), rg
 Hue hue_of(Role role) {
   switch (role) {
     case Role::valid:
-    case Role::present: return Hue::green;
+    case Role::present:
+      return Hue::green;
     case Role::write:
     case Role::dirty:
-    case Role::saved_dirty: return Hue::orange;
+    case Role::saved_dirty:
+      return Hue::orange;
     case Role::error:
     case Role::no_execute:
-    case Role::locked: return Hue::vermillion;
+    case Role::locked:
+      return Hue::vermillion;
     case Role::order:
     case Role::huge:
-    case Role::compound: return Hue::sky;
+    case Role::compound:
+      return Hue::sky;
     case Role::dma_mapped:
     case Role::p2pdma:
     case Role::p2pdma_bus:
     case Role::device_private:
     case Role::devmap:
-    case Role::exclusive: return Hue::purple;
+    case Role::exclusive:
+      return Hue::purple;
     case Role::migrate:
     case Role::swap_type:
-    case Role::select: return Hue::yellow;
+    case Role::select:
+      return Hue::yellow;
     case Role::read:
     case Role::user:
     case Role::accessed:
     case Role::global:
     case Role::soft_dirty:
-    case Role::uffd_wp: return Hue::blue;
+    case Role::uffd_wp:
+      return Hue::blue;
     case Role::none:
     case Role::pfn:
     case Role::special:
@@ -52,7 +59,8 @@ Hue hue_of(Role role) {
     case Role::cache:
     case Role::swap_offset:
     case Role::table_address:
-    case Role::hw: return Hue::neutral;
+    case Role::hw:
+      return Hue::neutral;
   }
   return Hue::neutral;
 }
@@ -109,7 +117,8 @@ double linear(uint32_t channel) {
 }
 
 double luminance(Color color) {
-  return 0.2126 * linear(color & 0xff) + 0.7152 * linear((color >> 8) & 0xff) + 0.0722 * linear((color >> 16) & 0xff);
+  return 0.2126 * linear(color & 0xff) + 0.7152 * linear((color >> 8) & 0xff) +
+         0.0722 * linear((color >> 16) & 0xff);
 }
 
 }  // namespace
