@@ -50,12 +50,12 @@ void RangeCall::read_arguments() {
 }
 
 /// Empty when the engine can run the call.
-std::string RangeCall::why_not_run() const {
+std::string RangeCall::why_not_run() {
   if (number(traced_.in, "migrate") != 0)
     return "the call asks for a migration in the same pass, which the engine's range fault does not do";
   if (((call_.start | call_.end) & (page_bytes - 1)) != 0) return "the range is not page aligned";
   if (call_.end > space_->tables().limit()) return "the range lies beyond the page tables";
-  if (pages_ > max_pages || !world_.has_room(pages_)) return "the range is too large to be replayed";
+  if (pages_ > max_pages || !world_.spend_pages(pages_)) return "the range is too large to be replayed";
   return {};
 }
 
@@ -209,7 +209,7 @@ void RangeCall::keep_kernel_array() {
 }
 
 void RangeCall::run_without_engine(std::string reason) {
-  const bool array = pages_ != 0 && pages_ <= max_pages && world_.has_room(pages_) && call_.start % page_bytes == 0;
+  const bool array = pages_ != 0 && pages_ <= window_words && call_.start % page_bytes == 0;
   if (array) {
     show_range();
     read_array();

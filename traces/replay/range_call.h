@@ -51,7 +51,7 @@ class RangeCall final : public WalkHooks {
 
   // range_call.cpp: entry and return of the call
   void read_arguments();
-  std::string why_not_run() const;
+  std::string why_not_run();
   void show_range();
   void read_array();
   void show_window(uint32_t index, uint64_t first, std::string_view field);

@@ -180,6 +180,10 @@ uint32_t RangeCall::unseen_fault(uint64_t addr, uint32_t flags) {
     judge_.lost(addr, fmt::format("no event shows how the fault at {:#x} ended; probe handle_mm_fault", addr));
     return vm_fault::sigbus;
   }
+  if (!world_.spend_unseen_fault()) {
+    judge_.lost(addr, "more faults without events than can be replayed");
+    return vm_fault::sigbus;
+  }
   const bool failed = *result != -EBUSY && next_is(EventKind::fault_r);
   const uint32_t ret = failed ? vm_fault::sigbus : 0;
   if (!unseen_noted_ || failed) recorder_.step(RuleId::trace_fault_unseen, {addr, flags, ret});

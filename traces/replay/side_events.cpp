@@ -141,9 +141,11 @@ void SideEvents::mapped(const EventView& event, const Syscall& call) {
     const uint64_t unit = uint64_t{1} << vma.page_shift;
     vma.end = vma.start + ((call.b + unit - 1) & ~(unit - 1));
   }
+  AddressSpace& space = world_.space_of(event.task());
   world_.recorder().step(RuleId::trace_mmap, {vma.start, vma.end, call.c, call.d});
   // What the tables cannot hold (a made-up address) is left out; the walks show what matters.
-  (void)world_.show_vma(world_.space_of(event.task()), vma, Evidence::inferred);
+  if (!world_.spend_inferred(1)) return;
+  (void)world_.show_vma(space, vma, Evidence::inferred);
 }
 
 void SideEvents::unmapped(AddressSpace& space, uint64_t start, uint64_t end) {
@@ -155,7 +157,7 @@ void SideEvents::unmapped(AddressSpace& space, uint64_t start, uint64_t end) {
 void SideEvents::protection(AddressSpace& space, uint64_t start, uint64_t end, uint64_t prot) {
   while (start < end) {
     const Vma vma = space.find_vma(start);
-    if (!vma || vma.start() >= end) return;
+    if (!vma || vma.start() >= end || !world_.spend_inferred(1)) return;
     ShownVma part{std::max(start, vma.start()), std::min(end, vma.end()), vma.flags(), vma.pgoff(), vma.file(),
                   vma.kind(), vma.huge_shift()};
     part.flags = (part.flags & ~(vm::read | vm::write | vm::exec)) | (prot & (prot_read | prot_write | prot_exec));
@@ -189,6 +191,7 @@ void SideEvents::task_event(const EventView& event, EventKind kind) {
   const uint64_t pid = static_cast<uint64_t>(event.pid());
   recorder.step(kind == EventKind::task_exec ? RuleId::trace_exec : RuleId::trace_exit, {pid});
   if (kind == EventKind::task_exec) world_.exec(event.task());
+  else world_.exit(event.task());
 }
 
 void SideEvents::marker(const EventView& event, uint32_t) {

@@ -8,6 +8,8 @@ namespace hmmscope::traces {
 namespace {
 
 constexpr uint32_t array_limit = 64;
+/// MMU_NOTIFY_UNMAP and MMU_NOTIFY_PROTECTION_VMA (include/linux/mmu_notifier.h, 6.1 and 6.12).
+constexpr uint64_t event_unmap = 0, event_protection_vma = 2;
 
 uint64_t number(const EventView& event, std::string_view name) { return event.number(name).value_or(0); }
 
@@ -52,6 +54,11 @@ void SideEvents::notifier(const EventView& event, uint32_t index, EventKind kind
     }
     case EventKind::mn_start: {
       const uint64_t start = number(event, "start"), end = number(event, "end");
+      // These come from the task's own system call, so this mm is the task's (a thread made by clone3 shows it first
+      // here); other events may concern somebody else's.
+      const uint64_t mm = number(event, "mm"), why = event.number("event").value_or(~uint64_t{0});
+      if (why == event_unmap || why == event_protection_vma)
+        if (world_.space_of_mm(mm) != nullptr) world_.bind(event.task(), mm);
       recorder.enter(Function::mmu_notifier_invalidate_range_start, {start, end, number(event, "event")}, event.task());
       recorder.step(RuleId::trace_invalidate_start, {start, end, number(event, "event"), number(event, "owner")});
       return;
@@ -98,8 +105,8 @@ void SideEvents::migration(const EventView& event, EventKind kind, CallId floor)
   };
   const auto pte = [&](RuleId rule) {
     const uint64_t addr = number(event, "addr"), entry = number(event, "pte");
-    recorder.step(rule, {addr, entry});
     AddressSpace& space = world_.space_of(event.task());
+    recorder.step(rule, {addr, entry});
     if (addr < space.tables().limit()) world_.show_entry(space, Level::pte, addr, entry, Evidence::observed);
   };
   switch (kind) {

@@ -74,9 +74,25 @@ bool World::leave(Function function, std::optional<int64_t> result, CallId floor
   return true;
 }
 
+/// Each address space has a table of its own; beyond these the tasks of a made-up trace share one.
+constexpr size_t max_spaces = size_t{1} << 14;
+/// The kernel's own limit (sysctl vm.max_map_count) is of this size.
+constexpr size_t max_vmas = size_t{1} << 16;
+
+void World::use(AddressSpace* space, int32_t pid) {
+  AddressSpace*& entry = spaces_[pid];
+  if (entry == space) return;
+  if (entry != nullptr && users_[entry] != 0) --users_[entry];
+  entry = space;
+  ++users_[space];
+}
+
 AddressSpace& World::new_space(int32_t pid) {
-  AddressSpace& space = machine_->add_address_space(fmt::format("pid {}", pid));
-  spaces_[pid] = &space;
+  recorder_->step(RuleId::trace_address_space, {static_cast<uint64_t>(pid)});
+  AddressSpace& space = machine_->address_spaces().size() < max_spaces
+                            ? machine_->add_address_space(fmt::format("pid {}", pid))
+                            : *machine_->address_spaces().back();
+  use(&space, pid);
   return space;
 }
 
@@ -90,7 +106,7 @@ void World::bind(uint32_t task, uint64_t mm) {
   if (mm == 0) return;
   const auto [entry, fresh] = mms_.emplace(mm, nullptr);
   if (fresh) entry->second = &space_of(task);
-  else spaces_[trace_->tasks()[task].pid] = entry->second;
+  else use(entry->second, trace_->tasks()[task].pid);
 }
 
 AddressSpace* World::space_of_mm(uint64_t mm) {
@@ -100,11 +116,9 @@ AddressSpace* World::space_of_mm(uint64_t mm) {
 
 void World::fork(uint32_t parent, int32_t child_pid, bool shares) {
   AddressSpace& from = space_of(parent);
-  if (shares) {
-    spaces_[child_pid] = &from;
-    return;
-  }
+  if (shares) return use(&from, child_pid);
   AddressSpace& to = new_space(child_pid);
+  if (&to == &from || from.vmas().size() > max_vmas || !spend_inferred(from.vmas().size())) return;
   for (const WordIndex first : from.vmas()) {
     const Vma vma = from.vma(first);
     ShownVma copy{vma.start(), vma.end(), vma.flags(), vma.pgoff(), vma.file(), vma.kind(), vma.huge_shift()};
@@ -112,11 +126,22 @@ void World::fork(uint32_t parent, int32_t child_pid, bool shares) {
   }
 }
 
+void World::forget(const AddressSpace* space) {
+  std::erase_if(mms_, [space](const auto& entry) { return entry.second == space; });
+}
+
 void World::exec(uint32_t task) {
-  // The old address space goes away; the kernel may use its mm again for another task.
-  const AddressSpace* old = &space_of(task);
-  std::erase_if(mms_, [old](const auto& entry) { return entry.second == old; });
+  // The old address space goes away with its last task; the kernel may use its mm again for another.
+  exit(task);
   new_space(trace_->tasks()[task].pid);
+}
+
+void World::exit(uint32_t task) {
+  const auto found = spaces_.find(trace_->tasks()[task].pid);
+  if (found == spaces_.end()) return;
+  uint32_t& users = users_[found->second];
+  if (users != 0) --users;
+  if (users == 0) forget(found->second);
 }
 
 WordIndex World::array(RegionKind kind, AddressSpace& space, uint64_t identity, uint64_t start, uint32_t count,
@@ -130,7 +155,6 @@ WordIndex World::array(RegionKind kind, AddressSpace& space, uint64_t identity, 
   region.address = start;
   region.stride = page_bytes;
   region.name = name;
-  array_words_ += count;
   return entry->second = machine_->add_region(std::move(region));
 }
 

@@ -54,6 +54,8 @@ class World {
   AddressSpace* space_of_mm(uint64_t mm);
   void fork(uint32_t parent, int32_t child_pid, bool shares);
   void exec(uint32_t task);
+  /// The task is gone; with the last one of an address space, so is what the kernel called it.
+  void exit(uint32_t task);
 
   // state as shown
   Result<Vma> show_vma(AddressSpace& space, const ShownVma& vma, Evidence evidence);
@@ -69,8 +71,13 @@ class World {
   /// The words of an array; arrays of the same kind, owner, address and length share theirs.
   WordIndex array(RegionKind kind, AddressSpace& space, uint64_t identity, uint64_t start, uint32_t count,
                   std::string_view name);
-  /// Arrays of a made-up trace could fill any memory: false when `pages` more words are too many.
-  bool has_room(uint64_t pages) const { return array_words_ + pages <= array_limit; }
+  // A made-up trace could ask for any amount of work; a real one stays far below these limits.
+  /// False when a call over `pages` more pages would be too much for one replay.
+  bool spend_pages(uint64_t pages) { return spend(pages_left_, pages); }
+  /// False when `count` more VMAs or page tables may not be touched on behalf of events that only imply them.
+  bool spend_inferred(uint64_t count) { return spend(inferred_left_, count); }
+  /// False when one more fault without an event would be too much.
+  bool spend_unseen_fault() { return spend(unseen_faults_left_, 1); }
   /// The words of a struct hmm_range at this kernel address.
   WordIndex range(AddressSpace& space, uint64_t address);
   /// The words of a subscription, made when first asked for.
@@ -98,8 +105,17 @@ class World {
     auto operator<=>(const ArrayKey&) const = default;
   };
   std::map<ArrayKey, WordIndex> arrays_;
-  static constexpr uint64_t array_limit = uint64_t{1} << 26;
-  uint64_t array_words_ = 0;
+  static bool spend(uint64_t& left, uint64_t cost) {
+    if (cost > left) return false;
+    left -= cost;
+    return true;
+  }
+  void use(AddressSpace* space, int32_t pid);
+  void forget(const AddressSpace* space);
+  uint64_t pages_left_ = uint64_t{1} << 27;
+  uint64_t inferred_left_ = uint64_t{1} << 26;
+  uint64_t unseen_faults_left_ = uint64_t{1} << 24;
+  std::unordered_map<AddressSpace*, uint32_t> users_;   ///< tasks that live in it
   std::unordered_map<uint64_t, WordIndex> notifiers_;
   std::map<std::pair<uint32_t, uint64_t>, WordIndex> ranges_;
   std::set<std::pair<uint32_t, uint64_t>> pte_tables_;   ///< space and first address of every shown pte table

@@ -28,6 +28,7 @@ void World::carve(AddressSpace& space, uint64_t start, uint64_t end) {
   for (;;) {
     const Vma vma = space.find_vma(start);
     if (!vma || vma.start() >= end) return;
+    (void)spend_inferred(1);
     if (vma.start() < start && vma.end() > end) {
       if (!space.split_vma(vma, end)) return;
       space.resize_vma(vma, vma.start(), start);
@@ -98,6 +99,7 @@ void World::clear_ptes(AddressSpace& space, uint64_t start, uint64_t end) {
        table != pte_tables_.end() && table->first == space.id() && table->second < end; ++table) {
     const uint64_t from = std::max(start, table->second), to = std::min(end, table->second + table_size);
     if (from >= to) continue;
+    if (!spend_inferred(1)) return;
     const WordIndex first = space.tables().ensure_word(Level::pte, from);
     const auto count = static_cast<uint32_t>((to - from) >> page_bits);
     const auto words = machine_->memory().words().subspan(first, count);
