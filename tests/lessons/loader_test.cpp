@@ -124,6 +124,13 @@ TEST(LessonLoader, RefusesHostileJson) {
   EXPECT_EQ(problem(with(small, "\"one\": ", chain + ", \"one\": ")), "none");
 }
 
+TEST(LessonLoader, ALongChainIsRefusedBeforeItIsFollowed) {
+  std::string chain = "\"v0\": \"1\"";
+  for (int i = 1; i < 100000; ++i)
+    chain += ", \"v" + std::to_string(i) + "\": \"v" + std::to_string(i - 1) + "\"";
+  EXPECT_THAT(problem(with(small, "\"one\": ", chain + ", \"one\": ")), HasSubstr("small.json:5: /values"));
+}
+
 TEST(LessonLoader, EveryTruncationIsAnErrorAndNotACrash) {
   for (size_t length = 0; length < small.size(); ++length)
     EXPECT_NE(problem(small.substr(0, length)), "none") << length;
