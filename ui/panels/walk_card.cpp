@@ -85,7 +85,10 @@ Rect draw_entry_card(Painter& p, const ViewContext& view, const WalkScene& scene
   const LastWrite write = last_write(view, word);
   const Region* region = region_of(view, word);
   const auto need = operand(view, "need"), cpu_flags = operand(view, "cpu_flags");
-  const bool judged = need.has_value() || cpu_flags.has_value();
+  const LastWrite slot_write = last_write(view, scene.slot);
+  const bool wrote =
+      scene.slot != no_word && slot_write.in_current_step && slot_write.evidence != Evidence::unknown;
+  const bool judged = need.has_value() || cpu_flags.has_value() || wrote;
   const Layout& layout = layout_of(view, word, value);
   const float width = area.w - 24;
   float height = 36 + (judged ? 46.0f : 0.0f) + 20;
@@ -114,12 +117,20 @@ Rect draw_entry_card(Painter& p, const ViewContext& view, const WalkScene& scene
   if (!judged || card.bottom() - y < 44) return card;
   y = card.bottom() - 44;
   p.horizontal(card.x + 12, card.right() - 12, y, t.border);
+  const Rect first{card.x + 12, y + 4, width, 18}, second{card.x + 12, y + 22, width, 18};
+  if (!need && !cpu_flags) {
+    const std::string name = fmt::format("hmm_pfns[{}] becomes", scene.slot - scene.array->first);
+    p.text_in(first, name, Font::mono_small, t.text_muted);
+    const std::string text = describe_word(view, scene.slot, slot_write.after);
+    p.text_in(second, text, Font::mono_small, t.field_text(Role::order));
+    return card;
+  }
   const uint64_t required = need.value_or(0);
-  p.text_in({card.x + 12, y + 4, width, 18}, "required_fault = " + operand_text("need", required),
-            Font::mono_small, required == 0 ? t.good : t.warning);
+  const Color ink = required == 0 ? t.good : t.warning;
+  p.text_in(first, "required_fault = " + operand_text("need", required), Font::mono_small, ink);
   if (cpu_flags) {
-    p.text_in({card.x + 12, y + 22, width, 18}, "cpu_flags = " + request_text(view, *cpu_flags),
-              Font::mono_small, t.field_text(Role::order));
+    p.text_in(second, "cpu_flags = " + request_text(view, *cpu_flags), Font::mono_small,
+              t.field_text(Role::order));
   }
   return card;
 }
