@@ -39,6 +39,8 @@ CallIndex::CallIndex(const Trace& trace, const EventKinds& kinds)
       add_window(task, event, index, kind == EventKind::rf_in_window);
       continue;
     }
+    // A call that never returned leaves its entry behind; too many of them show that they are over.
+    if (kind == EventKind::rf_in && task.open.size() >= max_nesting) task.open.clear();
     if (!task.open.empty() && kind != EventKind::rf_out) {
       TaskState::Open& top = task.open.back();
       (top.last == no_index ? calls_[top.call].first : next_[top.last]) = index;
@@ -54,8 +56,6 @@ CallIndex::CallIndex(const Trace& trace, const EventKinds& kinds)
       for (const auto& [range, window] : task.pending)
         if (range == call.range) call.in_windows.push_back(window);
       task.pending.clear();
-      // A call that never returned leaves its entry behind; the next one of the task shows that it is over.
-      if (task.open.size() >= max_nesting) task.open.clear();
       task.open.push_back({static_cast<uint32_t>(calls_.size()), no_index});
       calls_.push_back(std::move(call));
     } else if (kind == EventKind::rf_out && !task.open.empty()) {

@@ -112,9 +112,9 @@ class World {
   }
   void use(AddressSpace* space, int32_t pid);
   void forget(const AddressSpace* space);
-  uint64_t pages_left_ = uint64_t{1} << 27;
-  uint64_t inferred_left_ = uint64_t{1} << 26;
-  uint64_t unseen_faults_left_ = uint64_t{1} << 24;
+  uint64_t pages_left_ = uint64_t{1} << 25;
+  uint64_t inferred_left_ = uint64_t{1} << 20;
+  uint64_t unseen_faults_left_ = uint64_t{1} << 23;
   std::unordered_map<AddressSpace*, uint32_t> users_;   ///< tasks that live in it
   std::unordered_map<uint64_t, WordIndex> notifiers_;
   std::map<std::pair<uint32_t, uint64_t>, WordIndex> ranges_;
