@@ -77,6 +77,26 @@ TEST(ControlFlow, AGapAVmaThatIsRefusedAndAHugetlbSlot) {
             "vma?512 hmm_vma_walk_test 512-514 0 =0 hugetlb?512 hmm_vma_walk_hugetlb_entry 512-514 0 =0 ");
 }
 
+TEST(ControlFlow, HoleDepthsFollowTheLevels) {
+  const auto depth_of = [](uint8_t levels, Level mapped_beside, uint64_t page) {
+    World w("6.12", [&](KernelModel& m) { m.config.levels = levels; });
+    w.vma(0, 1024 * pages_1g);
+    if (mapped_beside != Level::pgd) w.mm().ensure_entry(mapped_beside, base);
+    w.range(page, 1);
+    Log log(w);
+    hmm_range_fault(w.machine(), w.call, &log);
+    const std::string start = fmt::format("hmm_vma_walk_hole {}-{} ", page, page + 1);
+    const size_t at = log.text.find(start);
+    return at == std::string::npos ? std::string("no hole") : log.text.substr(at + start.size(), 1);
+  };
+  EXPECT_EQ(depth_of(4, Level::pgd, 0), "0");
+  EXPECT_EQ(depth_of(5, Level::pgd, 0), "0");
+  EXPECT_EQ(depth_of(5, Level::pud, 512 * pages_1g), "1");
+  EXPECT_EQ(depth_of(4, Level::pud, 512 * pages_1g), "0");
+  EXPECT_EQ(depth_of(4, Level::pmd, pages_1g), "2");
+  EXPECT_EQ(depth_of(5, Level::pmd, 0), "3");
+}
+
 /// A replay knows the address space only piece by piece: it says so when asked.
 class Revealing : public WalkHooks {
  public:

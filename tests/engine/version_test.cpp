@@ -79,6 +79,22 @@ TEST(Versions, FaultsHappenInsideTheWalkUntil72) {
   EXPECT_EQ(parent_of_faults("7.3"), "hmm_range_fault hmm_do_fault handle_mm_fault ");
 }
 
+TEST(Versions, FaultsOutsideTheWalkBeginAtThePageThatNeedsThem) {
+  World w("7.3");
+  w.vma(0, 6);
+  w.pte(0, pte_ro);
+  w.pte(1, pte_ro);
+  w.range(0, 6, V);
+  w.on_fault = [](World& world, uint64_t page, uint32_t) {
+    world.pte(page, pte_ro);
+    return 0u;
+  };
+  EXPECT_EQ(w.run().ret, 0);
+  std::vector<uint64_t> pages;
+  for (const auto& fault : w.faults) pages.push_back(fault.first);
+  EXPECT_EQ(pages, (std::vector<uint64_t>{2, 3, 4, 5}));
+}
+
 TEST(Versions, EveryModelWalks) {
   for (const KernelModel& model : kernel_models()) {
     World w(model);
