@@ -1,0 +1,144 @@
+#include <gtest/gtest.h>
+
+#include <QAbstractItemModelTester>
+#include <QCoreApplication>
+
+#include "app/gui/check_view.h"
+#include "app/gui/details_view.h"
+#include "app/gui/event_model.h"
+#include "app/gui/search.h"
+#include "tests/gui/small_document.h"
+
+namespace hmmscope::app {
+namespace {
+
+QString cell(const QAbstractItemModel& model, int row, int column) {
+  return model.data(model.index(row, column), Qt::DisplayRole).toString();
+}
+
+void finish_filter(EventModel& model) {
+  while (model.filtering()) QCoreApplication::processEvents();
+}
+
+TEST(EventModel, ShowsEveryStepWithItsCallRuleAndOperands) {
+  EventModel model;
+  const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::Fatal);
+  EXPECT_EQ(model.rowCount(), 0);
+  const DocumentPtr document = test::small_document();
+  model.set_recording(document->recording);
+  ASSERT_EQ(model.rowCount(), 8);
+  EXPECT_EQ(cell(model, 1, EventModel::number), QStringLiteral("2"));
+  EXPECT_EQ(cell(model, 1, EventModel::function), QStringLiteral("handle_mm_fault"));
+  EXPECT_TRUE(cell(model, 5, EventModel::operands).contains(QStringLiteral("0xabc")));
+}
+
+TEST(EventModel, FilterKeepsStepsThatHoldEveryWord) {
+  EventModel model;
+  const DocumentPtr document = test::small_document();
+  model.set_recording(document->recording);
+  model.set_filter(QStringLiteral("handle_mm"));
+  finish_filter(model);
+  ASSERT_EQ(model.rowCount(), 3);
+  EXPECT_EQ(model.step_at(2), 6u);
+  EXPECT_EQ(model.row_of(6), 2);
+  EXPECT_EQ(model.row_of(5), 1);   // the last shown step before it
+  EXPECT_EQ(model.row_of(0), -1);
+  model.set_filter(QStringLiteral("hmm_range 0xabc"));
+  finish_filter(model);
+  ASSERT_EQ(model.rowCount(), 1);
+  EXPECT_EQ(model.step_at(0), 5u);
+  model.set_filter(QStringLiteral("nothing-is-called-so"));
+  finish_filter(model);
+  EXPECT_EQ(model.rowCount(), 0);
+  model.set_filter({});
+  EXPECT_EQ(model.rowCount(), 8);
+}
+
+TEST(CheckModel, DivergedCallsAreListedWithTheirReason) {
+  CheckModel model;
+  const DocumentPtr document = test::small_document();
+  model.set_recording(document->recording, false);
+  ASSERT_EQ(model.rowCount(), 1);
+  EXPECT_EQ(cell(model, 0, 0), QStringLiteral("diverged"));
+  EXPECT_EQ(cell(model, 0, 1), QStringLiteral("5"));
+  EXPECT_EQ(cell(model, 0, 4), QStringLiteral("the kernel kept bit 0"));
+  EXPECT_EQ(model.check_at(1), nullptr);
+}
+
+TEST(CheckModel, DescriptionShowsBothWordsAndTheDifferingBits) {
+  const DocumentPtr document = test::small_document();
+  const CallCheck& check = document->recording->checks().front();
+  const QString html = describe_check(*document->recording, check, find_layout("hmm-6.16"));
+  EXPECT_TRUE(html.contains(QStringLiteral("0x0000000000000003")));
+  EXPECT_TRUE(html.contains(QStringLiteral("0x0000000000000002")));
+  EXPECT_TRUE(html.contains(QStringLiteral("0x0000000000000001")));
+  EXPECT_TRUE(summarise_checks(*document->recording).contains(QStringLiteral("1 diverged")));
+}
+
+TEST(Details, TellTheRuleTheCallPathAndBothValues) {
+  Session session;
+  EXPECT_TRUE(describe_step(session).contains(QStringLiteral("Nothing is open")));
+  test::open_small(session);
+  session.seek(7);
+  const QString html = describe_step(session);
+  EXPECT_TRUE(html.contains(QStringLiteral("handle_mm_fault(0x11000)")));
+  EXPECT_TRUE(html.contains(QStringLiteral("hmm_range_fault(0x10000, 0x14000)")));
+  EXPECT_TRUE(html.contains(QStringLiteral("0x0000000000000011 → 0x0000000000000013")));
+}
+
+class SearchTest : public testing::Test {
+ protected:
+  void SetUp() override { test::open_small(session_); }
+  std::vector<Hit> of(const char* text, const char* group) {
+    std::vector<Hit> found;
+    for (Hit& hit : search(session_, QString::fromLatin1(text))) {
+      if (hit.group == QLatin1String(group)) found.push_back(std::move(hit));
+    }
+    return found;
+  }
+  Session session_;
+};
+
+TEST_F(SearchTest, ANumberIsAStep) {
+  const auto hits = of("5", "Step");
+  ASSERT_EQ(hits.size(), 1u);
+  session_.apply(hits.front().intents);
+  EXPECT_EQ(session_.position(), 5u);
+  EXPECT_TRUE(of("9", "Step").empty());
+  EXPECT_EQ(of("step 7", "Step").size(), 1u);
+}
+
+TEST_F(SearchTest, AnAddressFindsTheWordsThatCoverIt) {
+  const auto hits = of("0x11fff", "Word");
+  ASSERT_EQ(hits.size(), 2u);   // the array's slot and the table's entry
+  session_.apply(hits.front().intents);
+  EXPECT_EQ(session_.selection().word, test::pfns + 1);
+}
+
+TEST_F(SearchTest, AValueFindsTheWordsThatHoldItNow) {
+  EXPECT_TRUE(of("0x13", "Word").empty());
+  session_.seek(8);
+  ASSERT_EQ(of("0x13", "Word").size(), 1u);
+}
+
+TEST_F(SearchTest, NamesFindSlotsFieldsFunctionsAndRules) {
+  session_.seek(1);
+  ASSERT_FALSE(of("hmm_pfns[2]", "Word").empty());
+  EXPECT_EQ(of("hmm_pfns[2]", "Word").front().intents.front().word, test::pfns + 2);
+  EXPECT_FALSE(of("valid", "Bit").empty());
+  const auto calls = of("handle_mm", "Function");
+  ASSERT_EQ(calls.size(), 1u);
+  EXPECT_EQ(calls.front().intents.front().position, 2u);
+  session_.seek(7);
+  EXPECT_EQ(of("handle_mm", "Function").front().intents.front().position, 2u);   // none ahead: from the start
+  const std::string id(rule(session_.recording()->rule_of(6)).id);
+  EXPECT_FALSE(of(id.c_str(), "Rule").empty());
+}
+
+TEST_F(SearchTest, NothingIsFoundInNothing) {
+  EXPECT_TRUE(search(session_, QStringLiteral("  ")).empty());
+  EXPECT_TRUE(search(Session(), QStringLiteral("5")).empty());
+}
+
+}  // namespace
+}  // namespace hmmscope::app

@@ -1,0 +1,182 @@
+#include "app/gui/session.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/gui/small_document.h"
+
+namespace hmmscope::app {
+namespace {
+
+class SessionTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    QObject::connect(&session_, &Session::position_changed, [this] { ++moves_; });
+    QObject::connect(&session_, &Session::notice, [this](const QString& text) { notice_ = text; });
+    test::open_small(session_);
+  }
+  Session session_;
+  int moves_ = 0;
+  QString notice_;
+};
+
+TEST_F(SessionTest, StartsAtTheStartAndSeeksWithinTheRecording) {
+  EXPECT_EQ(session_.position(), 0u);
+  session_.seek(1000);
+  EXPECT_EQ(session_.position(), 8u);
+  EXPECT_EQ(session_.cursor()->load(test::pfns), 1u);
+  session_.seek(5);
+  EXPECT_EQ(session_.cursor()->load(test::pfns), 3u);
+  EXPECT_EQ(moves_, 2);
+}
+
+TEST_F(SessionTest, EveryMoveOfAnEmptySessionStays) {
+  Session empty;
+  for (int move = 0; move <= static_cast<int>(Move::previous_bookmark); ++move) {
+    EXPECT_FALSE(empty.go(static_cast<Move>(move)));
+  }
+  empty.seek(3);
+  empty.select(1, 2);
+  empty.toggle_breakpoint(0, 1);
+  empty.toggle_bookmark(0);
+  EXPECT_EQ(empty.focused_word(), no_word);
+  EXPECT_TRUE(empty.breakpoints().empty());
+  EXPECT_TRUE(empty.bookmarks().empty());
+}
+
+TEST_F(SessionTest, RunsToFaultsCallsAndDivergencesInBothDirections) {
+  ASSERT_TRUE(session_.go(Move::next_fault));
+  EXPECT_EQ(session_.position(), 2u);
+  ASSERT_TRUE(session_.go(Move::next_divergence));
+  EXPECT_EQ(session_.position(), 5u);
+  ASSERT_TRUE(session_.go(Move::next_fault));
+  EXPECT_EQ(session_.position(), 7u);
+  EXPECT_FALSE(session_.go(Move::next_fault));
+  EXPECT_EQ(session_.position(), 7u);
+  EXPECT_FALSE(notice_.isEmpty());
+  ASSERT_TRUE(session_.go(Move::previous_divergence));
+  EXPECT_EQ(session_.position(), 5u);
+  ASSERT_TRUE(session_.go(Move::previous_call));
+  EXPECT_EQ(session_.position(), 1u);
+}
+
+TEST_F(SessionTest, ChangesOfASelectedBitSkipWritesThatLeaveItAlone) {
+  session_.select(test::pfns, 1);
+  ASSERT_TRUE(session_.go(Move::next_change));   // 0 -> 1 leaves bit 1 alone; 1 -> 3 sets it
+  EXPECT_EQ(session_.position(), 5u);
+  ASSERT_TRUE(session_.go(Move::next_change));
+  EXPECT_EQ(session_.position(), 8u);
+  EXPECT_FALSE(session_.go(Move::next_change));
+  ASSERT_TRUE(session_.go(Move::previous_change));
+  EXPECT_EQ(session_.position(), 5u);
+  EXPECT_FALSE(session_.go(Move::previous_change));
+}
+
+TEST_F(SessionTest, BreakpointsStopRunsAtTheNearestChange) {
+  EXPECT_FALSE(session_.go(Move::run_to_break));
+  session_.toggle_breakpoint(test::pte, ~0ull);
+  session_.toggle_breakpoint(test::pfns + 1, 2);
+  ASSERT_TRUE(session_.go(Move::run_to_break));
+  EXPECT_EQ(session_.position(), 2u);
+  ASSERT_TRUE(session_.go(Move::run_to_break));
+  EXPECT_EQ(session_.position(), 4u);
+  ASSERT_TRUE(session_.go(Move::run_to_break));
+  EXPECT_EQ(session_.position(), 7u);
+  ASSERT_TRUE(session_.go(Move::run_back_to_break));
+  EXPECT_EQ(session_.position(), 4u);
+  session_.toggle_breakpoint(test::pte, ~0ull);
+  EXPECT_EQ(session_.breakpoints().size(), 1u);
+}
+
+TEST_F(SessionTest, IntentsOfPanelsDoWhatTheySay) {
+  ui::Intent intent;
+  intent.kind = ui::Intent::Kind::select_bit;
+  intent.word = test::pfns;
+  intent.bit = 1;
+  session_.apply(intent);
+  EXPECT_EQ(session_.selection().word, test::pfns);
+  EXPECT_EQ(session_.selection().bit, 1);
+  intent.kind = ui::Intent::Kind::run_to_change;
+  intent.mask = 2;
+  session_.apply(intent);
+  EXPECT_EQ(session_.position(), 5u);
+  session_.seek(8);
+  intent.kind = ui::Intent::Kind::run_back_to_change;
+  session_.apply(intent);
+  EXPECT_EQ(session_.position(), 5u);
+  intent.kind = ui::Intent::Kind::set_layout;
+  intent.text = "hmm-v9-posted";
+  session_.apply(intent);
+  EXPECT_STREQ(session_.layout()->id, "hmm-v9-posted");
+  intent.text = "no such layout";
+  session_.apply(intent);
+  EXPECT_STREQ(session_.layout()->id, "hmm-v9-posted");
+  QString copied;
+  QObject::connect(&session_, &Session::text_copied, [&](const QString& text) { copied = text; });
+  intent.kind = ui::Intent::Kind::copy_text;
+  intent.text = "0x12";
+  session_.apply(intent);
+  EXPECT_EQ(copied, QStringLiteral("0x12"));
+}
+
+TEST_F(SessionTest, SelectionsOutsideTheRecordingAreRefused) {
+  session_.select(4000000000u, 3);
+  EXPECT_EQ(session_.selection().word, no_word);
+  EXPECT_EQ(session_.selection().bit, -1);
+  session_.select(test::pfns, 99);
+  EXPECT_EQ(session_.selection().bit, 63);
+}
+
+TEST_F(SessionTest, JumpsCanBeReturnedFrom) {
+  session_.seek(1);
+  session_.seek(7);
+  session_.seek(3);
+  ASSERT_TRUE(session_.can_return());
+  session_.return_to_past();
+  EXPECT_EQ(session_.position(), 7u);
+  session_.return_to_past();
+  EXPECT_EQ(session_.position(), 1u);
+  session_.return_to_future();
+  EXPECT_EQ(session_.position(), 7u);
+}
+
+TEST_F(SessionTest, StateComesBackAndWhatDoesNotFitIsDropped) {
+  session_.seek(6);
+  session_.select(test::pte, 4);
+  session_.choose_layout(QStringLiteral("hmm-6.16"));
+  session_.toggle_breakpoint(test::pfns, 8);
+  session_.toggle_bookmark(2);
+  session_.note_bookmark(2, QStringLiteral("here"));
+  SessionState state = session_.state();
+  Session other;
+  test::open_small(other);
+  other.restore(state);
+  EXPECT_EQ(other.position(), 6u);
+  EXPECT_EQ(other.selection().word, test::pte);
+  EXPECT_EQ(other.selection().bit, 4);
+  EXPECT_EQ(other.chosen_layout(), QStringLiteral("hmm-6.16"));
+  EXPECT_EQ(other.breakpoints(), session_.breakpoints());
+  EXPECT_EQ(other.bookmarks(), session_.bookmarks());
+  state.position = 900;
+  state.word = 900;
+  state.breakpoints.push_back({900, 1});
+  state.bookmarks.push_back({900, {}});
+  other.restore(state);
+  EXPECT_EQ(other.position(), 8u);
+  EXPECT_EQ(other.selection().word, no_word);
+  EXPECT_EQ(other.breakpoints().size(), 1u);
+  EXPECT_EQ(other.bookmarks().size(), 1u);
+}
+
+TEST_F(SessionTest, BookmarksStayInOrderAndCanBeWalked) {
+  for (const StepIndex place : {5u, 1u, 7u}) session_.toggle_bookmark(place);
+  session_.seek(2);
+  ASSERT_TRUE(session_.go(Move::next_bookmark));
+  EXPECT_EQ(session_.position(), 5u);
+  ASSERT_TRUE(session_.go(Move::previous_bookmark));
+  EXPECT_EQ(session_.position(), 1u);
+  session_.toggle_bookmark(1);
+  EXPECT_EQ(session_.bookmarks().size(), 2u);
+}
+
+}  // namespace
+}  // namespace hmmscope::app

@@ -1,0 +1,234 @@
+#include <gtest/gtest.h>
+
+#include <QApplication>
+#include <QMouseEvent>
+#include <QSettings>
+#include <QTableView>
+#include <QTemporaryDir>
+#include <QTest>
+#include <fstream>
+
+#include "app/gui/canvas_panel.h"
+#include "app/gui/command_palette.h"
+#include "app/gui/dock.h"
+#include "app/gui/lesson_view.h"
+#include "app/gui/main_window.h"
+#include "app/gui/message_bar.h"
+#include "engine/recording/recording_file.h"
+#include "tests/gui/small_document.h"
+
+namespace hmmscope::app {
+namespace {
+
+/// Runs the event loop until `done`; false after ten seconds.
+bool wait_for(const std::function<bool()>& done) { return QTest::qWaitFor(done, 10000); }
+
+class Window : public testing::Test {
+ protected:
+  WindowSetup setup() {
+    WindowSetup setup;
+    setup.settings = &settings_;
+    return setup;
+  }
+  QString saved_recording() {
+    const QString path = folder_.filePath(QStringLiteral("small.hmmrec"));
+    EXPECT_TRUE(RecordingFile::save(*test::small_document()->recording, path.toStdString()));
+    return path;
+  }
+  QTemporaryDir folder_;
+  QSettings settings_{folder_.filePath(QStringLiteral("w.ini")), QSettings::IniFormat};
+};
+
+TEST_F(Window, BindsEveryActionOfTheTable) {
+  MainWindow window(setup());
+  EXPECT_EQ(window.actions().unbound(), QStringList());
+}
+
+TEST_F(Window, EveryActionSurvivesAnEmptyWindow) {
+  MainWindow window(setup());
+  window.show();
+  for (QAction* action : window.actions().actions()) {
+    const QString id = ActionRegistry::id(action);
+    // These wait for a person.
+    if (id.startsWith(QLatin1String("file.open")) || id == QLatin1String("file.sample") ||
+        id == QLatin1String("edit.shortcuts") || id == QLatin1String("help.about") ||
+        id == QLatin1String("file.quit")) {
+      continue;
+    }
+    action->trigger();
+    QCoreApplication::processEvents();
+  }
+  SUCCEED();
+}
+
+TEST_F(Window, OffscreenCanvasesAreNotBlank) {
+  MainWindow window(setup());
+  window.show();
+  window.show_document(test::small_document(), 5);
+  QTest::qWait(50);
+  for (const char* id : {"walk", "bits", "decision", "history", "timeline"}) {
+    CanvasPanel* panel = window.canvas(QString::fromLatin1(id));
+    ASSERT_NE(panel, nullptr) << id;
+    const QImage picture = panel->surface()->grab().toImage();
+    ASSERT_GT(picture.width(), 50) << id;
+    QSet<QRgb> colours;
+    for (int y = 0; y < picture.height(); y += 2) {
+      for (int x = 0; x < picture.width(); x += 2) colours.insert(picture.pixel(x, y));
+    }
+    EXPECT_GT(colours.size(), 8) << id << " is blank";
+  }
+}
+
+TEST_F(Window, AnIdleWindowRunsNoFrames) {
+  MainWindow window(setup());
+  window.show();
+  window.show_document(test::small_document(), 5);
+  QTest::qWait(500);
+  const CanvasDriver& bits = window.canvas(QStringLiteral("bits"))->driver();
+  const CanvasDriver& timeline = window.canvas(QStringLiteral("timeline"))->driver();
+  const uint64_t before = bits.frames() + timeline.frames();
+  ASSERT_GT(before, 0u);
+  QTest::qWait(300);
+  EXPECT_EQ(bits.frames() + timeline.frames(), before);
+  window.session().seek(6);
+  QTest::qWait(50);
+  EXPECT_GT(bits.frames() + timeline.frames(), before);
+}
+
+TEST_F(Window, KeysStepAndACanvasKeepsItsArrows) {
+  MainWindow window(setup());
+  window.show();
+  window.show_document(test::small_document(), 3);
+  window.activateWindow();
+  QTest::qWait(20);
+  QTest::keyClick(&window, Qt::Key_F11);
+  EXPECT_EQ(window.session().position(), 4u);
+  QTest::keyClick(&window, Qt::Key_F10, Qt::ShiftModifier);
+  EXPECT_EQ(window.session().position(), 1u);
+  QTest::keyClick(&window, Qt::Key_F10);
+  EXPECT_EQ(window.session().position(), 4u);
+  QWidget* bits = window.canvas(QStringLiteral("bits"))->surface();
+  bits->setFocus();
+  QTest::keyClick(bits, Qt::Key_Right);
+  EXPECT_EQ(window.session().position(), 4u);
+  QTest::keyClick(bits, Qt::Key_Tab);
+  EXPECT_FALSE(bits->hasFocus());
+}
+
+TEST_F(Window, OpensAFileOffTheUiThreadAndRestoresThePlace) {
+  const QString path = saved_recording();
+  {
+    MainWindow window(setup());
+    window.show();
+    window.open(path);
+    EXPECT_EQ(window.session().document(), nullptr);   // not on this thread
+    ASSERT_TRUE(wait_for([&] { return window.session().document() != nullptr; }));
+    EXPECT_EQ(window.session().position(), 1u);        // the first pfn that was written
+    window.session().seek(6);
+    window.session().select(test::pte, 1);
+    window.session().toggle_bookmark(6);
+    window.close();
+  }
+  MainWindow window(setup());
+  window.restore_state();
+  window.show();
+  window.open(path);
+  ASSERT_TRUE(wait_for([&] { return window.session().document() != nullptr; }));
+  EXPECT_EQ(window.session().position(), 6u);
+  EXPECT_EQ(window.session().selection().word, test::pte);
+  EXPECT_EQ(window.session().bookmarks().size(), 1u);
+}
+
+TEST_F(Window, AFailureIsSaidAndTheOpenDocumentStays) {
+  MainWindow window(setup());
+  window.show();
+  window.show_document(test::small_document(), 5);
+  const QString path = folder_.filePath(QStringLiteral("broken.json"));
+  std::ofstream(path.toStdString()) << "{\n  \"format\": \n";
+  window.open(path);
+  ASSERT_TRUE(wait_for([&] { return window.message_bar().isVisible(); }));
+  EXPECT_TRUE(window.message_bar().text().contains(QStringLiteral("broken.json:")))
+      << window.message_bar().text().toStdString();
+  ASSERT_NE(window.session().document(), nullptr);
+  EXPECT_EQ(window.session().document()->title, "small");
+  EXPECT_EQ(window.session().position(), 5u);
+}
+
+TEST_F(Window, ACancelledLoadLeavesNothingBehind) {
+  MainWindow window(setup());
+  window.show();
+  window.open(saved_recording());
+  window.loader().cancel();
+  EXPECT_FALSE(window.loader().busy());
+  QTest::qWait(100);
+  EXPECT_EQ(window.session().document(), nullptr);
+}
+
+TEST_F(Window, ThemeAndZoomAreRemembered) {
+  {
+    MainWindow window(setup());
+    window.show();
+    window.choose_theme(ThemeChoice::light);
+    window.set_zoom(1.3);
+    window.close();
+  }
+  MainWindow window(setup());
+  window.restore_state();
+  EXPECT_EQ(window.session().theme(), ui::ThemeKind::light);
+  EXPECT_NEAR(window.zoom(), 1.3, 1e-9);
+  window.set_zoom(99);
+  EXPECT_LE(window.zoom(), 2.5);
+}
+
+TEST_F(Window, EveryCanvasHasATableBehindIt) {
+  MainWindow window(setup());
+  window.show();
+  window.show_document(test::small_document(), 5);
+  window.actions().action(QStringLiteral("view.tables"))->trigger();
+  QTest::qWait(20);
+  for (const char* id : {"walk", "bits", "decision", "history", "timeline"}) {
+    CanvasPanel* panel = window.canvas(QString::fromLatin1(id));
+    EXPECT_TRUE(panel->shows_table()) << id;
+    EXPECT_FALSE(panel->surface()->accessibleName().isEmpty()) << id;
+    const auto* table = panel->findChild<QTableView*>();
+    ASSERT_NE(table, nullptr);
+    EXPECT_GT(table->model()->columnCount(), 0) << id;
+    EXPECT_TRUE(panel->table_text().contains(QLatin1Char('\t'))) << id;
+  }
+}
+
+TEST_F(Window, ThePaletteFindsActionsAndSteps) {
+  MainWindow window(setup());
+  window.show();
+  window.show_document(test::small_document(), 5);
+  window.actions().action(QStringLiteral("edit.palette"))->trigger();
+  CommandPalette& palette = window.palette_dialog();
+  ASSERT_TRUE(palette.isVisible());
+  palette.set_text(QStringLiteral("step over"));
+  ASSERT_GT(palette.count(), 0);
+  EXPECT_EQ(palette.title_at(0), QStringLiteral("Step over"));
+  palette.run_current();
+  EXPECT_EQ(window.session().position(), 6u);
+  window.actions().action(QStringLiteral("edit.palette"))->trigger();
+  palette.set_text(QStringLiteral("2"));
+  palette.run_current();
+  EXPECT_EQ(window.session().position(), 2u);
+  EXPECT_FALSE(palette.isVisible());
+}
+
+TEST_F(Window, DocksCanBeHiddenFloatedAndPutBack) {
+  MainWindow window(setup());
+  window.show();
+  window.show_document(test::small_document(), 5);
+  Dock* walk = window.dock(QStringLiteral("walk"));
+  walk->setFloating(true);
+  window.dock(QStringLiteral("bits"))->hide();
+  QTest::qWait(20);
+  window.actions().action(QStringLiteral("view.reset"))->trigger();
+  QTest::qWait(20);
+  EXPECT_FALSE(walk->isFloating());
+  EXPECT_TRUE(window.dock(QStringLiteral("bits"))->isVisible());
+}
+
+}  // namespace
+}  // namespace hmmscope::app
