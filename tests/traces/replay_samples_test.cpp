@@ -111,6 +111,40 @@ TEST(ReplaySamples, DamagedTracesAreReplayedSafely) {
   }
 }
 
+/// Without the migrations nothing tells who owns the two device pages: unknown, neither agreed nor diverged, and a bit
+/// that does not depend on the owner still diverges.
+TEST(ReplaySamples, UnknownOwnersAreNotGuessed) {
+  const std::string text = without_counts(sample_text(samples_dir / "6.12-snapshot.trace.txt"));
+  std::string kept;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = text.find('\n', at);
+    const std::string_view line = std::string_view(text).substr(at, end - at + 1);
+    if (line.find(": mv_") == std::string_view::npos) kept += line;
+    at = end + 1;
+  }
+  const auto recording = replay_text(kept);
+  ASSERT_TRUE(recording) << recording.error().to_string();
+  ASSERT_EQ(recording->checks().size(), 1u);
+  EXPECT_EQ(recording->checks()[0].verdict, Verdict::unknown);
+  EXPECT_NE(recording->checks()[0].reason.find("owner"), std::string::npos);
+  const auto words = output_words(kept);
+  const auto altered = replay_text(with_word(kept, words[3], words[3].value ^ 1));
+  ASSERT_TRUE(altered);
+  EXPECT_EQ(count_checks(*altered).diverged, 1u);
+}
+
+/// Requests in words that no window shows: any outcome may be right.
+TEST(ReplaySamples, UnknownRequestsAreNotGuessed) {
+  std::string text = sample_text(samples_dir / "6.12-overlap-hugetlb1g.trace.txt.xz");
+  for (size_t at = text.find(" mask=0x0 "); at != std::string::npos; at = text.find(" mask=0x0 ", at + 1))
+    text.replace(at, 10, " mask=0xffffffffffffffff ");
+  const auto recording = replay_text(text);
+  ASSERT_TRUE(recording) << recording.error().to_string();
+  const CheckCounts counts = count_checks(*recording);
+  EXPECT_GT(counts.unknown, 0u);
+  EXPECT_EQ(counts.diverged, 0u);
+}
+
 TEST(ReplaySamples, CancelStopsTheReplay) {
   const std::string text = sample_text(samples_dir / "6.12-snapshot.trace.txt");
   const auto trace = read_trace({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, "x");

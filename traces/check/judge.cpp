@@ -25,9 +25,9 @@ void Judge::difference(CallCheck check) {
 void Judge::compare(WordIndex word, uint64_t kernel, uint64_t engine, uint64_t known, CallId call) {
   ++words_compared_;
   if (known != ~uint64_t{0}) ++words_unknown_;
-  if (((kernel ^ engine) & known) == 0) {
+  if (doubtful_ || ((kernel ^ engine) & known) == 0) {
     if (kernel == engine) return;
-    // The bits that could not be known are the kernel's.
+    // What could not be known is the kernel's.
     recorder_.step(RuleId::check_unknown, {word});
     recorder_.write(word, kernel, Evidence::observed);
     return;
@@ -47,6 +47,7 @@ void Judge::compare(WordIndex word, uint64_t kernel, uint64_t engine, uint64_t k
 void Judge::other_way(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason) {
   if (!in_step_) return;
   in_step_ = false;
+  if (doubtful_) return;
   CallCheck check;
   check.kernel = kernel;
   check.engine = engine;
@@ -60,6 +61,11 @@ void Judge::unknown(uint64_t addr, std::string reason) {
   if (!unknown_.empty()) return;
   unknown_ = std::move(reason);
   unknown_step_ = recorder_.step(RuleId::check_unknown, {addr});
+}
+
+void Judge::doubt(uint64_t addr, std::string reason) {
+  doubtful_ = true;
+  unknown(addr, std::move(reason));
 }
 
 void Judge::lost(uint64_t addr, std::string reason) {

@@ -33,6 +33,8 @@ class Judge {
   /// A decision that rests on something the trace does not show; engine and kernel stay in step, because the kernel's
   /// own way was taken.
   void unknown(uint64_t addr, std::string reason);
+  /// As unknown, and what the engine computes from here on may differ for that reason alone: no difference counts.
+  void doubt(uint64_t addr, std::string reason);
   /// As unknown, but the engine cannot follow any further.
   void lost(uint64_t addr, std::string reason);
   void unseen_words(uint32_t count) { words_unknown_ += count; }
@@ -46,6 +48,7 @@ class Judge {
 
   Recorder& recorder_;
   bool in_step_ = true;
+  bool doubtful_ = false;
   std::vector<CallCheck> differences_;
   std::string unknown_;
   StepIndex unknown_step_ = no_step;

@@ -120,7 +120,7 @@ void RangeCall::check_unknown_requests() {
                        ((call_.default_flags | call_.pfn_flags_mask) & format.req_fault()) == 0;
   if (decided || (call_.pfn_flags_mask & requests) == 0) return;
   if (std::find(unknown_in_.begin(), unknown_in_.end(), true) == unknown_in_.end()) return;
-  judge_.unknown(call_.start,
+  judge_.doubt(call_.start,
                  "requests in array words outside every probe window count (pfn_flags_mask); probe them with further "
                  "windows (rf_in_b, rf_in_c)");
 }

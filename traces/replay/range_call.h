@@ -75,6 +75,7 @@ class RangeCall final : public WalkHooks {
   void show_absent(Level level, uint64_t addr, uint64_t end, int depth);
   void show_upper(Level level, uint64_t addr, uint64_t end, int hole_depth);
   void load_ptes();
+  std::optional<uint64_t> stored_next();
   void note_special(uint64_t addr, uint64_t pte);
 
   // range_call_check.cpp: comparison with the kernel's own way

@@ -12,6 +12,8 @@ namespace hmmscope::traces {
 namespace {
 
 constexpr uint32_t ptes_limit = 64;
+/// Looking a device page up is linear in the pieces of device memory.
+constexpr uint64_t page_cost = 1024;
 
 VmaKind kind_of_vma(std::string_view ops, uint64_t flags, uint64_t file) {
   if ((flags & vm::hugetlb) != 0) return VmaKind::hugetlb;
@@ -190,19 +192,42 @@ void RangeCall::load_ptes() {
   ptes_end_ = addr + count * page_bytes;
 }
 
+/// The word that the kernel made of the pte it looks at now, when an event shows it.
+std::optional<uint64_t> RangeCall::stored_next() {
+  const uint32_t entry = peek();
+  if (entry == no_index || kind(entry) != EventKind::h_pte) return std::nullopt;
+  const uint32_t back = replayer_.calls().next(entry);
+  if (back == no_index || kind(back) != EventKind::h_pte_r || event(back).integer("ret") != 0) return std::nullopt;
+  return event(back).number("pfn");
+}
+
 /// Facts about an entry that only other events can tell: who owns a device page, and whether a special page is the
-/// zero page.
+/// zero page. When none does, the call is unknown, and the kernel's own answer is followed so that the rest of the
+/// call can be compared.
 void RangeCall::note_special(uint64_t addr, uint64_t pte) {
+  PhysicalMemory& physical = world_.machine().physical();
+  const uint64_t valid = world_.machine().pfn_format().valid;
   if (x86::pte_present(pte)) {
-    if (x86::pte_special(pte) && (vm_flags_ & vm::mixedmap) != 0 && !replayer_.facts().zero_pfn())
-      judge_.unknown(addr, "no event shows which page is the zero page");
+    if (!x86::pte_special(pte) || (vm_flags_ & vm::mixedmap) == 0 || replayer_.facts().zero_pfn()) return;
+    judge_.unknown(addr, "no event shows which page is the zero page");
+    const bool zero = (stored_next().value_or(0) & valid) != 0;
+    physical.set_zero_pfn(zero ? x86::pte_pfn(pte) : ~uint64_t{0});
     return;
   }
   if (x86::pte_none(pte)) return;
   const SwapFormat& swap = world_.entries().swap;
-  if (is_device_private(swap.kind(pte)) && !replayer_.facts().owner_known(swap.pfn(pte)))
-    judge_.unknown(addr, fmt::format("no event shows the owner of device page {:#x}; probe migrate_vma_setup and "
-                                     "migrate_vma_pages with their arrays", swap.pfn(pte)));
+  if (!is_device_private(swap.kind(pte)) || replayer_.facts().owner_known(swap.pfn(pte))) return;
+  const uint64_t pfn = swap.pfn(pte);
+  judge_.unknown(addr, fmt::format("no event shows the owner of device page {:#x}; probe migrate_vma_setup and "
+                                   "migrate_vma_pages with their arrays", pfn));
+  const bool own = (stored_next().value_or(0) & valid) != 0;
+  if ((physical.owner_of(pfn) == call_.dev_private_owner) == own) return;
+  DeviceMemory page;
+  page.first_pfn = pfn;
+  page.pages = 1;
+  page.owner = own ? call_.dev_private_owner : ~call_.dev_private_owner;
+  page.name = "device page of an owner not shown";
+  if (world_.spend_inferred(page_cost)) physical.add_device(std::move(page));
 }
 
 void RangeCall::before_hugetlb(uint64_t addr, uint64_t end, uint64_t page_size) {
