@@ -30,7 +30,7 @@ void RangeCall::run() {
   if (std::string reason = why_not_run(); !reason.empty()) return run_without_engine(std::move(reason));
   show_range();
   read_array();
-  check_unknown_requests();
+  requests_can_matter_ = requests_can_matter();
   run_engine();
 }
 
@@ -112,17 +112,13 @@ void RangeCall::show_window(uint32_t index, uint64_t first, std::string_view fie
   std::fill_n(unknown_in_.begin() + static_cast<std::ptrdiff_t>(first), count, false);
 }
 
-/// Requests in words that no window shows could change what the kernel does: then agreement proves nothing.
-void RangeCall::check_unknown_requests() {
+/// Do requests in words that no window shows count?
+bool RangeCall::requests_can_matter() const {
+  if (unknown_in_.empty()) return false;
   const PfnFormat& format = world_.machine().pfn_format();
   const uint64_t requests = format.req_fault() | format.req_write();
-  const bool decided = (call_.default_flags & requests) == requests ||
-                       ((call_.default_flags | call_.pfn_flags_mask) & format.req_fault()) == 0;
-  if (decided || (call_.pfn_flags_mask & requests) == 0) return;
-  if (std::find(unknown_in_.begin(), unknown_in_.end(), true) == unknown_in_.end()) return;
-  judge_.doubt(call_.start,
-                 "requests in array words outside every probe window count (pfn_flags_mask); probe them with further "
-                 "windows (rf_in_b, rf_in_c)");
+  if ((call_.default_flags & requests) == requests || (call_.pfn_flags_mask & requests) == 0) return false;
+  return ((call_.default_flags | call_.pfn_flags_mask) & format.req_fault()) != 0;
 }
 
 void RangeCall::run_engine() {

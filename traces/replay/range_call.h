@@ -63,7 +63,7 @@ class RangeCall final : public WalkHooks {
   template <class Visit>
   void each_result_window(Visit visit);
   void find_written_slots();
-  void check_unknown_requests();
+  bool requests_can_matter() const;
 
   // range_call_state.cpp: what the kernel read
   void show_test(uint32_t index);
@@ -83,6 +83,8 @@ class RangeCall final : public WalkHooks {
   uint64_t known_bits(uint64_t slot, bool written) const;
   bool slot_unknown(uint64_t slot) const { return !unknown_in_.empty() && unknown_in_[slot]; }
   WordIndex slot_word(uint64_t slot) const { return call_.pfns + static_cast<WordIndex>(slot); }
+  /// The engine is about to look at the requests of these slots.
+  void consult(uint64_t addr, uint64_t end);
   /// Engine and kernel part: diverged, or unknown when the trace is incomplete here.
   void part(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason);
   void expect(uint64_t addr, std::string_view what, uint64_t kernel, uint64_t engine);
@@ -110,6 +112,7 @@ class RangeCall final : public WalkHooks {
   CallId floor_ = no_call;          ///< side events must leave this call and those above it open
 
   std::vector<bool> unknown_in_;    ///< slots that no event shows at entry; empty when all are shown
+  bool requests_can_matter_ = false;
   std::vector<bool> written_;       ///< of those, the ones the engine wrote
   std::vector<bool> shown_;         ///< functions under way: did the kernel's entry event match?
   uint64_t vm_flags_ = 0;           ///< of the VMA under way

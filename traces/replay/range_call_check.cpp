@@ -61,8 +61,11 @@ void RangeCall::entered(Function function, uint64_t addr, uint64_t end, uint64_t
   }
   if (next_is(probe->entry)) {
     shown_.back() = true;
-    return check_entry(take(), function, addr, end, detail);
+    check_entry(take(), function, addr, end, detail);
+    if (function == Function::hmm_range_need_fault) consult(addr, end);
+    return;
   }
+  if (function == Function::hmm_range_need_fault) consult(addr, end);
   // A hole below the pmd is a direct call, which the compiler may have inlined.
   const bool direct = function == Function::hmm_vma_walk_hole && static_cast<int64_t>(detail) == -1 && vm_flags_ != 0;
   if (probe->optional || !replayer_.kinds().has(probe->entry) || direct) return;
@@ -91,6 +94,7 @@ void RangeCall::check_entry(uint32_t index, Function function, uint64_t addr, ui
       break;
     case EventKind::h_pte:
       if (const auto word = shown.number("pfn")) compare_slot(addr, *word);
+      consult(addr, addr + page_bytes);
       break;
     case EventKind::h_pmd:
       if (const auto word = shown.number("pfn0")) compare_slot(addr, *word);
@@ -142,6 +146,16 @@ void RangeCall::compare_slot(uint64_t addr, uint64_t kernel) {
   recorder_.step(RuleId::trace_array_shown, {slot, 1});
   recorder_.write(word, kernel, Evidence::observed);
   unknown_in_[slot] = false;
+}
+
+void RangeCall::consult(uint64_t addr, uint64_t end) {
+  if (!requests_can_matter_ || addr < call_.start || end <= addr) return;
+  const auto first = static_cast<std::ptrdiff_t>((addr - call_.start) >> page_bits);
+  const auto last = static_cast<std::ptrdiff_t>(std::min(pages_, (end - call_.start) >> page_bits));
+  if (first >= last) return;
+  if (std::find(unknown_in_.begin() + first, unknown_in_.begin() + last, true) == unknown_in_.begin() + last) return;
+  judge_.doubt(addr, "requests in array words outside every probe window count here (pfn_flags_mask); probe them with "
+                     "further windows (rf_in_b, rf_in_c)");
 }
 
 /// Bits of a slot that the engine can know: all of them, except the sticky bits that an unknown input may have left.

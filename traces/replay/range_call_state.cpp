@@ -170,6 +170,7 @@ void RangeCall::before_pte(uint64_t addr, uint64_t) {
     world_.show_entry(*space_, Level::pte, addr, *pte, Evidence::observed);
     return note_special(addr, *pte);
   }
+  consult(addr, addr + page_bytes);
   if (addr >= ptes_start_ && addr < ptes_end_)
     return note_special(addr, world_.machine().load(space_->tables().ensure_word(Level::pte, addr)));
   if (!replayer_.kinds().has(EventKind::h_pte))
@@ -233,6 +234,7 @@ void RangeCall::note_special(uint64_t addr, uint64_t pte) {
 void RangeCall::before_hugetlb(uint64_t addr, uint64_t end, uint64_t page_size) {
   if (!judge_.in_step()) return;
   const Level level = page_size >= level_size(Level::pud) ? Level::pud : Level::pmd;
+  consult(addr, addr + page_bytes);   // of a huge page's slots only the first counts
   if (next_is(EventKind::w_htlb) && number(peek(), "start") == addr) {
     const uint64_t pte = number(peek(), "pte");
     recorder_.step(RuleId::trace_hugetlb_shown, {addr, pte, page_size});
