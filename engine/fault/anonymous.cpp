@@ -24,7 +24,7 @@ uint32_t CpuFault::do_anonymous_page(Fault& fault, WordIndex pte) {
     return vm_fault::oom;
   }
   m.step(RuleId::anon_new_page, {fault.addr, pfn});
-  add_anon_folio(m, pfn, 0, true);
+  add_anon_folio(m, fault.vma, fault.addr, pfn, 0, true);
   m.store(fault.space.word(MmWord::rss_anon), m.load(fault.space.word(MmWord::rss_anon)) + 1);
   m.store(pte, e.make(pfn, mapping_flags(fault.vma, true)));
   return 0;
@@ -56,7 +56,7 @@ uint32_t CpuFault::do_huge_pmd_anonymous_page(Fault& fault) {
     return vm_fault::fallback;
   }
   m.step(RuleId::thp_new_page, {fault.addr, pfn});
-  add_anon_folio(m, pfn, level_order(Level::pmd), true);
+  add_anon_folio(m, fault.vma, fault.addr, pfn, level_order(Level::pmd), true);
   const WordIndex rss = fault.space.word(MmWord::rss_anon);
   m.store(rss, m.load(rss) + entries_per_table);
   const uint64_t flags = mapping_flags(fault.vma, (fault.vma.flags() & vm::write) != 0);

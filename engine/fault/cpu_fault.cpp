@@ -9,25 +9,36 @@ uint64_t mapping_flags(const Vma& vma, bool writable) {
   return flags;
 }
 
-void add_anon_folio(Machine& machine, uint64_t pfn, uint32_t order, bool exclusive) {
-  PhysicalMemory& physical = machine.physical();
-  physical.forget_folio(pfn);
-  const WordIndex folio = physical.add_folio(pfn, order, "anonymous folio");
-  const uint64_t flags = folio_flag::anon | folio_flag::lru | (exclusive ? folio_flag::anon_exclusive : 0);
-  machine.store(word_of(folio, FolioWord::flags), flags);
-  machine.store(word_of(folio, FolioWord::refcount), exclusive ? 1 : 2);
-  machine.store(word_of(folio, FolioWord::mapcount), exclusive ? 1 : 2);
+void add_anon_folio(Machine& machine, const Vma& vma, uint64_t addr, uint64_t pfn, uint32_t order, bool exclusive) {
+  const Folio folio = make_folio(machine, pfn, order);
+  uint64_t flags = folio.get(FolioWord::flags) | folio_flag::anon | (exclusive ? folio_flag::anon_exclusive : 0);
+  if (!folio.zone_device()) flags |= folio_flag::lru;
+  folio.set(FolioWord::flags, flags);
+  folio.set(FolioWord::refcount, exclusive ? 1 : 2);
+  folio.set(FolioWord::mapcount, exclusive ? 1 : 2);
+  folio.set(FolioWord::mapping, anon_mapping);
+  folio.set(FolioWord::index, page_index(vma, addr & ~((page_bytes << order) - 1)));
 }
 
-void adjust_folio(Machine& machine, uint64_t pfn, int64_t refcount, int64_t mapcount) {
-  const WordIndex folio = machine.physical().folio_of(pfn);
-  if (folio == no_word) return;
-  const auto add = [&](FolioWord which, int64_t by) {
-    const WordIndex word = word_of(folio, which);
-    if (by != 0) machine.store(word, machine.load(word) + static_cast<uint64_t>(by));
-  };
-  add(FolioWord::refcount, refcount);
-  add(FolioWord::mapcount, mapcount);
+void add_file_folio(Machine& machine, uint64_t file, uint64_t index, uint64_t pfn) {
+  const Folio folio = make_allocated_folio(machine, pfn, 0);
+  folio.set_flag(folio_flag::lru);
+  folio.set(FolioWord::mapping, file_mapping(file));
+  folio.set(FolioWord::index, index);
+}
+
+void map_folio(Machine& machine, uint64_t pfn) {
+  const Folio folio = Folio::of(machine, pfn);
+  if (!folio) return;
+  folio.take();
+  folio.add_rmap();
+}
+
+void unmap_folio(Machine& machine, uint64_t pfn) {
+  const Folio folio = Folio::of(machine, pfn);
+  if (!folio || !folio.mapped()) return;
+  folio.remove_rmap();
+  folio.put();
 }
 
 uint64_t CpuFault::allocate(Fault& fault, uint32_t order) {

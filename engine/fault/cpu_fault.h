@@ -9,6 +9,7 @@
 
 #include "engine/fault/handle_mm_fault.h"
 #include "engine/fault/page_cache.h"
+#include "engine/machine/folio.h"
 #include "engine/machine/machine.h"
 
 namespace hmmscope {
@@ -63,7 +64,7 @@ class CpuFault final : public FaultHandler {
   uint32_t do_swap_page(Fault& fault, WordIndex pte);
   uint32_t swap_in(Fault& fault, WordIndex pte);
   uint32_t bring_home(Fault& fault, WordIndex pte, const SwapEntry& entry);
-  uint32_t end_exclusive(Fault& fault, WordIndex pte, const SwapEntry& entry);
+  uint32_t end_exclusive(Fault& fault, WordIndex pte);
   // file.cpp
   uint32_t do_fault(Fault& fault, WordIndex pte);
   void fault_around(Fault& fault);
@@ -80,10 +81,15 @@ class CpuFault final : public FaultHandler {
 
 /// Present flags of a new mapping in the VMA: P US A (NX unless VM_EXEC), and RW D when `writable`.
 uint64_t mapping_flags(const Vma& vma, bool writable);
-/// Makes the folio of a newly mapped anonymous page: one reference, one mapping, exclusive. A step must be open.
-void add_anon_folio(Machine& machine, uint64_t pfn, uint32_t order, bool exclusive);
-/// Adds to a folio's counters when somebody keeps them. A step must be open.
-void adjust_folio(Machine& machine, uint64_t pfn, int64_t refcount, int64_t mapcount);
+/// Makes the folio of an anonymous page newly mapped at addr: one reference, one mapping, exclusive; or, not
+/// exclusive, with a second mapping in a process that is not part of the machine. A step must be open.
+void add_anon_folio(Machine& machine, const Vma& vma, uint64_t addr, uint64_t pfn, uint32_t order, bool exclusive);
+/// Makes the folio of a page of the page cache: one reference, the cache's.
+void add_file_folio(Machine& machine, uint64_t file, uint64_t index, uint64_t pfn);
+/// One mapping of the page more or less, with its reference; the last reference frees the folio. Nothing happens when
+/// nobody keeps counters for the page. A step must be open.
+void map_folio(Machine& machine, uint64_t pfn);
+void unmap_folio(Machine& machine, uint64_t pfn);
 /// Splits the 2M leaf at addr into 512 ptes (the huge zero page into zero pages). Opens `rule` as its step and tells
 /// the notifiers (CLEAR over the 2M part).
 void split_huge_pmd(Machine& machine, AddressSpace& space, uint64_t addr, RuleId rule);

@@ -33,10 +33,16 @@ uint32_t CpuFault::do_fault(Fault& fault, WordIndex pte) {
     m.step(RuleId::file_past_eof, {fault.addr, index, cache_.size(file)});
     return vm_fault::sigbus;
   }
+  const bool read_in = !cache_.find(file, index);
   const uint64_t pfn = cache_.get(m.physical(), file, index);
+  const auto step = [&](RuleId rule, uint64_t mapped) {
+    m.step(rule, {fault.addr, mapped});
+    if (read_in) add_file_folio(m, file, index, pfn);
+  };
   const bool shared = (fault.vma.flags() & vm::shared) != 0;
   if (!fault.write()) {
-    m.step(RuleId::file_read, {fault.addr, pfn});
+    step(RuleId::file_read, pfn);
+    map_folio(m, pfn);
     const uint64_t flags = mapping_flags(fault.vma, false) | (writable_when_read(fault) ? bit::rw : 0);
     m.store(pte, e.make(pfn, flags));
     count_rss(fault, MmWord::rss_file);
@@ -44,7 +50,8 @@ uint32_t CpuFault::do_fault(Fault& fault, WordIndex pte) {
     return 0;
   }
   if (shared) {
-    m.step(RuleId::file_shared_write, {fault.addr, pfn});
+    step(RuleId::file_shared_write, pfn);
+    map_folio(m, pfn);
     m.store(pte, e.make(pfn, mapping_flags(fault.vma, true)));
     count_rss(fault, MmWord::rss_file);
     return 0;
@@ -52,10 +59,11 @@ uint32_t CpuFault::do_fault(Fault& fault, WordIndex pte) {
   const uint64_t copy = allocate(fault, 0);
   if (copy == 0) {
     m.step(RuleId::anon_oom, {fault.addr});
+    if (read_in) add_file_folio(m, file, index, pfn);
     return vm_fault::oom;
   }
-  m.step(RuleId::file_cow, {fault.addr, copy});
-  add_anon_folio(m, copy, 0, true);
+  step(RuleId::file_cow, copy);
+  add_anon_folio(m, fault.vma, fault.addr, copy, 0, true);
   count_rss(fault, MmWord::rss_anon);
   m.store(pte, e.make(copy, mapping_flags(fault.vma, true)));
   return 0;
@@ -73,6 +81,7 @@ void CpuFault::fault_around(Fault& fault) {
     const WordIndex word = fault.space.find_entry(Level::pte, addr);
     if (!cached || word == no_word || !x86::pte_none(m.load(word))) continue;
     m.step(RuleId::file_around, {addr, *cached});
+    map_folio(m, *cached);
     // Neighbours are mapped old: nobody has used them yet.
     const uint64_t flags = (mapping_flags(fault.vma, false) & ~bit::accessed) | (writable_when_read(fault) ? bit::rw : 0);
     m.store(word, e.make(*cached, flags));

@@ -29,7 +29,7 @@ uint32_t CpuFault::hugetlb_fault(Fault& fault) {
     --*pool;
     const uint64_t pfn = m.physical().allocate(order);
     m.step(RuleId::hugetlb_none, {fault.addr, old, pfn});
-    add_anon_folio(m, pfn, order, true);
+    add_anon_folio(m, fault.vma, fault.addr, pfn, order, true);
     // A private page becomes writable by its first write, not by being mapped (hugetlb_no_page, then hugetlb_wp).
     const bool writable = (fault.vma.flags() & vm::write) != 0 && (shared || fault.write());
     word = fault.space.ensure_entry(level, fault.addr);
@@ -66,8 +66,8 @@ uint32_t CpuFault::hugetlb_fault(Fault& fault) {
   const uint64_t base = fault.addr & ~(level_size(level) - 1);
   const Invalidation running = fault.space.notifiers().start({base, base + level_size(level)});
   m.step(RuleId::hugetlb_write, {fault.addr, old, copy});
-  adjust_folio(m, pfn, -1, -1);
-  add_anon_folio(m, copy, order, true);
+  unmap_folio(m, pfn);
+  add_anon_folio(m, fault.vma, fault.addr, copy, order, true);
   m.store(word, e.make(copy, mapping_flags(fault.vma, true) | bit::huge));
   if (!running.failed) fault.space.notifiers().end(running);
   return 0;

@@ -1,5 +1,7 @@
 // A fault on a non-present entry: swap, migration, device memory, poison, markers.
 #include "engine/fault/cpu_fault.h"
+#include "engine/migrate/device_exclusive.h"
+#include "engine/migrate/device_migration.h"
 
 namespace hmmscope {
 
@@ -13,7 +15,7 @@ uint32_t CpuFault::do_swap_page(Fault& fault, WordIndex pte) {
     return 0;
   }
   if (is_device_private(entry.kind)) return bring_home(fault, pte, entry);
-  if (is_device_exclusive(entry.kind)) return end_exclusive(fault, pte, entry);
+  if (is_device_exclusive(entry.kind)) return end_exclusive(fault, pte);
   if (entry.kind == SwapKind::hwpoison) {
     m.step(RuleId::swap_hwpoison, {fault.addr, old});
     return vm_fault::hwpoison;
@@ -46,7 +48,7 @@ uint32_t CpuFault::swap_in(Fault& fault, WordIndex pte) {
   const bool exclusive = (old & bit::swp_exclusive) != 0;
   const bool writable = exclusive && fault.write() && (fault.vma.flags() & vm::write) != 0;
   m.step(RuleId::swap_in, {fault.addr, old, pfn, fault.flags});
-  add_anon_folio(m, pfn, 0, exclusive);
+  add_anon_folio(m, fault.vma, fault.addr, pfn, 0, exclusive);
   const WordIndex anon = fault.space.word(MmWord::rss_anon), swap = fault.space.word(MmWord::rss_swap);
   m.store(anon, m.load(anon) + 1);
   if (m.load(swap) != 0) m.store(swap, m.load(swap) - 1);
@@ -62,41 +64,31 @@ uint32_t CpuFault::swap_in(Fault& fault, WordIndex pte) {
 
 uint32_t CpuFault::bring_home(Fault& fault, WordIndex pte, const SwapEntry& entry) {
   Machine& m = fault.machine;
-  const EntryFormat& e = fault.entry;
   const uint64_t old = m.load(pte);
-  const std::optional<uint64_t> owner = m.physical().owner_of(entry.pfn);
-  const uint64_t pfn = owner ? allocate(fault, 0) : 0;
-  if (pfn == 0) {
+  const Folio folio = Folio::of(m, entry.pfn);
+  if (!folio || !m.physical().owner_of(entry.pfn)) {
     m.step(RuleId::swap_device_private_failed, {fault.addr, old, entry.pfn});
     return vm_fault::sigbus;
   }
-  m.enter(Function::migrate_to_ram, {fault.addr, entry.pfn});
-  const Invalidation running =
-      fault.space.notifiers().start({fault.addr, fault.addr + page_bytes, NotifyEvent::migrate, *owner});
-  m.step(RuleId::swap_device_private, {fault.addr, old, pfn});
-  adjust_folio(m, entry.pfn, -1, -1);
-  add_anon_folio(m, pfn, 0, true);
-  const uint64_t writable = is_writable(entry.kind) ? bit::rw : 0;
-  m.store(pte, e.make(pfn, mapping_flags(fault.vma, false) | writable));
-  m.physical().free_device_page(entry.pfn);
-  if (!running.failed) fault.space.notifiers().end(running);
-  m.leave(0);
-  return 0;
+  const bool takes_lock = m.model().fault_page_locked;
+  if (takes_lock && folio.locked()) {
+    m.step(RuleId::swap_device_private_locked, {fault.addr, old, entry.pfn, folio.get(FolioWord::lock_owner)});
+    return 0;
+  }
+  m.step(RuleId::swap_device_private, {fault.addr, old, entry.pfn, folio.refcount()});
+  folio.take();
+  if (takes_lock) folio.lock(FolioLocker::fault);
+  const uint32_t ret = migrate_to_ram(m, fault.space, fault.vma, fault.addr, entry.pfn,
+                                      [&] { return allocate(fault, 0); });
+  m.step(ret == 0 ? RuleId::swap_device_private_put : RuleId::swap_device_private_failed,
+         {fault.addr, m.load(pte), entry.pfn});
+  if (takes_lock) folio.unlock();
+  folio.put();
+  return ret;
 }
 
-uint32_t CpuFault::end_exclusive(Fault& fault, WordIndex pte, const SwapEntry& entry) {
-  Machine& m = fault.machine;
-  const EntryFormat& e = fault.entry;
-  m.enter(Function::remove_device_exclusive_entry, {fault.addr, entry.pfn});
-  // Owner 0: the device that holds the exclusive access must drop it too.
-  const Invalidation running =
-      fault.space.notifiers().start({fault.addr, fault.addr + page_bytes, NotifyEvent::exclusive});
-  m.step(RuleId::swap_device_exclusive, {fault.addr, m.load(pte), entry.pfn});
-  const uint64_t writable = is_writable(entry.kind) && (fault.vma.flags() & vm::write) != 0 ? bit::rw : 0;
-  m.store(pte, e.make(entry.pfn, mapping_flags(fault.vma, false) | writable));
-  adjust_folio(m, entry.pfn, 0, 1);
-  if (!running.failed) fault.space.notifiers().end(running);
-  m.leave(0);
+uint32_t CpuFault::end_exclusive(Fault& fault, WordIndex pte) {
+  remove_device_exclusive_entry(fault.machine, fault.space, fault.vma, fault.addr, pte);
   return 0;
 }
 

@@ -41,6 +41,12 @@ void split_huge_pmd(Machine& machine, AddressSpace& space, uint64_t addr, RuleId
   const uint64_t flags = (pmd & ~x86::pfn.mask() & ~bit::huge) | (zero ? bit::special : 0);
   const uint64_t start = e.make(zero ? machine.physical().zero_pfn() : pfn, flags);
   machine.fill_keeping(first, entries_per_table, start, zero ? 0 : page_bytes, 0);
+  // One mapping of the whole becomes one of each page.
+  const Folio folio = zero ? Folio() : Folio::of(machine, pfn);
+  if (folio && folio.large()) {
+    folio.take(entries_per_table - 1);
+    folio.add_rmap(entries_per_table - 1);
+  }
   if (!running.failed) space.notifiers().end(running);
 }
 
@@ -92,9 +98,9 @@ uint32_t CpuFault::do_wp_page(Fault& fault, WordIndex pte) {
     m.step(RuleId::wp_zero_page, {fault.addr, old, copy});
   } else {
     m.step(RuleId::wp_copy, {fault.addr, old, users.refcount, users.mapcount, copy});
-    adjust_folio(m, pfn, -1, -1);
+    unmap_folio(m, pfn);
   }
-  add_anon_folio(m, copy, 0, true);
+  add_anon_folio(m, fault.vma, fault.addr, copy, 0, true);
   if (zero || file_page) {
     const WordIndex rss = fault.space.word(MmWord::rss_anon);
     m.store(rss, m.load(rss) + 1);

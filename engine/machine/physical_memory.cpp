@@ -95,6 +95,12 @@ uint64_t PhysicalMemory::allocate_device_page(const DeviceMemory& device) {
   return device.first_pfn + device.pages - ++device_next_[index];
 }
 
+uint64_t PhysicalMemory::device_pages_handed_out(const DeviceMemory& device) const {
+  const auto index = static_cast<size_t>(&device - devices_.data());
+  assert(index < devices_.size());
+  return device_next_[index];
+}
+
 void PhysicalMemory::free_device_page(uint64_t pfn) {
   const DeviceMemory* device = device_of(pfn);
   assert(device != nullptr);

@@ -14,6 +14,7 @@
 
 namespace hmmscope {
 
+class DeviceDriver;   // engine/migrate/device_migration.h
 class Machine;
 
 /// A range of pfns that belongs to a device (ZONE_DEVICE). `owner` is what range.dev_private_owner is compared with.
@@ -23,6 +24,7 @@ struct DeviceMemory {
   uint64_t owner = 0;
   bool coherent = false;   ///< device-coherent: mapped by ordinary present entries
   std::string name;
+  DeviceDriver* driver = nullptr;   ///< told when its pages go home on a CPU fault; not owned
 };
 
 class PhysicalMemory {
@@ -62,6 +64,8 @@ class PhysicalMemory {
   std::optional<uint64_t> owner_of(uint64_t pfn) const;
   uint64_t allocate_device_page(const DeviceMemory& device);   ///< from the top downwards; 0 when full
   void free_device_page(uint64_t pfn);
+  /// How many of the device's top pages were ever handed out; the free ones among them included.
+  uint64_t device_pages_handed_out(const DeviceMemory& device) const;
   const std::vector<DeviceMemory>& devices() const { return devices_; }
 
   // swap

@@ -8,12 +8,20 @@
 namespace hmmscope {
 
 enum class VmaWord : uint32_t { start, end, flags, pgoff, kind, file, page_shift, count_ };
-enum class FolioWord : uint32_t { pfn, order, refcount, mapcount, flags, mapping, index, count_ };
+enum class FolioWord : uint32_t {
+  pfn, order, refcount, mapcount, flags,
+  mapping,      ///< 0: nobody's; bit 0 set: anonymous; else the file's number << 1
+  index,        ///< page offset of the first page in its mapping: where the rmap looks for it
+  pincount,     ///< FOLL_PIN references of a large folio; a small one counts them as 1024 references each
+  lock_owner,   ///< FolioLocker; 0 when flags has no `locked`
+  count_
+};
 enum class NotifierWord : uint32_t { start, last, invalidate_seq, state, count_ };
 enum class MmWord : uint32_t {
   invalidate_seq,            ///< mmu notifier subscriptions: starts at 2, odd while an interval is being invalidated
   active_invalidate_ranges,
   rss_anon, rss_file, rss_swap,
+  tlb_flushes,               ///< flush_tlb_range and ptep_clear_flush of accessible entries, by migration
   count_
 };
 enum class RangeWord : uint32_t {
@@ -35,8 +43,14 @@ inline constexpr uint64_t pfnmap = 0x400, uffd_wp = 0x1000, uffd_missing = 0x200
 /// Folio flags of the engine (word `flags`); not the kernel's page-flag numbers.
 namespace folio_flag {
 inline constexpr uint64_t anon = 1, anon_exclusive = 2, dirty = 4, lru = 8, locked = 16, swapcache = 32,
-                          hwpoison = 64, device_private = 128, device_coherent = 256, hugetlb = 512, zero = 1024;
+                          hwpoison = 64, device_private = 128, device_coherent = 256, hugetlb = 512, zero = 1024,
+                          swap_shared = 2048,   ///< another process still has an entry for the slot: the cache stays
+                          has_private = 4096,   ///< buffer heads or the like: one more reference
+                          lru_batch = 8192;     ///< waits in a CPU's batch for the LRU; the batch holds a reference
 }
+
+/// Who holds a folio's lock (word `lock_owner`).
+enum class FolioLocker : uint64_t { nobody, migration, fault, driver, other };
 
 template <class W>
 constexpr WordIndex word_of(WordIndex first, W word) { return first + static_cast<WordIndex>(word); }

@@ -44,6 +44,12 @@ struct KernelModel {
   bool devmap = true;                      ///< until 6.16
   bool pmd_device_private = false;         ///< ~6.18+
   bool fault_errno_mapped = false;         ///< 7.3: OOM is -ENOMEM
+  // migration (engine/migrate)
+  bool migration_keeps_ad = true;              ///< 6.1+: A and D travel in migration entries
+  bool collect_spins_on_pmd_migration = true;  ///< 6.5 .. 6.18: before and after the part is skipped
+  bool fault_page_locked = false;  ///< 6.15+: do_swap_page try-locks the device page, migration relies on it
+  bool exclusive_entries_are_mapped = false;  ///< 6.15+: device-exclusive entries count in mapcount
+  bool collect_splits_mapped_large = false;   ///< 6.19+: a large folio mapped by ptes is split, not skipped
   FaultStyle fault_style = FaultStyle::inside_walk;
 
   uint32_t version = 0;  ///< major * 1000 + minor, for menus and sorting; rules ask the questions above

@@ -16,9 +16,11 @@ using Names = std::string_view[];
 // Struct-like kinds list their words in the order in which the machine lays them out
 // (engine/machine/words.h).
 constexpr Names vma_words = {"vm_start", "vm_end", "vm_flags", "vm_pgoff", "kind", "vm_file", "page_shift"};
-constexpr Names folio_words = {"pfn", "order", "refcount", "mapcount", "flags", "mapping", "index"};
+constexpr Names folio_words = {"pfn",     "order", "refcount", "mapcount",  "flags",
+                               "mapping", "index", "pincount", "lock_owner"};
 constexpr Names notifier_words = {"start", "last", "invalidate_seq", "state"};
-constexpr Names mm_words = {"invalidate_seq", "active_invalidate_ranges", "rss_anon", "rss_file", "rss_swap"};
+constexpr Names mm_words = {"invalidate_seq", "active_invalidate_ranges", "rss_anon", "rss_file",
+                            "rss_swap",       "tlb_flushes"};
 constexpr Names range_words = {"start",        "end", "default_flags", "pfn_flags_mask", "dev_private_owner",
                                "notifier_seq", "last"};
 

@@ -61,13 +61,13 @@ Result<void> Operations::in_vmas(const Result<void>& result, Line line) const {
   return {};
 }
 
-std::string Operations::touch(uint64_t addr, bool write) {
+std::string Operations::touch(AddressSpace& space, uint64_t addr, bool write) {
   constexpr int enough = 8;   // a fault that succeeds this often without allowing the access waits for ever
   machine_.enter(Function::scenario, {addr, write});
   machine_.step(RuleId::scenario_touch, {addr, write});
   std::string result = "wait";
   for (int round = 0; round < enough; ++round) {
-    const Access access = check_access(machine_, world_.space(), addr, write);
+    const Access access = check_access(machine_, space, addr, write);
     const uint64_t entry = access.word == no_word ? 0 : machine_.load(access.word);
     if (access.allowed) {
       machine_.step(RuleId::scenario_touch_hit, {addr, entry});
@@ -77,7 +77,7 @@ std::string Operations::touch(uint64_t addr, bool write) {
     }
     const uint32_t flags = fault_flag::user | fault_flag::allow_retry | fault_flag::killable | (write ? fault_flag::write : 0);
     machine_.enter(Function::handle_mm_fault, {addr, flags});
-    const uint32_t ret = world_.faults().handle_mm_fault(machine_, world_.space(), addr, flags);
+    const uint32_t ret = world_.faults().handle_mm_fault(machine_, space, addr, flags);
     machine_.leave(ret);
     if ((ret & vm_fault::error) != 0) {
       machine_.step(RuleId::scenario_signal, {addr, ret});
@@ -95,7 +95,7 @@ Result<void> Operations::perform(const TouchOp& op, Line line) {
   if (!start) return fail(start.error());
   for (uint64_t k = 0; k < op.pages; ++k) {
     const uint64_t addr = *start + k * page_bytes;
-    const std::string result = touch(addr, op.write);
+    const std::string result = touch(world_.process(op.process), addr, op.write);
     if (op.expect) expect_result(*op.expect, result, addr, line);
   }
   return {};
@@ -104,19 +104,19 @@ Result<void> Operations::perform(const TouchOp& op, Line line) {
 Result<void> Operations::perform(const UnmapOp& op, Line line) {
   const auto start = world_.resolve(op.at, line);
   if (!start) return fail(start.error());
-  return in_vmas(munmap(machine_, world_.space(), *start, *start + op.pages * page_bytes), line);
+  return in_vmas(munmap(machine_, world_.process(op.process), *start, *start + op.pages * page_bytes), line);
 }
 
 Result<void> Operations::perform(const DontNeedOp& op, Line line) {
   const auto start = world_.resolve(op.at, line);
   if (!start) return fail(start.error());
-  return in_vmas(madvise_dontneed(machine_, world_.space(), *start, *start + op.pages * page_bytes), line);
+  return in_vmas(madvise_dontneed(machine_, world_.process(op.process), *start, *start + op.pages * page_bytes), line);
 }
 
 Result<void> Operations::perform(const ProtectOp& op, Line line) {
   const auto start = world_.resolve(op.at, line);
   if (!start) return fail(start.error());
-  return in_vmas(mprotect(machine_, world_.space(), *start, *start + op.pages * page_bytes, op.flags), line);
+  return in_vmas(mprotect(machine_, world_.process(op.process), *start, *start + op.pages * page_bytes, op.flags), line);
 }
 
 Result<void> Operations::perform(const InvalidateOp& op, Line line) {

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "engine/machine/folio.h"
+#include "engine/migrate/migrate_vma.h"
 #include "engine/recording/recorder.h"
 #include "engine/scenario/run.h"
 #include "engine/scenario/world.h"
@@ -23,6 +25,19 @@ class Operations {
   Result<void> perform(const InvalidateOp& op, Line line);
   Result<void> perform(const SetPageOp& op, Line line);
   Result<void> perform(const ExpectOp& op, Line line);
+  // migrate_operations.cpp
+  Result<void> perform(const MigrateSetupOp& op, Line line);
+  Result<void> perform(const MigratePagesOp& op, Line line);
+  Result<void> perform(const MigrateFinalizeOp& op, Line line);
+  Result<void> perform(const MigrateOp& op, Line line);
+  Result<void> perform(const EvictOp& op, Line line);
+  Result<void> perform(const MakeExclusiveOp& op, Line line);
+  Result<void> perform(const ExpectMigrateOp& op, Line line);
+  // page_operations.cpp
+  Result<void> perform(const HoldOp& op, Line line);
+  Result<void> perform(const ForkOp& op, Line line);
+  Result<void> perform(const ExpectPageOp& op, Line line);
+  Result<void> perform(const ExpectDeviceOp& op, Line line);
 
  private:
   struct Loop;   ///< one driver loop around hmm_range_fault
@@ -30,7 +45,11 @@ class Operations {
   Result<void> write_slots(const RangeFaultOp& op, const Array& array, Line line);
   int driver_loop(const RangeFaultOp& op, const Loop& loop);
   /// "ok" or the name of what the access got.
-  std::string touch(uint64_t addr, bool write);
+  std::string touch(AddressSpace& space, uint64_t addr, bool write);
+  Result<MigrateArrays> arrays_for(const std::string& migration, uint64_t start, uint64_t pages, Line line);
+  void expect_number(const std::string& what, const std::optional<uint64_t>& expected, uint64_t found, Line line);
+  /// The folio behind whatever maps, or is under migration at, addr; empty when there is none.
+  Folio folio_at(AddressSpace& space, uint64_t addr);
   void expect_result(const std::string& expected, const std::string& found, uint64_t code, Line line);
   void failed(Line line, std::string text);
   Result<void> in_vmas(const Result<void>& result, Line line) const;

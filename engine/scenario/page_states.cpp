@@ -1,5 +1,6 @@
 // Puts pages into a declared state: the entry, the folio, the device page or swap slot behind it.
 
+#include "engine/machine/folio.h"
 #include "engine/scenario/world.h"
 
 namespace hmmscope::scenario {
@@ -18,6 +19,29 @@ SwapKind swap_kind(PageState state, bool writable) {
     case PageState::hwpoison: return SwapKind::hwpoison;
     default: return SwapKind::pte_marker;
   }
+}
+
+/// A page under migration is off the LRU, locked and not mapped; a device-exclusive one is not mapped before 6.15.
+void count_nonpresent(Machine& machine, uint64_t pfn, SwapKind kind) {
+  const Folio folio = Folio::of(machine, pfn);
+  const bool migration = is_migration(kind);
+  if (!migration && (!is_device_exclusive(kind) || machine.model().exclusive_entries_are_mapped)) return;
+  folio.remove_rmap();
+  if (!migration) return;
+  folio.set_flag(folio_flag::lru, false);
+  folio.lock(FolioLocker::other);
+}
+
+/// Entry bits the declaration asks for on top of, or instead of, the usual ones.
+uint64_t declared_bits(const PageDecl& page, uint64_t flags) {
+  const auto apply = [&](const std::optional<bool>& wanted, uint64_t mask) {
+    if (wanted) flags = *wanted ? flags | mask : flags & ~mask;
+  };
+  apply(page.accessed, bit::accessed);
+  apply(page.dirty, bit::dirty);
+  apply(page.soft_dirty, x86::soft_dirty.mask());
+  apply(page.uffd_wp, bit::uffd_wp);
+  return flags;
 }
 
 uint64_t marker_bits(PageState state) {
@@ -51,9 +75,9 @@ Result<void> World::set_pages(const PageDecl& page) {
 
 Result<uint64_t> World::page_pfn(const PageDecl& page, uint64_t index, uint32_t order) {
   if (page.pfn) return *page.pfn + (index << order);
-  if (page.state == PageState::device_private) {
+  if (page.state == PageState::device_private || page.state == PageState::device_coherent) {
     Device* owner = device(page.device);
-    if (owner == nullptr) return fail(error(page.line, "a device-private page needs a \"device\""));
+    if (owner == nullptr) return fail(error(page.line, "a page of device memory needs a \"device\""));
     for (const DeviceMemory& memory : machine_->physical().devices()) {
       if (memory.owner != owner->owner()) continue;
       const uint64_t pfn = machine_->physical().allocate_device_page(memory);
@@ -64,7 +88,7 @@ Result<uint64_t> World::page_pfn(const PageDecl& page, uint64_t index, uint32_t 
   return machine_->physical().allocate(order);
 }
 
-Result<uint64_t> World::nonpresent(const PageDecl& page, uint64_t index, SwapKind kind) {
+Result<uint64_t> World::nonpresent(const PageDecl& page, uint64_t addr, uint64_t index, SwapKind kind) {
   SwapEntry entry;
   entry.kind = kind;
   entry.exclusive = kind == SwapKind::swap && page.exclusive;
@@ -77,11 +101,28 @@ Result<uint64_t> World::nonpresent(const PageDecl& page, uint64_t index, SwapKin
     const auto pfn = page_pfn(page, index, order);
     if (!pfn) return pfn;
     entry.pfn = *pfn;
-    if (kind != SwapKind::hwpoison) add_anon_folio(*machine_, *pfn, order, page.exclusive);
+    if (kind != SwapKind::hwpoison) {
+      add_anon_folio(*machine_, space_->vma_at(addr), addr, *pfn, order, page.exclusive);
+      count_nonpresent(*machine_, *pfn, kind);
+    }
   }
   auto word = encode_swap(machine_->entry_format().swap, entry);
   if (!word) return fail(error(page.line, "kernel " + machine_->model().id + ": " + word.error().message));
   return word;
+}
+
+void World::add_mapped_folio(const PageDecl& page, Vma vma, uint64_t addr, uint64_t pfn) {
+  if (vma.kind() == VmaKind::shmem || vma.kind() == VmaKind::file_shared) {
+    faults_->page_cache().put(vma.file(), page_index(vma, addr), pfn);
+    add_file_folio(*machine_, vma.file(), page_index(vma, addr), pfn);
+    map_folio(*machine_, pfn);
+    return;
+  }
+  add_anon_folio(*machine_, vma, addr, pfn, 0, page.exclusive);
+  const Folio folio = Folio::of(*machine_, pfn);
+  if (page.swapcache == SwapCache::none) return;
+  folio.take();
+  folio.set_flag(folio_flag::swapcache | (page.swapcache == SwapCache::shared ? folio_flag::swap_shared : 0));
 }
 
 Result<void> World::set_page(const PageDecl& page, uint64_t addr, uint64_t index) {
@@ -96,23 +137,25 @@ Result<void> World::set_page(const PageDecl& page, uint64_t addr, uint64_t index
     case PageState::file_cached: {
       const auto pfn = page_pfn(page, index, 0);
       if (!pfn) return fail(pfn.error());
-      faults_->page_cache().put(vma.file(), vma.pgoff() + (addr - vma.start()) / page_bytes, *pfn);
+      faults_->page_cache().put(vma.file(), page_index(vma, addr), *pfn);
+      add_file_folio(*machine_, vma.file(), page_index(vma, addr), *pfn);
       return {};
     }
     case PageState::present:
     case PageState::protnone:
+    case PageState::device_coherent:
     case PageState::special: {
       const auto pfn = page_pfn(page, index, 0);
       if (!pfn) return fail(pfn.error());
-      uint64_t flags = mapping_flags(vma, writable);
+      uint64_t flags = declared_bits(page, mapping_flags(vma, writable));
       if (page.state == PageState::protnone) flags = (flags & ~bit::present) | x86::protnone.mask();
       if (page.state == PageState::special) flags |= bit::special;
-      else add_anon_folio(*machine_, *pfn, 0, page.exclusive);
+      else add_mapped_folio(page, vma, addr, *pfn);
       entry = EntryFormat::make(*pfn, flags);
       break;
     }
     default: {
-      const auto word = nonpresent(page, index, swap_kind(page.state, page.writable));
+      const auto word = nonpresent(page, addr, index, swap_kind(page.state, page.writable));
       if (!word) return fail(word.error());
       entry = *word;
     }
@@ -137,14 +180,14 @@ Result<void> World::set_leaf(const PageDecl& page, uint64_t addr, uint64_t index
       const auto pfn = page_pfn(page, index, level_order(level));
       if (!pfn) return fail(pfn.error());
       if (*pfn % (1ull << level_order(level)) != 0) return fail(error(page.line, "the pfn of a huge page must be aligned to its size"));
-      add_anon_folio(*machine_, *pfn, level_order(level), page.exclusive);
+      add_anon_folio(*machine_, vma, addr, *pfn, level_order(level), page.exclusive);
       uint64_t flags = mapping_flags(vma, writable) | bit::huge;
       if (page.state == PageState::protnone) flags = (flags & ~bit::present) | x86::protnone.mask();
       entry = EntryFormat::make(*pfn, flags);
       break;
     }
     default: {
-      const auto word = nonpresent(page, index, swap_kind(page.state, page.writable));
+      const auto word = nonpresent(page, addr, index, swap_kind(page.state, page.writable));
       if (!word) return fail(word.error());
       entry = *word;
     }

@@ -1,10 +1,11 @@
 // Reads scenario JSON. The schema has checked names, types and ranges; what is left are references between the parts.
 
 #include <array>
-#include <charconv>
 #include <set>
 
 #include "engine/base/json_document.h"
+#include "engine/scenario/json_values.h"
+#include "engine/scenario/parse_migration.h"
 #include "engine/scenario/scenario.h"
 
 namespace hmmscope::embedded {
@@ -13,48 +14,6 @@ extern const char scenario_schema[];
 
 namespace hmmscope::scenario {
 namespace {
-
-using nlohmann::json;
-
-uint64_t digits(std::string_view text) {
-  const bool hex = text.starts_with("0x");
-  if (hex) text.remove_prefix(2);
-  uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value, hex ? 16 : 10);
-  return value;
-}
-uint64_t number(const json& value) { return value.is_string() ? digits(value.get<std::string>()) : value.get<uint64_t>(); }
-
-uint64_t byte_size(const json& value) {
-  if (!value.is_string()) return value.get<uint64_t>();
-  std::string text = value.get<std::string>();
-  uint32_t shift = 0;
-  switch (text.back()) {
-    case 'K': shift = 10; break;
-    case 'M': shift = 20; break;
-    case 'G': shift = 30; break;
-    default: break;
-  }
-  if (shift != 0) text.pop_back();
-  return digits(text) << shift;
-}
-
-Address address(const json& value) {
-  const std::string text = value.get<std::string>();
-  if (text.starts_with("0x")) return {"", digits(text)};
-  const size_t plus = text.find('+');
-  return {text.substr(0, plus), plus == std::string::npos ? 0 : digits(std::string_view(text).substr(plus + 1))};
-}
-
-FlagText flag_text(const json& value) { return {value.is_string() ? value.get<std::string>() : std::to_string(value.get<uint64_t>())}; }
-FlagText flag_text(const json& object, const char* key) { return object.contains(key) ? flag_text(object.at(key)) : FlagText{}; }
-
-uint64_t protection(std::string_view prot) {
-  uint64_t flags = 0;
-  if (prot == "none") return 0;
-  for (const char c : prot) flags |= c == 'r' ? vm::read : c == 'w' ? vm::write : vm::exec;
-  return flags;
-}
 
 struct KindName {
   std::string_view name;
@@ -74,10 +33,10 @@ constexpr std::array kinds{
     KindName{"mixedmap", VmaKind::special, vm::mixedmap, 12},
 };
 
-constexpr std::array<std::string_view, 20> state_names{
+constexpr std::array<std::string_view, 21> state_names{
     "none", "zero-page", "present", "swapped", "device-private", "device-exclusive", "migration-read",
     "migration-read-exclusive", "migration-write", "hwpoison", "protnone", "special", "thp", "huge-zero",
-    "pmd-migration", "pud-leaf", "marker-uffd-wp", "marker-poison", "marker-guard", "file-cached"};
+    "pmd-migration", "pud-leaf", "marker-uffd-wp", "marker-poison", "marker-guard", "file-cached", "device-coherent"};
 
 VmaDecl vma(const json& object) {
   VmaDecl decl;
@@ -110,6 +69,13 @@ PageDecl page(const json& object) {
   decl.exclusive = object.value("exclusive", true);
   if (object.contains("pfn")) decl.pfn = number(object.at("pfn"));
   decl.device = object.value("device", std::string());
+  const std::string cache = object.value("swapcache", std::string("none"));
+  decl.swapcache = cache == "own" ? SwapCache::own : cache == "shared" ? SwapCache::shared : SwapCache::none;
+  const auto flag = [&](const char* key) { return object.contains(key) ? std::optional(object.at(key).get<bool>()) : std::nullopt; };
+  decl.accessed = flag("accessed");
+  decl.dirty = flag("dirty");
+  decl.soft_dirty = flag("soft_dirty");
+  decl.uffd_wp = flag("uffd_wp");
   return decl;
 }
 
@@ -146,13 +112,15 @@ OpBody operation(const json& object) {
   if (name == "range-fault") return range_fault(object);
   if (name == "expect") return expectation(object);
   if (name == "set-page") return SetPageOp{page(object)};
+  if (auto op = migration_operation(name, object)) return std::move(*op);
   const Address at = address(object.at("at"));
   const uint64_t pages = object.value("pages", uint64_t{1});
-  if (name == "munmap") return UnmapOp{at, pages};
-  if (name == "madvise-dontneed") return DontNeedOp{at, pages};
-  if (name == "mprotect") return ProtectOp{at, pages, protection(object.at("prot").get<std::string>())};
+  const std::string process = object.value("process", std::string());
+  if (name == "munmap") return UnmapOp{at, pages, process};
+  if (name == "madvise-dontneed") return DontNeedOp{at, pages, process};
+  if (name == "mprotect") return ProtectOp{at, pages, protection(object.at("prot").get<std::string>()), process};
   if (name == "invalidate") return InvalidateOp{at, pages, object.value("event", std::string("CLEAR")), object.value("owner", std::string())};
-  TouchOp touch{at, pages, object.value("access", std::string("read")) == "write", std::nullopt};
+  TouchOp touch{at, pages, object.value("access", std::string("read")) == "write", std::nullopt, process};
   if (object.contains("expect")) touch.expect = object.at("expect").get<std::string>();
   return touch;
 }
@@ -179,9 +147,11 @@ Result<void> check_references(const JsonDocument& document, const Scenario& scen
     const auto ok = known("/pages/" + std::to_string(k), scenario.pages[k].at, scenario.pages[k].device);
     if (!ok) return ok;
   }
+  OperationNames names;
   for (size_t k = 0; k < scenario.operations.size(); ++k) {
     const std::string where = "/operations/" + std::to_string(k);
-    Result<void> ok;
+    Result<void> ok = names.check(document, where);
+    if (!ok) return ok;
     if (const auto* op = std::get_if<RangeFaultOp>(&scenario.operations[k].body)) {
       ok = known(where, op->start, op->device);
       arrays.insert(op->array);
@@ -194,7 +164,9 @@ Result<void> check_references(const JsonDocument& document, const Scenario& scen
     } else if (const auto* invalidate = std::get_if<InvalidateOp>(&scenario.operations[k].body)) {
       ok = known(where, invalidate->at, invalidate->owner);
     } else {
-      ok = known(where, address(document.root().at("operations").at(k).at("at")), {});
+      const json& operation = document.root().at("operations").at(k);
+      const Address at = operation.contains("at") ? address(operation.at("at")) : Address();
+      ok = known(where, at, operation.value("device", std::string()));
     }
     if (!ok) return ok;
   }
@@ -222,7 +194,7 @@ Result<Scenario> parse(std::string_view text, std::string_view name) {
     for (const json& item : root.at(key)) add(item, document->line_of("/" + std::string(key) + "/" + std::to_string(index++)));
   };
   each("devices", [&](const json& item, Line line) {
-    scenario.devices.push_back({item.at("name").get<std::string>(), item.value("pages", uint64_t{65536}), line});
+    scenario.devices.push_back({item.at("name").get<std::string>(), item.value("pages", uint64_t{65536}), item.value("coherent", false), line});
   });
   each("vmas", [&](const json& item, Line line) {
     scenario.vmas.push_back(vma(item));

@@ -40,15 +40,18 @@ struct VmaDecl {
 
 struct DeviceDecl {
   std::string name;
-  uint64_t pages = 65536;          ///< pages of device-private memory
+  uint64_t pages = 65536;          ///< pages of device memory
+  bool coherent = false;           ///< device-coherent memory, which the CPU can map; else device-private
   Line line = 0;
 };
 
 enum class PageState : uint8_t {
   none, zero_page, present, swapped, device_private, device_exclusive, migration_read, migration_read_exclusive,
   migration_write, hwpoison, protnone, special, thp, huge_zero, pmd_migration, pud_leaf, marker_uffd_wp,
-  marker_poison, marker_guard, file_cached,
+  marker_poison, marker_guard, file_cached, device_coherent,
 };
+/// Whether a present page is also in the swap cache, and whether another process still needs the slot.
+enum class SwapCache : uint8_t { none, own, shared };
 
 struct PageDecl {
   Address at;
@@ -57,7 +60,9 @@ struct PageDecl {
   bool writable = true;
   bool exclusive = true;           ///< no other process shares the page
   std::optional<uint64_t> pfn;     ///< of the first page; chosen by the machine when absent
-  std::string device;              ///< owner of device_private and device_exclusive pages
+  std::string device;              ///< owner of device_private, device_coherent and device_exclusive pages
+  SwapCache swapcache = SwapCache::none;
+  std::optional<bool> accessed, dirty, soft_dirty, uffd_wp;   ///< bits of a present entry, when not the usual ones
   Line line = 0;
 };
 
@@ -85,11 +90,12 @@ struct TouchOp {
   Address at;
   uint64_t pages = 1;
   bool write = false;
-  std::optional<std::string> expect;   ///< "ok", "SIGBUS", "SIGSEGV", "HWPOISON", "OOM"
+  std::optional<std::string> expect;   ///< "ok", "SIGBUS", "SIGSEGV", "HWPOISON", "OOM", "wait"
+  std::string process;                 ///< empty: the first one; else a child made by `fork`
 };
-struct UnmapOp { Address at; uint64_t pages = 0; };
-struct ProtectOp { Address at; uint64_t pages = 0; uint64_t flags = 0; };   ///< flags: vm::read/write/exec
-struct DontNeedOp { Address at; uint64_t pages = 0; };
+struct UnmapOp { Address at; uint64_t pages = 0; std::string process; };
+struct ProtectOp { Address at; uint64_t pages = 0; uint64_t flags = 0; std::string process; };   ///< flags: vm::read/write/exec
+struct DontNeedOp { Address at; uint64_t pages = 0; std::string process; };
 struct InvalidateOp { Address at; uint64_t pages = 0; std::string event = "CLEAR"; std::string owner; };
 struct SetPageOp { PageDecl page; };
 /// Checks slots of an array; one that does not hold fails the run but does not stop it.
@@ -102,7 +108,81 @@ struct ExpectOp {
   std::optional<uint64_t> word;        ///< the whole word of each slot
 };
 
-using OpBody = std::variant<RangeFaultOp, TouchOp, UnmapOp, ProtectOp, DontNeedOp, InvalidateOp, SetPageOp, ExpectOp>;
+// --- migration
+
+/// migrate_vma_setup; the src and dst arrays get the name, for the operations that follow.
+struct MigrateSetupOp {
+  std::string migration;
+  Address at;
+  uint64_t pages = 0;
+  std::string device;                  ///< pgmap_owner
+  uint64_t select = 1;                 ///< migrate_select bits
+  std::optional<std::string> expect;   ///< "0", "-EINVAL", "deadlock"
+  std::optional<uint64_t> cpages;      ///< expected
+};
+/// The driver allocates destinations (for all slots, or those listed), migrate_vma_pages, the device maps what moved.
+struct MigratePagesOp {
+  std::string migration;
+  std::optional<std::vector<SlotDecl>> slots;
+  std::optional<uint64_t> moved;       ///< expected: slots that still have MIGRATE
+};
+struct MigrateFinalizeOp { std::string migration; };
+/// The driver's whole sequence, 64 pages at a time.
+struct MigrateOp {
+  std::string migration;
+  Address at;
+  uint64_t pages = 0;
+  std::string device;
+  bool to_device = true;
+  std::optional<std::string> expect;   ///< "0", "-EINVAL", "-ENOENT", "deadlock"
+  std::optional<uint64_t> cpages;
+};
+/// The driver empties its memory (migrate_device_range).
+struct EvictOp { std::string device; std::optional<uint64_t> moved; };
+struct MakeExclusiveOp {
+  Address at;
+  uint64_t pages = 0;
+  std::string device;
+  std::optional<uint64_t> made;        ///< expected: pages the device got
+};
+/// Somebody else takes hold of pages, or lets go of them.
+struct HoldOp {
+  enum class What : uint8_t { pin, get, lock, isolate };
+  Address at;
+  uint64_t pages = 0;
+  What what = What::pin;
+  bool release = false;
+  std::string process;
+};
+struct ForkOp { std::string child, process; };
+struct ExpectMigrateOp {
+  std::string migration;
+  bool dst = false;
+  uint64_t index = 0, count = 1;
+  std::optional<FlagText> flags;       ///< exactly these flag bits (the pfn is not looked at)
+  std::optional<uint64_t> pfn, word;   ///< pfn counts up
+};
+/// What a page-table entry is, and the folio behind it.
+struct ExpectPageOp {
+  Address at;
+  uint64_t pages = 1;
+  std::string process;
+  std::optional<std::string> state;    ///< "none", "present", "zero-page", "thp", "swapped", "migration", "device-private", ...
+  std::string device;                  ///< whose memory the page is in; empty: not looked at
+  std::optional<bool> writable, accessed, dirty, soft_dirty, uffd_wp, exclusive, locked;
+  std::optional<uint64_t> refcount, mapcount;
+};
+struct ExpectDeviceOp {
+  std::string device;
+  Address at;
+  uint64_t pages = 1;
+  bool mapped = true;
+  std::optional<bool> writable;
+};
+
+using OpBody = std::variant<RangeFaultOp, TouchOp, UnmapOp, ProtectOp, DontNeedOp, InvalidateOp, SetPageOp, ExpectOp,
+                            MigrateSetupOp, MigratePagesOp, MigrateFinalizeOp, MigrateOp, EvictOp, MakeExclusiveOp, HoldOp,
+                            ForkOp, ExpectMigrateOp, ExpectPageOp, ExpectDeviceOp>;
 struct Operation {
   OpBody body;
   Line line = 0;

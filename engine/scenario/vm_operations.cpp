@@ -42,18 +42,41 @@ Result<void> split_at(Machine& machine, AddressSpace& space, uint64_t addr) {
   return {};
 }
 
+/// The page behind an entry that goes away loses a mapping and a reference.
+void drop_page(Machine& machine, Level level, uint64_t entry) {
+  if (x86::pte_none(entry)) return;
+  if (x86::pmd_present(entry)) {
+    if (level == Level::pte && x86::pte_special(entry)) return;
+    const uint64_t pfn = leaf_pfn(level, entry);
+    if (!machine.physical().is_zero_pfn(pfn) && pfn != machine.physical().huge_zero_pfn()) unmap_folio(machine, pfn);
+    return;
+  }
+  const SwapFormat& format = machine.entry_format().swap;
+  const SwapKind kind = format.kind(entry);
+  if (is_device_exclusive(kind) && !machine.model().exclusive_entries_are_mapped) {
+    if (const Folio folio = Folio::of(machine, format.pfn(entry)); folio && folio.refcount() != 0) folio.put();
+  } else if (is_device_private(kind) || is_device_exclusive(kind)) {
+    unmap_folio(machine, format.pfn(entry));
+  }
+}
+
 /// Zeroes every entry that maps part of [start, end), runs of ptes at once. A step must be open.
 void zap(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end) {
   for (uint64_t addr = start; addr < end;) {
     const Mapping mapping = mapping_at(machine, space, addr, end);
     if (mapping.level != Level::pte) {
-      if (mapping.word != no_word) machine.store(mapping.word, 0);
+      if (mapping.word != no_word) {
+        drop_page(machine, mapping.level, machine.load(mapping.word));
+        machine.store(mapping.word, 0);
+      }
       addr = mapping.end;
       continue;
     }
     const uint64_t part = level_end(Level::pmd, addr, end);
     const WordIndex first = space.find_entry(Level::pte, addr);
-    machine.fill_keeping(first, static_cast<uint32_t>((part - addr) / page_bytes), 0, 0, 0);
+    const auto pages = static_cast<uint32_t>((part - addr) / page_bytes);
+    for (uint32_t k = 0; k < pages; ++k) drop_page(machine, Level::pte, machine.load(first + k));
+    machine.fill_keeping(first, pages, 0, 0, 0);
     addr = part;
   }
 }

@@ -1,6 +1,7 @@
 #include "engine/scenario/world.h"
 
 #include <algorithm>
+#include <cassert>
 #include <charconv>
 
 #include "engine/model/kernel_model.h"
@@ -15,7 +16,7 @@ constexpr uint64_t owner_token(uint32_t id) { return 0xffffffffa0000000ull + (ui
 }  // namespace
 
 Device::Device(Machine& machine, AddressSpace& space, std::string name, uint64_t owner, uint32_t id)
-    : machine_(&machine), name_(std::move(name)), owner_(owner), id_(id) {
+    : machine_(&machine), space_(&space), name_(std::move(name)), owner_(owner), id_(id) {
   notifier_ = &space.notifiers().insert(0, space.tables().limit(), name_, this);
 }
 
@@ -44,6 +45,32 @@ void Device::commit(uint64_t start, WordIndex slots, uint64_t pages) {
       if (machine_->load(table.first + k) != entry) machine_->store(table.first + k, entry);
     }
   }
+}
+
+void Device::store_entry(uint64_t addr, uint64_t entry) {
+  for (const Table& table : tables_) {
+    if (addr < table.start || addr - table.start >= table.pages * page_bytes) continue;
+    const WordIndex word = table.first + static_cast<WordIndex>((addr - table.start) / page_bytes);
+    if (machine_->load(word) != entry) machine_->store(word, entry);
+  }
+}
+
+void Device::map(AddressSpace& space, uint64_t addr, uint64_t pfn, bool write) {
+  const PfnFormat& format = machine_->pfn_format();
+  if (&space == space_) store_entry(addr, format.pfn(pfn) | format.valid | (write ? format.write : 0));
+}
+
+void Device::unmap(AddressSpace& space, uint64_t addr) {
+  if (&space == space_) store_entry(addr, 0);
+}
+
+uint64_t Device::entry(uint64_t addr) const {
+  for (const Table& table : tables_) {
+    if (addr < table.start || addr - table.start >= table.pages * page_bytes) continue;
+    const uint64_t entry = machine_->load(table.first + static_cast<WordIndex>((addr - table.start) / page_bytes));
+    if (entry != 0) return entry;
+  }
+  return 0;
 }
 
 bool Device::invalidate(IntervalNotifier& notifier, const InvalidateRange& range, uint64_t cur_seq) {
@@ -92,8 +119,9 @@ Result<std::unique_ptr<World>> World::build(const Scenario& scenario, std::strin
   uint64_t device_pfn = 0xfd00000;   // high, as memremap_pages places it, well above system memory
   for (const DeviceDecl& decl : scenario.devices) {
     device_pfn -= decl.pages;
-    world->machine_->physical().add_device({device_pfn, decl.pages, owner_token(id), false, decl.name});
-    world->devices_[decl.name] = std::make_unique<Device>(*world->machine_, *world->space_, decl.name, owner_token(id), id);
+    auto device = std::make_unique<Device>(*world->machine_, *world->space_, decl.name, owner_token(id), id);
+    world->machine_->physical().add_device({device_pfn, decl.pages, owner_token(id), decl.coherent, decl.name, device.get()});
+    world->devices_[decl.name] = std::move(device);
     ++id;
   }
   for (const PageDecl& page : scenario.pages) {
@@ -118,7 +146,15 @@ Result<uint64_t> World::resolve(const Address& at, Line line) const {
   return fail(error(line, "no VMA is named '" + at.vma + "'"));
 }
 
-Result<uint64_t> World::flags(const FlagText& text, Line line) const {
+const DeviceMemory& World::memory_of(const Device& device) const {
+  for (const DeviceMemory& memory : machine_->physical().devices()) {
+    if (memory.owner == device.owner()) return memory;
+  }
+  assert(false && "every device has memory");
+  return machine_->physical().devices().front();
+}
+
+Result<uint64_t> World::flags(const FlagText& text, Line line, const Layout& layout) const {
   std::string_view rest = text.text;
   if (rest == "~0") return ~0ull;
   if (!rest.empty() && rest.front() >= '0' && rest.front() <= '9') {
@@ -130,7 +166,6 @@ Result<uint64_t> World::flags(const FlagText& text, Line line) const {
     }
     return value;
   }
-  const Layout& layout = *machine_->model().hmm_pfn;
   uint64_t value = 0;
   while (!rest.empty()) {
     const size_t bar = rest.find('|');

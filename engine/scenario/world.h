@@ -10,13 +10,14 @@
 
 #include "engine/fault/cpu_fault.h"
 #include "engine/machine/machine.h"
+#include "engine/migrate/device_migration.h"
 #include "engine/scenario/scenario.h"
 
 namespace hmmscope::scenario {
 
 /// The driver of one device: its interval notifier over the whole address space and its page table. The table keeps
 /// the hmm_pfns words the device committed, one region an array.
-class Device final : public IntervalNotifier::Ops {
+class Device final : public IntervalNotifier::Ops, public DeviceDriver {
  public:
   Device(Machine& machine, AddressSpace& space, std::string name, uint64_t owner, uint32_t id);
 
@@ -29,6 +30,13 @@ class Device final : public IntervalNotifier::Ops {
   /// Makes room for a table; regions may be added at any time.
   void reserve_table(uint64_t start, uint64_t pages);
 
+  // DeviceDriver: what migration changes in the table. Only the address space of the device counts.
+  void map(AddressSpace& space, uint64_t addr, uint64_t pfn, bool write) override;
+  void unmap(AddressSpace& space, uint64_t addr) override;
+  bool maps(const AddressSpace& space, uint64_t addr) const override { return &space == space_ && entry(addr) != 0; }
+  /// The hmm_pfns word the device maps addr with; 0 when it does not.
+  uint64_t entry(uint64_t addr) const;
+
   /// Its own migrations are skipped; anything else moves the sequence and drops the range from the table.
   bool invalidate(IntervalNotifier& notifier, const InvalidateRange& range, uint64_t cur_seq) override;
 
@@ -37,7 +45,9 @@ class Device final : public IntervalNotifier::Ops {
     uint64_t start, pages;
     WordIndex first;
   };
+  void store_entry(uint64_t addr, uint64_t entry);
   Machine* machine_;
+  AddressSpace* space_;
   std::string name_;
   uint64_t owner_;
   uint32_t id_;
@@ -50,20 +60,36 @@ struct Array {
   WordIndex first = no_word;
 };
 
+/// A migration that a scenario named: its arrays, and between setup and finalize its arguments.
+struct RunningMigration {
+  MigrateArrays arrays;
+  uint64_t start = 0, pages = 0;
+  MigrateVma args;
+  bool set_up = false;
+  std::string device;
+};
+
 class World {
  public:
   static Result<std::unique_ptr<World>> build(const Scenario& scenario, std::string_view kernel);
 
   Machine& machine() { return *machine_; }
   AddressSpace& space() { return *space_; }
+  /// The first process for "", else a child made by `fork`; the parser has checked the name.
+  AddressSpace& process(const std::string& name) { return name.empty() ? *space_ : *processes_.at(name); }
+  void add_process(const std::string& name, AddressSpace& space) { processes_[name] = &space; }
+  std::map<std::string, RunningMigration>& migrations() { return migrations_; }
+  /// The memory of a device.
+  const DeviceMemory& memory_of(const Device& device) const;
   CpuFault& faults() { return *faults_; }
   const Scenario& scenario() const { return *scenario_; }
   Device* device(const std::string& name);          ///< nullptr for ""
   std::map<std::string, Array>& arrays() { return arrays_; }
 
   Result<uint64_t> resolve(const Address& at, Line line) const;
-  /// Flag names with the layout of the model in force.
-  Result<uint64_t> flags(const FlagText& text, Line line) const;
+  /// Flag names with the hmm_pfn layout of the model in force, or another one of its layouts.
+  Result<uint64_t> flags(const FlagText& text, Line line) const { return flags(text, line, *machine_->model().hmm_pfn); }
+  Result<uint64_t> flags(const FlagText& text, Line line, const Layout& layout) const;
   Error error(Line line, std::string message) const { return Error::at_line(scenario_->file, line, std::move(message)); }
 
   /// Puts pages into a state. During a run a step must be open.
@@ -72,8 +98,9 @@ class World {
  private:
   World() = default;
   Result<void> set_page(const PageDecl& page, uint64_t addr, uint64_t index);
+  void add_mapped_folio(const PageDecl& page, Vma vma, uint64_t addr, uint64_t pfn);
   Result<void> set_leaf(const PageDecl& page, uint64_t addr, uint64_t index, Level level);
-  Result<uint64_t> nonpresent(const PageDecl& page, uint64_t index, SwapKind kind);
+  Result<uint64_t> nonpresent(const PageDecl& page, uint64_t addr, uint64_t index, SwapKind kind);
   Result<uint64_t> page_pfn(const PageDecl& page, uint64_t index, uint32_t order);
 
   const Scenario* scenario_ = nullptr;
@@ -82,6 +109,8 @@ class World {
   AddressSpace* space_ = nullptr;
   std::map<std::string, std::unique_ptr<Device>> devices_;
   std::map<std::string, Array> arrays_;
+  std::map<std::string, AddressSpace*> processes_;
+  std::map<std::string, RunningMigration> migrations_;
 };
 
 }  // namespace hmmscope::scenario

@@ -1,0 +1,156 @@
+// migrate_vma_collect: one page walk that turns mappings into src words (mm/migrate_device.c).
+#include "engine/migrate/collect.h"
+
+namespace hmmscope {
+
+namespace {
+
+constexpr Level below(Level level) { return static_cast<Level>(static_cast<uint8_t>(level) - 1); }
+
+RuleId hole_rule(Level level) {
+  switch (level) {
+    case Level::pgd: return RuleId::walk_pgd_hole;
+    case Level::p4d: return RuleId::walk_p4d_hole;
+    case Level::pud: return RuleId::walk_pud_hole;
+    default: return RuleId::walk_pmd_hole;
+  }
+}
+
+bool is_table(uint64_t entry) {
+  return (entry & (x86::present.mask() | x86::pse.mask())) == x86::present.mask();
+}
+
+}  // namespace
+
+bool Collect::run() {
+  machine_.enter(Function::migrate_vma_collect, {args_.start, args_.end});
+  const Invalidation running =
+      args_.mm->notifiers().start({args_.start, args_.end, NotifyEvent::migrate, args_.pgmap_owner});
+  machine_.enter(Function::walk_page_range, {args_.start, args_.end});
+  const bool came_back = walk(args_.mm->tables().top(), args_.start, args_.end);
+  machine_.leave(0);
+  if (came_back) {
+    if (!running.failed) args_.mm->notifiers().end(running);
+    args_.end = args_.start + args_.npages * page_bytes;
+  }
+  machine_.leave();
+  return came_back;
+}
+
+bool Collect::walk(Level level, uint64_t addr, uint64_t end) {
+  for (uint64_t next = addr; addr < end; addr = next) {
+    next = level_end(level, addr, end);
+    const WordIndex word = args_.mm->tables().ensure_word(level, addr);
+    const uint64_t entry = machine_.load(word);
+    if (x86::pte_none(entry)) {
+      machine_.step(hole_rule(level), {addr, next, entry});
+      hole(addr, next, depth(level));
+    } else if (level == Level::pmd) {
+      if (!pmd(word, addr, next)) return false;
+    } else if (is_table(entry)) {
+      if (!walk(below(level), addr, next)) return false;
+    } else {
+      // split_huge_pud takes a leaf out; whatever else stands there cannot be descended into.
+      machine_.step(level == Level::pud && x86::pud_leaf(entry) ? RuleId::walk_pud_split : RuleId::walk_table_bad,
+                    {addr, next, entry});
+      machine_.store(word, 0);
+      hole(addr, next, depth(level));
+    }
+  }
+  return true;
+}
+
+/// Depths follow the kernel's levels; a folded p4d counts as the pgd.
+uint64_t Collect::depth(Level level) const {
+  const bool folded = args_.mm->tables().levels() == 4;
+  switch (level) {
+    case Level::pgd: return 0;
+    case Level::p4d: return folded ? 0 : 1;
+    case Level::pud: return 2;
+    default: return 3;
+  }
+}
+
+void Collect::hole(uint64_t addr, uint64_t end, uint64_t depth) {
+  machine_.enter(Function::migrate_vma_collect_hole, {addr, end, depth});
+  const auto pages = static_cast<uint32_t>((end - addr) / page_bytes);
+  const bool fillable = args_.vma.kind() == VmaKind::anonymous;
+  machine_.step(fillable ? RuleId::collect_hole_anonymous : RuleId::collect_hole_skip, {addr, end});
+  push_run(pages, fillable ? format_.migrate : 0);
+  if (fillable) args_.cpages += pages;
+  machine_.leave(0);
+}
+
+/// migrate_vma_collect_skip: the part is left alone. `rule` says why.
+void Collect::skip(RuleId rule, uint64_t addr, uint64_t end, uint64_t detail) {
+  machine_.step(rule, {addr, end, detail});
+  push_run(static_cast<uint32_t>((end - addr) / page_bytes), 0);
+}
+
+void Collect::push_run(uint32_t pages, uint64_t value) {
+  machine_.fill_keeping(args_.src + static_cast<WordIndex>(args_.npages), pages, value, 0, 0);
+  machine_.fill_keeping(args_.dst + static_cast<WordIndex>(args_.npages), pages, 0, 0, 0);
+  args_.npages += pages;
+}
+
+void Collect::push(uint64_t mpfn) {
+  machine_.store(args_.src + static_cast<WordIndex>(args_.npages), mpfn);
+  machine_.store(args_.dst + static_cast<WordIndex>(args_.npages), 0);
+  ++args_.npages;
+}
+
+bool Collect::pmd(WordIndex word, uint64_t addr, uint64_t end) {
+  machine_.enter(Function::migrate_vma_collect_pmd, {addr, end});
+  const Pmd outcome = huge_pmd(word, addr, end);
+  if (outcome == Pmd::table) ptes(addr, end);
+  machine_.leave(0);
+  return outcome != Pmd::stuck;
+}
+
+Collect::Pmd Collect::huge_pmd(WordIndex word, uint64_t addr, uint64_t end) {
+  const uint64_t pmd = machine_.load(word);
+  const KernelModel& model = machine_.model();
+  if (is_table(pmd)) return Pmd::table;
+  if (!x86::pmd_present(pmd)) {
+    if (model.collect_spins_on_pmd_migration) {
+      machine_.step(RuleId::collect_pmd_spin, {addr, pmd});
+      args_.stuck_at = addr;
+      return Pmd::stuck;
+    }
+    skip(RuleId::collect_pmd_not_present, addr, end, pmd);
+    return Pmd::done;
+  }
+  const uint64_t pfn = leaf_pfn(Level::pmd, pmd);
+  if (model.collect_splits_mapped_large && (args_.select & migrate_select::system) == 0) {
+    skip(RuleId::collect_pmd_not_selected, addr, end, pmd);
+    return Pmd::done;
+  }
+  if (pfn == machine_.physical().huge_zero_pfn()) {
+    if (model.collect_splits_mapped_large) {
+      machine_.step(RuleId::collect_pmd_zero_hole, {addr, pmd});
+      hole(addr, end, ~0ull);
+      return Pmd::done;
+    }
+    split_huge_pmd(machine_, *args_.mm, addr, RuleId::collect_pmd_zero);
+    return Pmd::table;
+  }
+  const Folio folio = Folio::of(machine_, pfn);
+  if (!folio || folio.locked()) {
+    skip(RuleId::collect_pmd_locked, addr, end, folio ? folio.get(FolioWord::lock_owner) : 0);
+    return Pmd::done;
+  }
+  machine_.step(RuleId::collect_pmd_split, {addr, pmd, folio.refcount()});
+  folio.take();
+  folio.lock(FolioLocker::migration);
+  const bool split = split_folio(machine_, folio);
+  const Folio head = Folio::of(machine_, pfn);   // the first of the small ones after a split
+  if (split) machine_.step(RuleId::collect_pmd_was_split, {addr, end});
+  else skip(RuleId::collect_pmd_split_failed, addr, end, head.refcount());
+  head.unlock();
+  head.put();
+  return split ? Pmd::table : Pmd::done;
+}
+
+bool collect(Machine& machine, MigrateVma& args) { return Collect(machine, args).run(); }
+
+}  // namespace hmmscope

@@ -1,0 +1,208 @@
+#include "engine/migrate/device_migration.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "engine/fault/handle_mm_fault.h"
+#include "engine/migrate/migrate_internal.h"
+
+namespace hmmscope {
+
+namespace {
+
+constexpr uint64_t chunk_pages = 64;
+
+uint64_t select_of(const DeviceMemory& memory) {
+  return memory.coherent ? migrate_select::device_coherent : migrate_select::device_private;
+}
+
+WordIndex slot(WordIndex first, uint64_t k) { return first + static_cast<WordIndex>(k); }
+
+/// A destination is the driver's until finalize: one reference, locked.
+Folio make_target(Machine& machine, uint64_t pfn) {
+  const Folio folio = make_allocated_folio(machine, pfn, 0);
+  folio.lock(FolioLocker::driver);
+  return folio;
+}
+
+uint64_t count_moved(const Machine& machine, const MigrateVma& args) {
+  const MigrateFormat format = MigrateFormat::from(machine.model());
+  uint64_t moved = 0;
+  for (uint64_t k = 0; k < args.npages; ++k) {
+    const uint64_t src = machine.load(slot(args.src, k));
+    if (format.has_page(src) && format.migrates(src)) ++moved;
+  }
+  return moved;
+}
+
+/// Calls `migrate(args)` for every piece; it returns what migrate_vma_setup returned.
+template <class Migrate>
+DriverResult for_each_piece(AddressSpace& space, uint64_t start, uint64_t end, const MigrateArrays& arrays,
+                            const DeviceMemory& memory, uint64_t select, Machine& machine, Migrate migrate) {
+  DriverResult result;
+  for (uint64_t addr = start, next = addr; addr < end; addr = next) {
+    const Vma vma = space.vma_at(addr);
+    if (!vma || (vma.flags() & vm::read) == 0) {
+      machine.step(RuleId::driver_no_vma, {addr, vma ? vma.flags() : 0});
+      result.ret = -EINVAL;
+      return result;
+    }
+    next = std::min({end, addr + chunk_pages * page_bytes, vma.end()});
+    MigrateVma args;
+    args.mm = &space;
+    args.vma = vma;
+    args.start = addr;
+    args.end = next;
+    args.src = slot(arrays.src, (addr - start) / page_bytes);
+    args.dst = slot(arrays.dst, (addr - start) / page_bytes);
+    args.select = select;
+    args.pgmap_owner = memory.owner;
+    result.ret = migrate(args);
+    result.stuck_at = args.stuck_at;
+    if (result.ret != 0) return result;
+  }
+  return result;
+}
+
+}  // namespace
+
+void allocate_device_pages(Machine& machine, const MigrateVma& args, const DeviceMemory& memory) {
+  const MigrateFormat format = MigrateFormat::from(machine.model());
+  for (uint64_t k = 0; k < args.npages; ++k) {
+    const uint64_t src = machine.load(slot(args.src, k));
+    if (!format.migrates(src)) continue;
+    const uint64_t pfn = machine.physical().allocate_device_page(memory);
+    if (pfn == 0) {
+      machine.step(RuleId::driver_no_memory, {k, src});
+      continue;
+    }
+    const bool write = format.has_page(src) ? (src & format.write) != 0 : (args.vma.flags() & vm::write) != 0;
+    const uint64_t dst = format.make(pfn) | (write ? format.write : 0);
+    machine.step(RuleId::driver_allocate, {k, src, dst});
+    make_target(machine, pfn);
+    machine.store(slot(args.dst, k), dst);
+  }
+}
+
+uint64_t allocate_system_pages(Machine& machine, const MigrateVma& args, DeviceDriver* driver,
+                               const AllocatePage& allocate) {
+  const MigrateFormat format = MigrateFormat::from(machine.model());
+  uint64_t missing = 0;
+  for (uint64_t k = 0; k < args.npages; ++k) {
+    const uint64_t src = machine.load(slot(args.src, k));
+    if (!format.migrates(src) || !format.has_page(src)) continue;
+    if (machine.physical().device_of(format.pfn(src)) == nullptr) continue;
+    const uint64_t pfn = allocate();
+    if (pfn == 0) {
+      machine.step(RuleId::driver_no_memory, {k, src});
+      ++missing;
+      continue;
+    }
+    const uint64_t dst = format.make(pfn) | (src & format.write);
+    machine.step(RuleId::driver_allocate, {k, src, dst});
+    if (driver != nullptr && args.mm != nullptr) driver->unmap(*args.mm, args.start + k * page_bytes);
+    make_target(machine, pfn);
+    machine.store(slot(args.dst, k), dst);
+  }
+  return missing;
+}
+
+void map_migrated_pages(Machine& machine, const MigrateVma& args, DeviceDriver& driver) {
+  const MigrateFormat format = MigrateFormat::from(machine.model());
+  for (uint64_t k = 0; k < args.npages; ++k) {
+    const uint64_t src = machine.load(slot(args.src, k)), dst = machine.load(slot(args.dst, k));
+    if (!format.migrates(src) || !format.has_page(dst)) continue;
+    const uint64_t addr = args.start + k * page_bytes;
+    machine.step(RuleId::driver_map, {k, addr, dst});
+    driver.map(*args.mm, addr, format.pfn(dst), (dst & format.write) != 0);
+  }
+}
+
+DriverResult migrate_to_device(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end,
+                               const MigrateArrays& arrays, const DeviceMemory& memory, DeviceDriver& driver) {
+  machine.enter(Function::device, {start, (end - start) / page_bytes});
+  DriverResult result = for_each_piece(space, start, end, arrays, memory, migrate_select::system, machine,
+                                       [&](MigrateVma& args) {
+    if (const int ret = migrate_vma_setup(machine, args); ret != 0) return ret;
+    allocate_device_pages(machine, args, memory);
+    migrate_vma_pages(machine, args);
+    map_migrated_pages(machine, args, driver);
+    migrate_vma_finalize(machine, args);
+    return 0;
+  });
+  if (result.ret == 0) {
+    uint64_t addr = start;
+    while (addr < end && driver.maps(space, addr)) addr += page_bytes;
+    result.cpages = (addr - start) / page_bytes;
+    if (addr < end) {
+      machine.step(RuleId::driver_not_mirrored, {addr});
+      result.ret = -ENOENT;
+    }
+  }
+  machine.leave(result.ret);
+  return result;
+}
+
+DriverResult migrate_to_system(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end,
+                               const MigrateArrays& arrays, const DeviceMemory& memory, DeviceDriver& driver,
+                               const AllocatePage& allocate) {
+  machine.enter(Function::device, {start, (end - start) / page_bytes});
+  uint64_t moved = 0;
+  DriverResult result = for_each_piece(space, start, end, arrays, memory, select_of(memory), machine,
+                                       [&](MigrateVma& args) {
+    if (const int ret = migrate_vma_setup(machine, args); ret != 0) return ret;
+    allocate_system_pages(machine, args, &driver, allocate);
+    migrate_vma_pages(machine, args);
+    moved += count_moved(machine, args);
+    migrate_vma_finalize(machine, args);
+    return 0;
+  });
+  result.cpages = moved;
+  machine.leave(result.ret);
+  return result;
+}
+
+uint64_t evict_device(Machine& machine, const MigrateArrays& arrays, uint64_t first_pfn, uint64_t pages,
+                      const AllocatePage& allocate) {
+  machine.enter(Function::device, {first_pfn, pages});
+  MigrateVma args;   // only the arrays count: the pages are found by pfn
+  args.src = arrays.src;
+  args.dst = arrays.dst;
+  args.npages = pages;
+  migrate_device_range(machine, arrays.src, first_pfn, pages);
+  allocate_system_pages(machine, args, nullptr, allocate);
+  migrate_device_pages(machine, arrays.src, arrays.dst, pages);
+  const uint64_t moved = count_moved(machine, args);
+  migrate_device_finalize(machine, arrays.src, arrays.dst, pages);
+  machine.leave(static_cast<int64_t>(moved));
+  return moved;
+}
+
+uint32_t migrate_to_ram(Machine& machine, AddressSpace& space, Vma vma, uint64_t addr, uint64_t device_pfn,
+                        const AllocatePage& allocate) {
+  const DeviceMemory* memory = machine.physical().device_of(device_pfn);
+  machine.enter(Function::migrate_to_ram, {addr, device_pfn});
+  const MigrateArrays arrays = add_migrate_arrays(machine, space, addr, 1, "fault");
+  MigrateVma args;
+  args.mm = &space;
+  args.vma = vma;
+  args.start = addr;
+  args.end = addr + page_bytes;
+  args.src = arrays.src;
+  args.dst = arrays.dst;
+  args.select = select_of(*memory);
+  args.pgmap_owner = memory->owner;
+  args.fault_page = device_pfn;
+  uint64_t missing = 0;
+  const bool failed = migrate_vma_setup(machine, args) != 0;
+  if (!failed) {
+    missing = allocate_system_pages(machine, args, memory->driver, allocate);
+    migrate_vma_pages(machine, args);
+    migrate_vma_finalize(machine, args);
+  }
+  const uint32_t ret = failed || missing != 0 ? vm_fault::sigbus : 0;
+  machine.leave(ret);
+  return ret;
+}
+
+}  // namespace hmmscope

@@ -1,0 +1,78 @@
+// migrate_vma_finalize: migration entries become mappings again, of the new page or of the old one
+// (mm/migrate_device.c).
+#include "engine/migrate/migrate_internal.h"
+#include "engine/migrate/rmap.h"
+
+namespace hmmscope {
+
+namespace {
+
+void drop_target(Machine& machine, const Folio& target, RuleId rule, std::initializer_list<uint64_t> operands) {
+  machine.step(rule, operands);
+  target.unlock();
+  target.put();
+}
+
+void finalize_slot(const Migration& migration, uint64_t k) {
+  Machine& m = migration.machine;
+  const uint64_t src = migration.src_word(k), dst = migration.dst_word(k);
+  const Folio folio = migration.folio(src);
+  Folio target = migration.folio(dst);
+  if (!folio) {
+    if (target) drop_target(m, target, RuleId::finalize_no_src, {k, src, dst});
+    return;
+  }
+  const bool failed = !migration.format.migrates(src) || !target;
+  if (failed) {
+    if (target) drop_target(m, target, RuleId::finalize_drop_dst, {k, src, dst});
+    target = folio;
+  }
+  m.step(failed ? RuleId::finalize_back : RuleId::finalize_moved, {k, folio.pfn(), target.pfn()});
+  if (!target.zone_device()) target.set_flag(folio_flag::lru);
+  remove_migration_ptes(m, folio, target);
+  m.step(RuleId::finalize_unlock, {k, folio.pfn(), folio.refcount()});
+  if (!migration.lock_is_the_faults(folio)) folio.unlock();
+  folio.put();
+  if (failed) return;
+  target.unlock();
+  target.put();
+}
+
+void run(const Migration& migration) {
+  for (uint64_t k = 0; k < migration.pages; ++k) finalize_slot(migration, k);
+}
+
+}  // namespace
+
+void migrate_vma_finalize(Machine& machine, const MigrateVma& args) {
+  machine.enter(Function::migrate_vma_finalize, {args.start, args.end, args.cpages, args.npages});
+  run({machine, MigrateFormat::from(machine.model()), args.src, args.dst, args.npages, args.fault_page, &args});
+  machine.leave();
+}
+
+void migrate_device_finalize(Machine& machine, WordIndex src, WordIndex dst, uint64_t pages) {
+  machine.enter(Function::migrate_device_finalize, {pages});
+  run({machine, MigrateFormat::from(machine.model()), src, dst, pages});
+  machine.leave();
+}
+
+uint64_t migrate_device_range(Machine& machine, WordIndex src, uint64_t first_pfn, uint64_t pages) {
+  machine.enter(Function::migrate_device_range, {first_pfn, pages});
+  const MigrateFormat format = MigrateFormat::from(machine.model());
+  for (uint64_t k = 0; k < pages; ++k) {
+    const Folio folio = Folio::of(machine, first_pfn + k);
+    const bool in_use = folio && folio.refcount() != 0;
+    const bool taken = in_use && !folio.locked();
+    machine.step(taken ? RuleId::device_range_lock : in_use ? RuleId::device_range_locked : RuleId::device_range_free,
+                 {k, first_pfn + k});
+    machine.store(src + static_cast<WordIndex>(k), taken ? format.make(first_pfn + k) | format.migrate : 0);
+    if (!taken) continue;
+    folio.take();
+    folio.lock(FolioLocker::migration);
+  }
+  const uint64_t ready = unmap_collected({machine, format, src, no_word, pages});
+  machine.leave(0);
+  return ready;
+}
+
+}  // namespace hmmscope

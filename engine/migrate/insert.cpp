@@ -1,0 +1,87 @@
+// migrate_vma_insert_page: a new page where there was none (mm/migrate_device.c).
+#include "engine/fault/cpu_fault.h"
+#include "engine/migrate/entry_conversion.h"
+#include "engine/migrate/migrate_internal.h"
+
+namespace hmmscope {
+
+namespace {
+
+/// The pte word to fill; no_word when something stands in the way. Records why.
+WordIndex place_for(Machine& m, AddressSpace& space, uint64_t k, uint64_t addr) {
+  const WordIndex pmd_word = space.find_entry(Level::pmd, addr);
+  const uint64_t pmd = pmd_word == no_word ? 0 : m.load(pmd_word);
+  const EntryFormat& e = m.entry_format();
+  if (x86::pmd_none(pmd) || (x86::pmd_present(pmd) && !e.is_huge(pmd))) {
+    if (space.find_entry(Level::pte, addr) == no_word) m.step(RuleId::insert_table, {k, addr});
+    return space.ensure_entry(Level::pte, addr);
+  }
+  const bool zero = x86::pmd_present(pmd) && leaf_pfn(Level::pmd, pmd) == m.physical().huge_zero_pfn();
+  if (!zero || !m.model().collect_splits_mapped_large) {
+    m.step(RuleId::insert_pmd_huge, {k, addr, pmd});
+    return no_word;
+  }
+  split_huge_pmd(m, space, addr, RuleId::insert_split_zero);
+  return space.find_entry(Level::pte, addr);
+}
+
+bool insert(const Migration& migration, uint64_t k, const Folio& page) {
+  Machine& m = migration.machine;
+  const MigrateVma& args = *migration.args;
+  const uint64_t addr = migration.address(k);
+  if (args.vma.kind() != VmaKind::anonymous) {
+    m.step(RuleId::insert_not_anonymous, {k, addr});
+    return false;
+  }
+  const WordIndex word = place_for(m, *args.mm, k, addr);
+  if (word == no_word) return false;
+  const uint64_t old = m.load(word);
+  const bool present = x86::pte_present(old);
+  if (present && !m.physical().is_zero_pfn(x86::pte_pfn(old))) {
+    m.step(RuleId::insert_present, {k, addr, old});
+    return false;
+  }
+  if (!present && !x86::pte_none(old)) {
+    m.step(RuleId::insert_not_none, {k, addr, old});
+    return false;
+  }
+  if ((args.vma.flags() & vm::uffd_missing) != 0) {
+    m.step(RuleId::insert_uffd, {k, addr, args.vma.flags()});
+    return false;
+  }
+  // WRITE of the dst word is not asked for: the VMA alone decides.
+  const bool writable = (args.vma.flags() & vm::write) != 0;
+  uint64_t entry = 0;
+  if (page.device_private()) {
+    entry = make_device_private_entry(m.entry_format().swap, page.pfn(), writable);
+    m.step(writable ? RuleId::insert_device_writable : RuleId::insert_device_readable,
+           {k, addr, entry, migration.dst_word(k)});
+  } else {
+    const uint64_t flags = vm_page_prot(args.vma) | (writable ? x86::dirty.mask() | x86::rw.mask() : 0);
+    entry = EntryFormat::make(page.pfn(), flags);
+    m.step(RuleId::insert_mapped, {k, addr, entry, migration.dst_word(k)});
+  }
+  const WordIndex rss = args.mm->word(MmWord::rss_anon);
+  m.store(rss, m.load(rss) + 1);
+  page.set_flag(folio_flag::anon | folio_flag::anon_exclusive | (page.zone_device() ? 0 : folio_flag::lru));
+  page.set(FolioWord::mapping, anon_mapping);
+  page.set(FolioWord::index, page_index(args.vma, addr));
+  page.add_rmap();
+  page.take();
+  if (present) count_flush(m, *args.mm);
+  m.store(word, entry);
+  migration.set_src(k, migration.format.migrate);
+  return true;
+}
+
+}  // namespace
+
+void insert_page(const Migration& migration, uint64_t slot, const Folio& page) {
+  Machine& m = migration.machine;
+  m.enter(Function::migrate_vma_insert_page, {migration.address(slot), page.pfn()});
+  const bool inserted = insert(migration, slot, page);
+  if (!inserted) migration.clear_migrate(slot);
+  m.leave();
+}
+
+}  // namespace hmmscope
