@@ -48,12 +48,18 @@ uint32_t CpuFault::swap_in(Fault& fault, WordIndex pte) {
   const bool exclusive = (old & bit::swp_exclusive) != 0;
   const bool writable = exclusive && fault.write() && (fault.vma.flags() & vm::write) != 0;
   m.step(RuleId::swap_in, {fault.addr, old, pfn, fault.flags});
-  add_anon_folio(m, fault.vma, fault.addr, pfn, 0, exclusive);
+  add_anon_folio(m, fault.vma, fault.addr, pfn, 0, true);
+  if (!exclusive) {   // another process still has an entry for the slot: the page stays in the swap cache for it
+    const Folio folio = Folio::of(m, pfn);
+    folio.set_flag(folio_flag::anon_exclusive, false);
+    folio.set_flag(folio_flag::swapcache | folio_flag::swap_shared);
+    folio.take();
+  }
   const WordIndex anon = fault.space.word(MmWord::rss_anon), swap = fault.space.word(MmWord::rss_swap);
   m.store(anon, m.load(anon) + 1);
   if (m.load(swap) != 0) m.store(swap, m.load(swap) - 1);
   m.store(pte, e.make(pfn, mapping_flags(fault.vma, writable)));
-  m.physical().free_swap_slot(decode_swap(e.swap, old).offset);
+  if (exclusive) m.physical().free_swap_slot(decode_swap(e.swap, old).offset);
   // A shared page that is to be written is copied within the same fault.
   if (!fault.write() || writable) return 0;
   m.enter(Function::do_wp_page, {fault.addr, fault.flags});

@@ -1,0 +1,175 @@
+// Random small machines and operations: whatever happens, locks are released, migration entries are gone, and the
+// counters of every folio are what the page tables say.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "engine/encoding/swap_entry.h"
+#include "tests/migrate/migrate_support.h"
+
+namespace hmmscope::scenario {
+namespace {
+
+constexpr int page_count = 12;
+
+class Generator {
+ public:
+  explicit Generator(uint32_t seed) : random_(seed) {}
+
+  std::string kernel() { return pick({"6.1", "6.12", "6.12", "6.15", "6.18", "6.19"}); }
+
+  std::string declared() {
+    std::string all;
+    for (int page = 0; page < page_count; ++page) {
+      const std::string state = pick({R"("none")", R"("present")", R"("present")", R"("present", "writable": false)", R"("zero-page")",
+                                      R"("swapped")", R"("device-private", "device": "gpu0")", R"("device-private", "device": "gpu1")",
+                                      R"("device-private", "device": "gpu0", "writable": false)", R"("device-coherent", "device": "apu")",
+                                      R"("hwpoison")", R"("present", "dirty": false, "soft_dirty": true)"});
+      all += (page == 0 ? "" : ", ") + std::string(R"({"at": "heap+)") + std::to_string(page) + R"(", "state": )" + state + "}";
+    }
+    const std::string tail = pick({"", R"(, {"at": "huge", "pages": 512, "state": "thp"})", R"(, {"at": "huge", "pages": 512, "state": "huge-zero"})"});
+    return all + tail;
+  }
+
+  std::string operations() {
+    std::string all;
+    const int count = 3 + number(9);
+    for (int k = 0; k < count; ++k) all += (k == 0 ? "" : ", ") + operation();
+    return all;
+  }
+
+ private:
+  int number(int below) { return static_cast<int>(random_() % static_cast<uint32_t>(below)); }
+  std::string pick(std::initializer_list<std::string> from) { return *(from.begin() + number(static_cast<int>(from.size()))); }
+  std::string device() { return R"("device": ")" + pick({"gpu0", "gpu0", "gpu1", "apu"}) + "\""; }
+  std::string process() { return forked_ && number(2) == 0 ? R"("process": "child")" : ""; }
+
+  /// "heap+3", and a number of pages that fits.
+  std::pair<std::string, int> place() {
+    if (number(5) == 0) return {"huge+" + std::to_string(number(4) * 16), 16 + number(48)};
+    const int page = number(page_count);
+    return {"heap+" + std::to_string(page), 1 + number(page_count - page)};
+  }
+  std::string at(const std::string& name, const std::string& more) {
+    const auto [where, count] = place();
+    return op(name, R"("pages": )" + std::to_string(count) + (more.empty() ? "" : ", " + more), where);
+  }
+  std::string touch() {
+    const std::string who = process();
+    return at("touch", R"("access": ")" + pick({"read", "write"}) + "\"" + (who.empty() ? "" : ", " + who));
+  }
+
+  std::string three_calls() {
+    const auto [where, count] = place();
+    const std::string name = "m" + std::to_string(++migrations_);
+    const std::string select = pick({R"(["system"])", R"(["device-private"])", R"(["device-coherent"])", R"(["system", "device-private"])"});
+    const std::string named = R"("migration": ")" + name + "\"";
+    std::string all = op("migrate-setup", named + R"(, "expect": "0", )" + device() + R"(, "pages": )" + std::to_string(count) + R"(, "select": )" + select, where);
+    if (number(2) == 0) all += ", " + touch();
+    all += R"(, {"op": "migrate-pages", )" + named + (number(3) == 0 ? R"(, "slots": [{"index": 0}])" : "") + "}";
+    if (number(3) == 0) all += ", " + touch();
+    return all + R"(, {"op": "migrate-finalize", )" + named + "}";
+  }
+
+  std::string operation() {
+    switch (number(11)) {
+      case 0:
+      case 1: return touch();
+      case 2:
+      case 3: return at("migrate-to-device", device());
+      case 4: return at("migrate-to-system", device());
+      case 5: return at("make-exclusive", R"("device": "gpu0")");
+      case 6: return R"({"op": "evict-device", )" + device() + "}";
+      case 7:
+        if (forked_) return touch();
+        forked_ = true;
+        return fork_child;
+      case 8: return at("madvise-dontneed", process());
+      default: return three_calls();
+    }
+  }
+
+  std::mt19937 random_;
+  bool forked_ = false;
+  int migrations_ = 0;
+};
+
+struct Seen {
+  uint64_t mapped = 0, references = 0;
+};
+
+/// What the page tables say of every pfn.
+std::map<uint64_t, Seen> look_at_tables(const Cursor& cursor, const KernelModel& model, uint64_t& migration_entries) {
+  const SwapFormat format = model.swap_format();
+  std::map<uint64_t, Seen> seen;
+  for (const Region& region : cursor.recording().regions()) {
+    if (region.kind != RegionKind::pte && region.kind != RegionKind::pmd) continue;
+    for (uint32_t k = 0; k < region.count; ++k) {
+      const uint64_t entry = cursor.load(region.first + k);
+      const bool table = region.kind == RegionKind::pmd && x86::pmd_present(entry) && !x86::pmd_leaf(entry);
+      if (x86::pte_none(entry) || table) continue;
+      if (x86::pmd_present(entry)) {
+        if (region.kind == RegionKind::pte && x86::pte_special(entry)) continue;
+        Seen& page = seen[region.kind == RegionKind::pte ? x86::pte_pfn(entry) : x86::pmd_pfn(entry)];
+        ++page.mapped;
+        ++page.references;
+        continue;
+      }
+      const SwapKind kind = format.kind(entry);
+      if (is_migration(kind)) ++migration_entries;
+      const bool exclusive = is_device_exclusive(kind);
+      if (!is_device_private(kind) && !exclusive) continue;
+      ++seen[format.pfn(entry)].references;
+      if (!exclusive || model.exclusive_entries_are_mapped) ++seen[format.pfn(entry)].mapped;
+    }
+  }
+  return seen;
+}
+
+void check_counters(const Outcome& outcome) {
+  const auto recording = std::make_shared<const Recording>(outcome.recording);
+  Cursor cursor(recording);
+  cursor.seek(recording->steps());
+  uint64_t migration_entries = 0;
+  const auto seen = look_at_tables(cursor, outcome.model, migration_entries);
+  EXPECT_EQ(migration_entries, 0u);
+  std::map<uint64_t, bool> known;
+  for (const Region& region : recording->regions()) {
+    if (region.kind != RegionKind::folio) continue;
+    const auto word = [&](FolioWord w) { return cursor.load(word_of(region.first, w)); };
+    if (word(FolioWord::refcount) == 0) {
+      EXPECT_EQ(word(FolioWord::mapcount), 0u);
+      continue;
+    }
+    const uint64_t pfn = word(FolioWord::pfn);
+    EXPECT_EQ(word(FolioWord::flags) & folio_flag::locked, 0u) << std::hex << pfn;
+    Seen total;
+    for (auto it = seen.lower_bound(pfn); it != seen.end() && it->first < pfn + (1ull << word(FolioWord::order)); ++it) {
+      total.mapped += it->second.mapped;
+      total.references += it->second.references;
+      known[it->first] = true;
+    }
+    EXPECT_EQ(word(FolioWord::mapcount), total.mapped) << std::hex << pfn;
+    if ((word(FolioWord::flags) & folio_flag::swapcache) != 0) ++total.references;
+    EXPECT_EQ(word(FolioWord::refcount), total.references) << std::hex << pfn;
+  }
+  for (const auto& [pfn, page] : seen) {
+    const bool zero = pfn >= 0x2000 && pfn < 0x10000;   // the zero pages have no counters
+    EXPECT_TRUE(zero || known[pfn]) << "a mapped page without a live folio: " << std::hex << pfn;
+  }
+}
+
+TEST(RandomMigrations, LocksAndEntriesAreGoneAndCountersAgree) {
+  for (uint32_t seed = 1; seed <= 400; ++seed) {
+    Generator generator(seed);
+    const std::string kernel = generator.kernel(), declared = generator.declared(), operations = generator.operations();
+    const std::string vmas = heap + R"(, {"name": "huge", "start": "0x7f0000200000", "size": "2M", "thp": true})";
+    SCOPED_TRACE("seed " + std::to_string(seed) + " kernel " + kernel + "\n" + declared + "\n" + operations);
+    check_counters(run_text(json_of(vmas, declared, operations), kernel));
+    if (HasFailure()) return;   // one broken machine is enough to look at
+  }
+}
+
+}  // namespace
+}  // namespace hmmscope::scenario
