@@ -20,7 +20,8 @@ class CheckCommand : public Command {
 
   void declare(CLI::App& app) override {
     app.add_option("FILE", files_, "Kernel traces or recordings made from them")->required();
-    app.add_option("--kernel", kernel_, "Read the traces as of this kernel model, whatever they say of themselves")
+    app.add_option("--kernel", kernel_,
+                   "Read the traces as of this kernel model, whatever they say of themselves")
         ->type_name("MODEL");
     app.add_flag("--brief", brief_, "Only the counts, without explanations");
   }
@@ -36,8 +37,10 @@ class CheckCommand : public Command {
       const traces::Document& document = **opened;
       const traces::CheckCounts counts = traces::count_checks(*document.recording);
       total += counts;
-      if (output.json) files.push_back(as_json(file, document, counts));
-      else print(output, file, document, counts);
+      if (output.json)
+        files.push_back(as_json(file, document, counts));
+      else
+        print(output, file, document, counts);
     }
     if (output.json) {
       Json result = counts_json(total);
@@ -51,16 +54,17 @@ class CheckCommand : public Command {
 
  private:
   static Json counts_json(const traces::CheckCounts& counts) {
-    return {{"calls", counts.calls},         {"agreed", counts.agreed},
-            {"diverged", counts.diverged},   {"unknown", counts.unknown},
+    return {{"calls", counts.calls},          {"agreed", counts.agreed},
+            {"diverged", counts.diverged},    {"unknown", counts.unknown},
             {"words", counts.words_compared}, {"words_with_unknown_bits", counts.words_unknown}};
   }
 
   void print(const Output& output, const std::string& file, const traces::Document& document,
              const traces::CheckCounts& counts) const {
-    std::string text = fmt::format("{} ({}): {}, words {}", file, document.model.id, traces::counts_text(counts),
-                                   counts.words_compared);
-    if (counts.words_unknown != 0) text += fmt::format(", {} with bits that no event shows", counts.words_unknown);
+    std::string text = fmt::format("{} ({}): {}, words {}", file, document.model.id,
+                                   traces::counts_text(counts), counts.words_compared);
+    if (counts.words_unknown != 0)
+      text += fmt::format(", {} with bits that no event shows", counts.words_unknown);
     output.print(text + "\n");
     if (brief_) return;
     for (const CallCheck& check : document.recording->checks())
@@ -68,7 +72,8 @@ class CheckCommand : public Command {
         output.print(traces::explanation_text(*document.recording, document.model, check));
   }
 
-  Json as_json(const std::string& file, const traces::Document& document, const traces::CheckCounts& counts) const {
+  Json as_json(const std::string& file, const traces::Document& document,
+               const traces::CheckCounts& counts) const {
     Json result = {{"file", file}, {"model", document.model.id}};
     result.update(counts_json(counts));
     result["findings"] = Json::array();

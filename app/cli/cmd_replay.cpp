@@ -21,7 +21,8 @@ class ReplayCommand : public Command {
     app.add_option("FILE", file_, "A kernel trace, a recording or a scenario")->required();
     app.add_flag("--steps", steps_, "Print every step");
     app.add_option("--at", at_, "Show the moment after this many steps")->type_name("N");
-    app.add_option("--kernel", kernel_, "Read FILE as of this kernel model, whatever it says of itself")->type_name("MODEL");
+    app.add_option("--kernel", kernel_, "Read FILE as of this kernel model, whatever it says of itself")
+        ->type_name("MODEL");
   }
 
   int run(const Output& output) override {
@@ -32,7 +33,8 @@ class ReplayCommand : public Command {
     const traces::Document& document = **opened;
     const StepIndex steps = document.recording->steps();
     if (at_ && *at_ > steps)
-      return output.bad_input(Error{fmt::format("--at {}: the recording has {} steps", *at_, steps), file_, 0, 0, false});
+      return output.bad_input(
+          Error{fmt::format("--at {}: the recording has {} steps", *at_, steps), file_, 0, 0, false});
     output.json ? print_json(output, document) : print_text(output, document);
     return exit_ok;
   }
@@ -42,7 +44,8 @@ class ReplayCommand : public Command {
     if (at_) return output.print(moment_text(document, static_cast<StepIndex>(*at_)));
     output.print(summary_text(document));
     output.print(fmt::format("  {:<10} {}\n", "events", document.recording->events().size()));
-    for (StepIndex step = 0; steps_ && step < document.recording->steps(); ++step) output.print(step_text(document, step));
+    for (StepIndex step = 0; steps_ && step < document.recording->steps(); ++step)
+      output.print(step_text(document, step));
     const traces::CheckCounts counts = traces::count_checks(*document.recording);
     if (counts.calls != 0) output.print(traces::counts_text(counts) + "\n");
   }
@@ -55,10 +58,14 @@ class ReplayCommand : public Command {
     nlohmann::json result = summary_json(document);
     result["events"] = document.recording->events().size();
     const traces::CheckCounts counts = traces::count_checks(*document.recording);
-    result["check"] = {{"calls", counts.calls}, {"agreed", counts.agreed}, {"diverged", counts.diverged}, {"unknown", counts.unknown}};
+    result["check"] = {{"calls", counts.calls},
+                       {"agreed", counts.agreed},
+                       {"diverged", counts.diverged},
+                       {"unknown", counts.unknown}};
     if (steps_) {
       result["trace"] = nlohmann::json::array();
-      for (StepIndex step = 0; step < document.recording->steps(); ++step) result["trace"].push_back(step_json(document, step));
+      for (StepIndex step = 0; step < document.recording->steps(); ++step)
+        result["trace"].push_back(step_json(document, step));
     }
     output.print(text(result));
   }

@@ -26,11 +26,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (check.call >= recording->calls().size()) std::abort();
     if (check.step != no_step && check.step >= recording->steps()) std::abort();
     if (check.word != no_word && check.word >= recording->word_count()) std::abort();
-    if (check.verdict != Verdict::agreed && traces::explanation_text(*recording, *model, check).empty()) std::abort();
+    if (check.verdict != Verdict::agreed && traces::explanation_text(*recording, *model, check).empty())
+      std::abort();
   }
   for (StepIndex step = 0; step < recording->steps(); ++step) {
-    if (recording->event_of(step) != no_event && recording->event_of(step) >= recording->events().size()) std::abort();
-    if (recording->call_of(step) != no_call && recording->call_of(step) >= recording->calls().size()) std::abort();
+    if (recording->event_of(step) != no_event && recording->event_of(step) >= recording->events().size())
+      std::abort();
+    if (recording->call_of(step) != no_call && recording->call_of(step) >= recording->calls().size())
+      std::abort();
   }
   return 0;
 }

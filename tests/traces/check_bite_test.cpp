@@ -1,4 +1,5 @@
-// The check must bite: any one bit of any one output word, altered, is a divergence at that word and nowhere else.
+// The check must bite: any one bit of any one output word, altered, is a divergence at that word and nowhere
+// else.
 #include <bit>
 #include <random>
 
@@ -18,7 +19,8 @@ std::string judge_flip(const std::string& text, const OutputWord& word, unsigned
     if (check.verdict != Verdict::diverged) continue;
     if (check.word == no_word) return "control flow: " + check.reason;
     const Region& region = recording->regions()[recording->region_of(check.word)];
-    if (region.kind != RegionKind::hmm_pfns || region.address != word.start || check.word - region.first != word.slot)
+    if (region.kind != RegionKind::hmm_pfns || region.address != word.start ||
+        check.word - region.first != word.slot)
       return "at " + recording->word_name(check.word);
     if (check.kernel != flipped || check.engine != word.value) return "with other values";
     // The kernel's word is kept in a step of its own.
@@ -36,12 +38,14 @@ TEST(CheckBites, EveryBitOfEveryWordOfASmallCapture) {
     const auto words = output_words(text);
     ASSERT_EQ(words.size(), 7u) << name;
     for (const OutputWord& word : words)
-      for (unsigned bit = 0; bit < 64; ++bit) ASSERT_EQ(judge_flip(text, word, bit), "") << name << " slot " << word.slot << " bit " << bit;
+      for (unsigned bit = 0; bit < 64; ++bit)
+        ASSERT_EQ(judge_flip(text, word, bit), "") << name << " slot " << word.slot << " bit " << bit;
   }
 }
 
-/// Random picks in every sample. A sticky bit of a word whose input no event shows is the only kind of bit that
-/// nobody can know; where there are such words (1 GiB ranges of the fixed layout) they are left to the next test.
+/// Random picks in every sample. A sticky bit of a word whose input no event shows is the only kind of bit
+/// that nobody can know; where there are such words (1 GiB ranges of the fixed layout) they are left to the
+/// next test.
 TEST(CheckBites, RandomBitsInEverySample) {
   std::mt19937_64 random(20251120);
   for (const auto& path : sample_files()) {
@@ -102,7 +106,8 @@ TEST(CheckBites, ControlFlow) {
   size_t at = other.find(": rf_out: ");
   at = other.find("ret=0 ", at);
   EXPECT_EQ(diverged(other.replace(at, 6, "ret=-14 ")), 1u);
-  for (const char* event : {": w_test: ", ": w_hole: ", ": w_pmd: ", ": w_pmd_r: ", ": h_pte_r: ", ": w_test_r: "}) {
+  for (const char* event :
+       {": w_test: ", ": w_hole: ", ": w_pmd: ", ": w_pmd_r: ", ": h_pte_r: ", ": w_test_r: "}) {
     other = text;
     at = other.find(event, other.find(": rf_in: "));
     ASSERT_NE(at, std::string::npos);

@@ -13,8 +13,12 @@ class Calls {
     text_ += head + payload + "\n";
     return count_++;
   }
-  uint32_t enter(int pid, const char* range) { return add(pid, std::string("rf_in: (f+0x4/0x80) range=") + range + " start=0x1000 end=0x2000"); }
-  uint32_t leave(int pid, const char* range) { return add(pid, std::string("rf_out: (a+0x1/0x2 <- f) ret=0 range=") + range); }
+  uint32_t enter(int pid, const char* range) {
+    return add(pid, std::string("rf_in: (f+0x4/0x80) range=") + range + " start=0x1000 end=0x2000");
+  }
+  uint32_t leave(int pid, const char* range) {
+    return add(pid, std::string("rf_out: (a+0x1/0x2 <- f) ret=0 range=") + range);
+  }
   uint32_t walk(int pid) { return add(pid, "w_test_r: (a+0x1/0x2 <- f) ret=0 start=0x1000"); }
   uint32_t window(int pid, const char* name, const char* range) {
     return add(pid, std::string(name) + ": (f+0x4/0x80) range=" + range + " first=64 a={0x0,0x0}");
@@ -37,7 +41,8 @@ class Calls {
 
 std::vector<uint32_t> own_events(const CallIndex& index, uint32_t call) {
   std::vector<uint32_t> events;
-  for (uint32_t event = index.calls()[call].first; event != no_index; event = index.next(event)) events.push_back(event);
+  for (uint32_t event = index.calls()[call].first; event != no_index; event = index.next(event))
+    events.push_back(event);
   return events;
 }
 
@@ -108,10 +113,12 @@ TEST(CallIndex, CallsThatNeverReturnDoNotPileUp) {
 TEST(CallIndex, LostEventsAreRemembered) {
   const std::string text =
       "# tracer: nop\n"
-      "            prog-10     [000] .....     1.000001: rf_in: (f+0x4/0x80) range=0x10 start=0x1000 end=0x2000\n"
+      "            prog-10     [000] .....     1.000001: rf_in: (f+0x4/0x80) range=0x10 start=0x1000 "
+      "end=0x2000\n"
       "CPU:0 [LOST 12 EVENTS]\n"
       "            prog-10     [000] .....     1.000002: rf_out: (a+0x1/0x2 <- f) ret=0 range=0x10\n"
-      "            prog-10     [000] .....     1.000003: rf_in: (f+0x4/0x80) range=0x10 start=0x1000 end=0x2000\n";
+      "            prog-10     [000] .....     1.000003: rf_in: (f+0x4/0x80) range=0x10 start=0x1000 "
+      "end=0x2000\n";
   const auto trace = read_trace({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, "test");
   ASSERT_TRUE(trace) << trace.error().to_string();
   const CallIndex index(**trace, EventKinds(**trace));
@@ -127,23 +134,31 @@ TEST(ReplayLimits, MadeUpTracesEnd) {
       "# hmmscope-capture: config=DEVICE_PRIVATE=y,MIGRATION=y,MEMORY_FAILURE=n\n# tracer: nop\n";
   const auto line = [](uint32_t time, const std::string& payload) {
     char head[96];
-    std::snprintf(head, sizeof head, "            prog-10     [000] .....     %u.%06u: ", 1 + time / 1000000, time % 1000000);
+    std::snprintf(head, sizeof head, "            prog-10     [000] .....     %u.%06u: ", 1 + time / 1000000,
+                  time % 1000000);
     return head + payload + "\n";
   };
   std::string nested = header, huge = header, forks = header;
   for (uint32_t k = 0; k < 5000; ++k)
-    nested += line(k, "rf_in: (f+0x4/0x80) range=0x10 notifier=0x5 seq=0x5 start=0x10000 end=0x11000 pfns_ptr=0x1 default_flags=0x0 mask=0x0 owner=0x7 pfns={0x0}");
+    nested += line(k,
+                   "rf_in: (f+0x4/0x80) range=0x10 notifier=0x5 seq=0x5 start=0x10000 end=0x11000 "
+                   "pfns_ptr=0x1 default_flags=0x0 mask=0x0 owner=0x7 pfns={0x0}");
   for (uint32_t k = 0; k < 2000; ++k) {
-    huge += line(2 * k, "rf_in: (f+0x4/0x80) range=0x10 notifier=0x5 seq=0x5 start=0x10000000 end=0xf00000000 pfns_ptr=" + std::to_string(k) +
-                            " default_flags=0x8000000000000000 mask=0x0 owner=0x7 pfns={0x0}");
-    huge += line(2 * k + 1, "rf_out: (a+0x1/0x2 <- f) ret=-14 range=0x10 seq=0x5 start=0x10000000 end=0xf00000000 pfns={0x0}");
+    huge += line(
+        2 * k,
+        "rf_in: (f+0x4/0x80) range=0x10 notifier=0x5 seq=0x5 start=0x10000000 end=0xf00000000 pfns_ptr=" +
+            std::to_string(k) + " default_flags=0x8000000000000000 mask=0x0 owner=0x7 pfns={0x0}");
+    huge += line(
+        2 * k + 1,
+        "rf_out: (a+0x1/0x2 <- f) ret=-14 range=0x10 seq=0x5 start=0x10000000 end=0xf00000000 pfns={0x0}");
   }
   for (uint32_t k = 0; k < 3000; ++k) {
     forks += line(3 * k, "sys_mmap(addr: 0, len: 1000, prot: 3, flags: 22, fd: ffffffff, off: 0)");
     char at[64];
     std::snprintf(at, sizeof at, "sys_mmap -> 0x7f%06x2000", 2 * k);
     forks += line(3 * k + 1, at);
-    forks += line(3 * k + 2, "sched_process_fork: comm=a pid=10 child_comm=a child_pid=" + std::to_string(100 + k));
+    forks += line(3 * k + 2,
+                  "sched_process_fork: comm=a pid=10 child_comm=a child_pid=" + std::to_string(100 + k));
   }
   for (const std::string* text : {&nested, &huge, &forks}) {
     const auto recording = replay_text(*text);

@@ -1,4 +1,5 @@
-// Whole captures: the engine explains every call, and damage in a trace is never taken for a divergence of the kernel.
+// Whole captures: the engine explains every call, and damage in a trace is never taken for a divergence of
+// the kernel.
 #include <atomic>
 #include <random>
 
@@ -15,7 +16,8 @@ TEST(ReplaySamples, EveryCallAgrees) {
     ASSERT_TRUE(recording) << recording.error().to_string();
     const CheckCounts counts = count_checks(*recording);
     size_t calls = 0;
-    for (size_t at = text.find(": rf_in: "); at != std::string::npos; at = text.find(": rf_in: ", at + 1)) ++calls;
+    for (size_t at = text.find(": rf_in: "); at != std::string::npos; at = text.find(": rf_in: ", at + 1))
+      ++calls;
     EXPECT_EQ(counts.calls, calls) << path;
     EXPECT_EQ(counts.agreed, calls) << path;
     for (const CallCheck& check : recording->checks())
@@ -65,8 +67,8 @@ TEST(ReplaySamples, EvidenceSaysWhereWordsComeFrom) {
 /// A trace that stops early: calls that ended agree as before, the open one is unknown.
 TEST(ReplaySamples, TruncatedTracesDoNotDiverge) {
   std::mt19937_64 random(7);
-  for (const char* name : {"6.12-snapshot.trace.txt", "6.12-anon_write_huge.trace.txt.xz", "6.12-fuzz-1.trace.txt.xz",
-                           "6.12-debian-fuzz-1.trace.txt.xz"}) {
+  for (const char* name : {"6.12-snapshot.trace.txt", "6.12-anon_write_huge.trace.txt.xz",
+                           "6.12-fuzz-1.trace.txt.xz", "6.12-debian-fuzz-1.trace.txt.xz"}) {
     const std::string text = without_counts(sample_text(samples_dir / name));
     const size_t first_call = text.find(": rf_in: ");
     for (int pick = 0; pick < 12; ++pick) {
@@ -100,19 +102,20 @@ TEST(ReplaySamples, DamagedTracesAreReplayedSafely) {
       if (dice == 2) {
         std::string twisted(lines[random() % lines.size()]);
         const size_t digit = twisted.find("0x");
-        if (digit != std::string::npos && digit + 2 < twisted.size()) twisted[digit + 2] = "0123456789abcdef"[random() % 16];
+        if (digit != std::string::npos && digit + 2 < twisted.size())
+          twisted[digit + 2] = "0123456789abcdef"[random() % 16];
         damaged += twisted;
       }
     }
     const auto recording = replay_text(damaged);
-    if (!recording) continue;   // the reader may refuse what was twisted
+    if (!recording) continue;  // the reader may refuse what was twisted
     EXPECT_LE(count_checks(*recording).calls, 200u);
     EXPECT_GT(recording->steps(), 0u);
   }
 }
 
-/// Without the migrations nothing tells who owns the two device pages: unknown, neither agreed nor diverged, and a bit
-/// that does not depend on the owner still diverges.
+/// Without the migrations nothing tells who owns the two device pages: unknown, neither agreed nor diverged,
+/// and a bit that does not depend on the owner still diverges.
 TEST(ReplaySamples, UnknownOwnersAreNotGuessed) {
   const std::string text = without_counts(sample_text(samples_dir / "6.12-snapshot.trace.txt"));
   std::string kept;
@@ -133,8 +136,8 @@ TEST(ReplaySamples, UnknownOwnersAreNotGuessed) {
   EXPECT_EQ(count_checks(*altered).diverged, 1u);
 }
 
-/// Requests in words that no window shows: any outcome may be right, unless only words that are shown count, as in a
-/// huge page.
+/// Requests in words that no window shows: any outcome may be right, unless only words that are shown count,
+/// as in a huge page.
 TEST(ReplaySamples, UnknownRequestsAreNotGuessed) {
   std::string huge = sample_text(samples_dir / "6.12-overlap-hugetlb1g.trace.txt.xz");
   for (size_t at = huge.find(" mask=0x0 "); at != std::string::npos; at = huge.find(" mask=0x0 ", at + 1))

@@ -17,7 +17,8 @@
 
 namespace hmmscope::traces {
 
-inline const std::filesystem::path samples_dir = std::filesystem::path(HMMSCOPE_SOURCE_DIR) / "traces" / "samples";
+inline const std::filesystem::path samples_dir =
+    std::filesystem::path(HMMSCOPE_SOURCE_DIR) / "traces" / "samples";
 
 inline std::vector<std::filesystem::path> sample_files() {
   std::vector<std::filesystem::path> files;
@@ -54,22 +55,25 @@ inline Result<Recording> replay_text(std::string_view text, std::string_view nam
 
 /// One word of an array that the kernel wrote, where it stands in the text of the trace.
 struct OutputWord {
-  size_t at = 0, length = 0;   ///< "0x.." in the text
+  size_t at = 0, length = 0;  ///< "0x.." in the text
   uint64_t value = 0;
   uint64_t slot = 0, start = 0;
 };
 
 inline uint64_t field_of(std::string_view line, std::string_view name) {
   const size_t at = line.find(" " + std::string(name) + "=");
-  return at == std::string_view::npos ? 0 : std::stoull(std::string(line.substr(at + name.size() + 2, 20)), nullptr, 0);
+  return at == std::string_view::npos
+             ? 0
+             : std::stoull(std::string(line.substr(at + name.size() + 2, 20)), nullptr, 0);
 }
 
-inline void words_of_array(std::string_view text, size_t from, size_t line_end, uint64_t first, uint64_t pages, uint64_t start,
-                           std::vector<OutputWord>& words) {
+inline void words_of_array(std::string_view text, size_t from, size_t line_end, uint64_t first,
+                           uint64_t pages, uint64_t start, std::vector<OutputWord>& words) {
   for (uint64_t slot = first; from < line_end && slot < pages; ++slot) {
     const size_t end = text.find_first_of(",}", from);
     if (end == std::string_view::npos || end > line_end) return;
-    OutputWord word{from, end - from, std::stoull(std::string(text.substr(from, end - from)), nullptr, 16), slot, start};
+    OutputWord word{from, end - from, std::stoull(std::string(text.substr(from, end - from)), nullptr, 16),
+                    slot, start};
     words.push_back(word);
     if (text[end] == '}') return;
     from = end + 1;

@@ -1,14 +1,14 @@
 #pragma once
 /// The judgement of one recorded call while the engine re-runs it.
 ///
-/// Every word the trace shows as an output is compared in the bits that the trace lets the engine know. The call is
-/// diverged at its first difference; unknown when something the engine needed was not shown (that never counts as
-/// agreement); else agreed. Bits that no event lets anybody know (the sticky bits of a word whose input no probe
-/// window shows) are left out of the comparison and counted in words_unknown; they do not make a call unknown, as
-/// nothing was decided with them.
+/// Every word the trace shows as an output is compared in the bits that the trace lets the engine know. The
+/// call is diverged at its first difference; unknown when something the engine needed was not shown (that
+/// never counts as agreement); else agreed. Bits that no event lets anybody know (the sticky bits of a word
+/// whose input no probe window shows) are left out of the comparison and counted in words_unknown; they do
+/// not make a call unknown, as nothing was decided with them.
 ///
-/// After a difference in control flow, or a missing fact, engine and kernel may be at different places: in_step() is
-/// false from then on and nothing more is compared.
+/// After a difference in control flow, or a missing fact, engine and kernel may be at different places:
+/// in_step() is false from then on and nothing more is compared.
 
 #include <cstdint>
 #include <string>
@@ -30,10 +30,11 @@ class Judge {
   void compare(WordIndex word, uint64_t kernel, uint64_t engine, uint64_t known, CallId call);
   /// The kernel did something else than the engine.
   void other_way(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason);
-  /// A decision that rests on something the trace does not show; engine and kernel stay in step, because the kernel's
-  /// own way was taken.
+  /// A decision that rests on something the trace does not show; engine and kernel stay in step, because the
+  /// kernel's own way was taken.
   void unknown(uint64_t addr, std::string reason);
-  /// As unknown, and what the engine computes from here on may differ for that reason alone: no difference counts.
+  /// As unknown, and what the engine computes from here on may differ for that reason alone: no difference
+  /// counts.
   void doubt(uint64_t addr, std::string reason);
   /// As unknown, but the engine cannot follow any further.
   void lost(uint64_t addr, std::string reason);

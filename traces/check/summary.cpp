@@ -15,8 +15,9 @@ std::vector<std::string> differing_fields(const Layout& layout, const CallCheck&
   for (const Field& field : layout.fields) {
     if (((check.kernel ^ check.engine) & check.known & field.mask()) == 0) continue;
     const uint64_t kernel = field.get(check.kernel), engine = field.get(check.engine);
-    fields.push_back(field.role == Role::pfn ? fmt::format("{}: kernel {:#x}, engine {:#x}", field.name, kernel, engine)
-                                             : fmt::format("{}: kernel {}, engine {}", field.name, kernel, engine));
+    fields.push_back(field.role == Role::pfn
+                         ? fmt::format("{}: kernel {:#x}, engine {:#x}", field.name, kernel, engine)
+                         : fmt::format("{}: kernel {}, engine {}", field.name, kernel, engine));
   }
   return fields;
 }
@@ -25,7 +26,8 @@ std::string call_text(const Recording& recording, CallId call) {
   if (call == no_call) return "a call";
   const auto arguments = recording.arguments(call);
   const std::string_view name = function_name(recording.calls()[call].function);
-  return arguments.size() < 2 ? std::string(name) : fmt::format("{} {:#x}-{:#x}", name, arguments[0], arguments[1]);
+  return arguments.size() < 2 ? std::string(name)
+                              : fmt::format("{} {:#x}-{:#x}", name, arguments[0], arguments[1]);
 }
 
 uint64_t line_of(const Recording& recording, StepIndex step) {
@@ -56,17 +58,23 @@ CheckCounts count_checks(const Recording& recording) {
     counts.words_compared += check.words_compared;
     counts.words_unknown += check.words_unknown;
     switch (check.verdict) {
-      case Verdict::agreed: ++counts.agreed; break;
-      case Verdict::diverged: ++counts.diverged; break;
-      case Verdict::unknown: ++counts.unknown; break;
+      case Verdict::agreed:
+        ++counts.agreed;
+        break;
+      case Verdict::diverged:
+        ++counts.diverged;
+        break;
+      case Verdict::unknown:
+        ++counts.unknown;
+        break;
     }
   }
   return counts;
 }
 
 std::string counts_text(const CheckCounts& counts) {
-  return fmt::format("calls {}, agreed {}, diverged {}, unknown {}", counts.calls, counts.agreed, counts.diverged,
-                     counts.unknown);
+  return fmt::format("calls {}, agreed {}, diverged {}, unknown {}", counts.calls, counts.agreed,
+                     counts.diverged, counts.unknown);
 }
 
 CheckExplanation explain(const Recording& recording, const KernelModel& model, const CallCheck& check) {

@@ -12,8 +12,8 @@ namespace hmmscope::traces {
 
 struct CheckCounts {
   uint64_t calls = 0, agreed = 0, diverged = 0, unknown = 0;
-  uint64_t words_compared = 0;   ///< words the trace shows as outputs, at every place it shows them
-  uint64_t words_unknown = 0;    ///< of the words shown, those with bits that nothing lets anybody know
+  uint64_t words_compared = 0;  ///< words the trace shows as outputs, at every place it shows them
+  uint64_t words_unknown = 0;   ///< of the words shown, those with bits that nothing lets anybody know
 
   CheckCounts& operator+=(const CheckCounts& other);
 };
@@ -26,10 +26,10 @@ std::string counts_text(const CheckCounts& counts);
 /// One check that is not an agreement, for people.
 struct CheckExplanation {
   const CallCheck* check = nullptr;
-  uint64_t line = 0;            ///< of the source trace, 0 when there is none
-  std::string what;             ///< "hmm_pfns[3]" or "hmm_range_fault 0x7f..-0x7f.."
-  std::string kernel, engine;   ///< the decoded words; empty when control flow differs
-  std::vector<std::string> fields;   ///< "WRITE: kernel 1, engine 0"
+  uint64_t line = 0;                ///< of the source trace, 0 when there is none
+  std::string what;                 ///< "hmm_pfns[3]" or "hmm_range_fault 0x7f..-0x7f.."
+  std::string kernel, engine;       ///< the decoded words; empty when control flow differs
+  std::vector<std::string> fields;  ///< "WRITE: kernel 1, engine 0"
 };
 CheckExplanation explain(const Recording& recording, const KernelModel& model, const CallCheck& check);
 /// Several lines, each ending with a newline.

@@ -7,11 +7,12 @@ namespace hmmscope::traces {
 struct CallIndex::TaskState {
   struct Open {
     uint32_t call;
-    uint32_t last;   ///< last own event so far; no_index before the first
+    uint32_t last;  ///< last own event so far; no_index before the first
   };
   std::vector<Open> open;
-  std::vector<std::pair<uint64_t, uint32_t>> pending;   ///< entry windows waiting for their rf_in: range, event
-  uint32_t closed = no_index;                           ///< the call that ended last
+  std::vector<std::pair<uint64_t, uint32_t>>
+      pending;                 ///< entry windows waiting for their rf_in: range, event
+  uint32_t closed = no_index;  ///< the call that ended last
 };
 
 namespace {
@@ -60,8 +61,9 @@ CallIndex::CallIndex(const Trace& trace, const EventKinds& kinds)
       calls_.push_back(std::move(call));
     } else if (kind == EventKind::rf_out && !task.open.empty()) {
       const uint64_t range = event.number("range").value_or(0);
-      auto match = std::find_if(task.open.rbegin(), task.open.rend(),
-                                [&](const TaskState::Open& open) { return calls_[open.call].range == range; });
+      auto match = std::find_if(task.open.rbegin(), task.open.rend(), [&](const TaskState::Open& open) {
+        return calls_[open.call].range == range;
+      });
       if (match == task.open.rend()) continue;
       calls_[match->call].out = index;
       member_[index] = 1;
@@ -88,7 +90,8 @@ void CallIndex::add_window(TaskState& task, const EventView& event, uint32_t ind
 uint32_t CallIndex::call_at(uint32_t in_event) const {
   const auto found = std::lower_bound(calls_.begin(), calls_.end(), in_event,
                                       [](const TracedCall& call, uint32_t event) { return call.in < event; });
-  return found != calls_.end() && found->in == in_event ? static_cast<uint32_t>(found - calls_.begin()) : no_index;
+  return found != calls_.end() && found->in == in_event ? static_cast<uint32_t>(found - calls_.begin())
+                                                        : no_index;
 }
 
 }  // namespace hmmscope::traces

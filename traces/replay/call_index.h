@@ -1,9 +1,9 @@
 #pragma once
 /// Which events belong to which hmm_range_fault call: one pass over the trace, four bytes an event.
 ///
-/// A call's own events are those of its task between rf_in and rf_out, without the events of calls nested in it (a
-/// fault of one call can make another); the nested rf_in stands in the outer call's list as its place there.
-/// Immutable after construction.
+/// A call's own events are those of its task between rf_in and rf_out, without the events of calls nested in
+/// it (a fault of one call can make another); the nested rf_in stands in the outer call's list as its place
+/// there. Immutable after construction.
 
 #include <cstdint>
 #include <span>
@@ -17,13 +17,13 @@ inline constexpr uint32_t no_index = ~uint32_t{0};
 
 /// One recorded call.
 struct TracedCall {
-  uint32_t in = no_index;          ///< rf_in
-  uint32_t out = no_index;         ///< rf_out; no_index when the trace ends inside the call
+  uint32_t in = no_index;   ///< rf_in
+  uint32_t out = no_index;  ///< rf_out; no_index when the trace ends inside the call
   uint32_t task = 0;
-  uint32_t parent = no_index;      ///< the call it is nested in
-  uint32_t first = no_index;       ///< its first own event after rf_in; no_index when it has none
-  uint64_t range = 0;              ///< address of struct hmm_range, which ties the windows to the call
-  bool lost_events = false;        ///< the ring buffer overwrote events while the call ran
+  uint32_t parent = no_index;         ///< the call it is nested in
+  uint32_t first = no_index;          ///< its first own event after rf_in; no_index when it has none
+  uint64_t range = 0;                 ///< address of struct hmm_range, which ties the windows to the call
+  bool lost_events = false;           ///< the ring buffer overwrote events while the call ran
   std::vector<uint32_t> in_windows;   ///< further pieces of the array at entry (they come before rf_in)
   std::vector<uint32_t> out_windows;  ///< and at return
 };
@@ -35,8 +35,8 @@ class CallIndex {
   std::span<const TracedCall> calls() const { return calls_; }
   /// The call that begins at this rf_in event; no_index when none.
   uint32_t call_at(uint32_t in_event) const;
-  /// The event is replayed with a call: one of its own events, its rf_out or one of its windows. The rf_in of a
-  /// call that is not nested is not: it is where the replay starts the call.
+  /// The event is replayed with a call: one of its own events, its rf_out or one of its windows. The rf_in of
+  /// a call that is not nested is not: it is where the replay starts the call.
   bool in_call(uint32_t event) const { return member_[event] != 0; }
   /// The own event after `event` in the same call; no_index at the end.
   uint32_t next(uint32_t event) const { return next_[event]; }

@@ -9,7 +9,8 @@ namespace {
 using K = EventKind;
 
 constexpr std::array rows = std::to_array<std::pair<std::string_view, EventKind>>({
-    // hmm_range_fault: entry with the array as the caller left it, return with the array as the caller finds it
+    // hmm_range_fault: entry with the array as the caller left it, return with the array as the caller finds
+    // it
     {"rf_in", K::rf_in},
     {"rf_in_b", K::rf_in_window},
     {"rf_in_c", K::rf_in_window},

@@ -63,8 +63,9 @@ void RangeCall::show_range() {
   call_.pfns = world_.array(RegionKind::hmm_pfns, *space_, number(traced_.in, "pfns_ptr"), call_.start,
                             static_cast<uint32_t>(std::max<uint64_t>(pages_, 1)), "hmm_pfns");
   call_.range = world_.range(*space_, traced_.range);
-  recorder_.step(RuleId::trace_range_shown, {call_.start, call_.end, call_.default_flags, call_.pfn_flags_mask,
-                                             call_.dev_private_owner, call_.notifier_seq});
+  recorder_.step(RuleId::trace_range_shown,
+                 {call_.start, call_.end, call_.default_flags, call_.pfn_flags_mask, call_.dev_private_owner,
+                  call_.notifier_seq});
   const auto set = [&](RangeWord word, uint64_t value) {
     recorder_.write(word_of(call_.range, word), value, Evidence::observed);
   };
@@ -89,7 +90,8 @@ void RangeCall::read_array() {
   show_window(traced_.in, 0, "pfns");
   // Runs of words that nothing shows.
   for (size_t slot = 0; slot < unknown_in_.size();) {
-    const auto begin = std::find(unknown_in_.begin() + static_cast<std::ptrdiff_t>(slot), unknown_in_.end(), true);
+    const auto begin =
+        std::find(unknown_in_.begin() + static_cast<std::ptrdiff_t>(slot), unknown_in_.end(), true);
     const auto end = std::find(begin, unknown_in_.end(), false);
     if (begin == end) break;
     const auto first = static_cast<uint64_t>(begin - unknown_in_.begin());
@@ -129,7 +131,8 @@ void RangeCall::run_engine() {
 
 void RangeCall::finish(const RangeFaultResult& result) {
   if (judge_.in_step() && peek() != no_index)
-    part(result.last, 0, static_cast<uint64_t>(result.ret), "the engine returned, the kernel went on: " + describe_next());
+    part(result.last, 0, static_cast<uint64_t>(result.ret),
+         "the engine returned, the kernel went on: " + describe_next());
   pass_rest();
   if (traced_.out == no_index) {
     judge_.lost(call_.start, "the trace ends inside the call");
@@ -139,10 +142,13 @@ void RangeCall::finish(const RangeFaultResult& result) {
   world_.at(traced_.out);
   const int64_t kernel_ret = event(traced_.out).integer("ret").value_or(0);
   if (judge_.in_step() && kernel_ret != result.ret)
-    part(result.last, static_cast<uint64_t>(kernel_ret), static_cast<uint64_t>(static_cast<int64_t>(result.ret)),
+    part(result.last, static_cast<uint64_t>(kernel_ret),
+         static_cast<uint64_t>(static_cast<int64_t>(result.ret)),
          fmt::format("the kernel returned {}, the engine {}", kernel_ret, result.ret));
-  if (judge_.in_step()) compare_array();
-  else keep_kernel_array();
+  if (judge_.in_step())
+    compare_array();
+  else
+    keep_kernel_array();
   judge_.finish(call_id_, kernel_ret);
 }
 
@@ -189,8 +195,10 @@ void RangeCall::compare_array() {
     for (size_t k = 0; k < words.size(); ++k) {
       const uint64_t slot = first + k;
       const uint64_t known = known_bits(slot, !slot_unknown(slot) || written_[slot]);
-      if (known == 0) judge_.unseen_words(1);
-      else judge_.compare(slot_word(slot), words[k], machine.load(slot_word(slot)), known, call_id_);
+      if (known == 0)
+        judge_.unseen_words(1);
+      else
+        judge_.compare(slot_word(slot), words[k], machine.load(slot_word(slot)), known, call_id_);
     }
   });
 }
@@ -210,9 +218,10 @@ void RangeCall::run_without_engine(std::string reason) {
     show_range();
     read_array();
   }
-  call_id_ = recorder_.enter(Function::hmm_range_fault, {call_.start, call_.end, call_.default_flags,
-                                                         call_.pfn_flags_mask, call_.dev_private_owner,
-                                                         call_.notifier_seq}, traced_.task);
+  call_id_ = recorder_.enter(Function::hmm_range_fault,
+                             {call_.start, call_.end, call_.default_flags, call_.pfn_flags_mask,
+                              call_.dev_private_owner, call_.notifier_seq},
+                             traced_.task);
   judge_.lost(call_.start, std::move(reason));
   pass_rest();
   int64_t ret = 0;

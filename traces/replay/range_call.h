@@ -1,7 +1,7 @@
 #pragma once
-/// One recorded call of hmm_range_fault, run again by the engine. Before the engine reads an entry the hooks write the
-/// one the trace shows; when it enters or leaves a function they compare it with the kernel's own entry or return.
-/// What counts as agreement is in traces/check/judge.h.
+/// One recorded call of hmm_range_fault, run again by the engine. Before the engine reads an entry the hooks
+/// write the one the trace shows; when it enters or leaves a function they compare it with the kernel's own
+/// entry or return. What counts as agreement is in traces/check/judge.h.
 
 #include <optional>
 #include <string>
@@ -38,7 +38,9 @@ class RangeCall final : public WalkHooks {
   // range_call_events.cpp: the events of the call
   EventView event(uint32_t index) const { return replayer_.trace()[index]; }
   EventKind kind(uint32_t index) const { return replayer_.kinds().of(event(index)); }
-  uint64_t number(uint32_t index, std::string_view field) const { return event(index).number(field).value_or(0); }
+  uint64_t number(uint32_t index, std::string_view field) const {
+    return event(index).number(field).value_or(0);
+  }
   /// The next event that tells of the walk itself; no_index at the end of the call.
   uint32_t peek();
   bool next_is(EventKind wanted) { return peek() != no_index && kind(peek()) == wanted; }
@@ -105,22 +107,22 @@ class RangeCall final : public WalkHooks {
   uint64_t pages_ = 0;
   CallId call_id_ = no_call;
 
-  uint32_t next_;                   ///< next own event, not yet replayed
-  uint32_t taken_;                  ///< the own event replayed last
-  uint32_t peeked_ = no_index;      ///< answer of peek() while peek_valid_
+  uint32_t next_;               ///< next own event, not yet replayed
+  uint32_t taken_;              ///< the own event replayed last
+  uint32_t peeked_ = no_index;  ///< answer of peek() while peek_valid_
   bool peek_valid_ = false;
-  CallId floor_ = no_call;          ///< side events must leave this call and those above it open
+  CallId floor_ = no_call;  ///< side events must leave this call and those above it open
 
-  std::vector<bool> unknown_in_;    ///< slots that no event shows at entry; empty when all are shown
+  std::vector<bool> unknown_in_;  ///< slots that no event shows at entry; empty when all are shown
   bool requests_can_matter_ = false;
-  std::vector<bool> written_;       ///< of those, the ones the engine wrote
-  std::vector<bool> shown_;         ///< functions under way: did the kernel's entry event match?
-  uint64_t vm_flags_ = 0;           ///< of the VMA under way
+  std::vector<bool> written_;  ///< of those, the ones the engine wrote
+  std::vector<bool> shown_;    ///< functions under way: did the kernel's entry event match?
+  uint64_t vm_flags_ = 0;      ///< of the VMA under way
   uint64_t pmd_end_ = 0;
-  uint64_t ptes_start_ = 0, ptes_end_ = 0;   ///< ptes that a `ptes` event has shown
-  bool faulted_ = false;            ///< the last function that returned is the fault helper
-  bool unseen_noted_ = false;       ///< a fault without event was noted for the helper under way
-  std::optional<int64_t> helper_result_;   ///< what that helper returns, once looked up
+  uint64_t ptes_start_ = 0, ptes_end_ = 0;  ///< ptes that a `ptes` event has shown
+  bool faulted_ = false;                    ///< the last function that returned is the fault helper
+  bool unseen_noted_ = false;               ///< a fault without event was noted for the helper under way
+  std::optional<int64_t> helper_result_;    ///< what that helper returns, once looked up
 };
 
 }  // namespace hmmscope::traces

@@ -12,28 +12,43 @@ namespace {
 
 struct Probed {
   EventKind entry, ret;
-  bool optional;   ///< compilers inline it here and there, so a missing event says nothing
+  bool optional;  ///< compilers inline it here and there, so a missing event says nothing
 };
 
 std::optional<Probed> probed(Function function) {
   switch (function) {
-    case Function::hmm_vma_walk_test: return Probed{EventKind::w_test, EventKind::w_test_r, false};
-    case Function::hmm_vma_walk_hole: return Probed{EventKind::w_hole, EventKind::w_hole_r, false};
-    case Function::hmm_vma_walk_pud: return Probed{EventKind::w_pud, EventKind::w_pud_r, false};
-    case Function::hmm_vma_walk_pmd: return Probed{EventKind::w_pmd, EventKind::w_pmd_r, false};
-    case Function::hmm_vma_handle_pmd: return Probed{EventKind::h_pmd, EventKind::h_pmd_r, true};
-    case Function::hmm_vma_handle_pte: return Probed{EventKind::h_pte, EventKind::h_pte_r, false};
-    case Function::hmm_vma_walk_hugetlb_entry: return Probed{EventKind::w_htlb, EventKind::w_htlb_r, false};
-    case Function::hmm_range_need_fault: return Probed{EventKind::need_range, EventKind::need_range_r, true};
-    case Function::hmm_vma_fault: return Probed{EventKind::fault, EventKind::fault_r, false};
-    default: return std::nullopt;
+    case Function::hmm_vma_walk_test:
+      return Probed{EventKind::w_test, EventKind::w_test_r, false};
+    case Function::hmm_vma_walk_hole:
+      return Probed{EventKind::w_hole, EventKind::w_hole_r, false};
+    case Function::hmm_vma_walk_pud:
+      return Probed{EventKind::w_pud, EventKind::w_pud_r, false};
+    case Function::hmm_vma_walk_pmd:
+      return Probed{EventKind::w_pmd, EventKind::w_pmd_r, false};
+    case Function::hmm_vma_handle_pmd:
+      return Probed{EventKind::h_pmd, EventKind::h_pmd_r, true};
+    case Function::hmm_vma_handle_pte:
+      return Probed{EventKind::h_pte, EventKind::h_pte_r, false};
+    case Function::hmm_vma_walk_hugetlb_entry:
+      return Probed{EventKind::w_htlb, EventKind::w_htlb_r, false};
+    case Function::hmm_range_need_fault:
+      return Probed{EventKind::need_range, EventKind::need_range_r, true};
+    case Function::hmm_vma_fault:
+      return Probed{EventKind::fault, EventKind::fault_r, false};
+    default:
+      return std::nullopt;
   }
 }
 
 std::string_view start_field(EventKind kind) {
   switch (kind) {
-    case EventKind::w_test: case EventKind::w_pud: case EventKind::w_pmd: case EventKind::w_htlb: return "start";
-    default: return "addr";
+    case EventKind::w_test:
+    case EventKind::w_pud:
+    case EventKind::w_pmd:
+    case EventKind::w_htlb:
+      return "start";
+    default:
+      return "addr";
   }
 }
 
@@ -41,13 +56,15 @@ std::string_view start_field(EventKind kind) {
 
 void RangeCall::part(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason) {
   if (traced_.lost_events) return judge_.lost(addr, "the ring buffer lost events while the call ran");
-  if (peek() == no_index && traced_.out == no_index) return judge_.lost(addr, "the trace ends inside the call");
+  if (peek() == no_index && traced_.out == no_index)
+    return judge_.lost(addr, "the trace ends inside the call");
   judge_.other_way(addr, kernel, engine, std::move(reason));
 }
 
 void RangeCall::expect(uint64_t addr, std::string_view what, uint64_t kernel, uint64_t engine) {
   if (kernel != engine && judge_.in_step())
-    part(addr, kernel, engine, fmt::format("{}: the kernel has {:#x}, the engine {:#x}", what, kernel, engine));
+    part(addr, kernel, engine,
+         fmt::format("{}: the kernel has {:#x}, the engine {:#x}", what, kernel, engine));
 }
 
 void RangeCall::entered(Function function, uint64_t addr, uint64_t end, uint64_t detail) {
@@ -67,10 +84,12 @@ void RangeCall::entered(Function function, uint64_t addr, uint64_t end, uint64_t
   }
   if (function == Function::hmm_range_need_fault) consult(addr, end);
   // A hole below the pmd is a direct call, which the compiler may have inlined.
-  const bool direct = function == Function::hmm_vma_walk_hole && static_cast<int64_t>(detail) == -1 && vm_flags_ != 0;
+  const bool direct =
+      function == Function::hmm_vma_walk_hole && static_cast<int64_t>(detail) == -1 && vm_flags_ != 0;
   if (probe->optional || !replayer_.kinds().has(probe->entry) || direct) return;
   part(addr, 0, static_cast<uint64_t>(function),
-       fmt::format("the engine enters {} at {:#x}, the kernel: {}", function_name(function), addr, describe_next()));
+       fmt::format("the engine enters {} at {:#x}, the kernel: {}", function_name(function), addr,
+                   describe_next()));
 }
 
 void RangeCall::check_entry(uint32_t index, Function function, uint64_t addr, uint64_t end, uint64_t detail) {
@@ -78,15 +97,20 @@ void RangeCall::check_entry(uint32_t index, Function function, uint64_t addr, ui
   const EventKind entry = kind(index);
   const std::string_view name = function_name(function);
   const auto compare = [&](std::string_view field, uint64_t engine) {
-    if (const auto kernel = shown.number(field)) expect(addr, fmt::format("{} {}", name, field), *kernel, engine);
+    if (const auto kernel = shown.number(field))
+      expect(addr, fmt::format("{} {}", name, field), *kernel, engine);
   };
   if (entry != EventKind::need_range) {
     compare(start_field(entry), addr);
     compare("end", end);
   }
   switch (entry) {
-    case EventKind::w_hole: compare("depth", detail); break;
-    case EventKind::fault: compare("need", detail); break;
+    case EventKind::w_hole:
+      compare("depth", detail);
+      break;
+    case EventKind::fault:
+      compare("need", detail);
+      break;
     case EventKind::need_range:
       compare("npages", (end - addr) >> page_bits);
       compare("cpu_flags", detail);
@@ -99,7 +123,8 @@ void RangeCall::check_entry(uint32_t index, Function function, uint64_t addr, ui
     case EventKind::h_pmd:
       if (const auto word = shown.number("pfn0")) compare_slot(addr, *word);
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -110,30 +135,36 @@ void RangeCall::left(Function function, uint64_t addr, int64_t ret) {
   if (!shown_.empty()) shown_.pop_back();
   if (!judge_.in_step()) return;
   const bool after_helper = faulted_;
-  if (function == Function::hmm_vma_fault) faulted_ = true;
-  else if (function != Function::hmm_range_need_fault) faulted_ = false;
+  if (function == Function::hmm_vma_fault)
+    faulted_ = true;
+  else if (function != Function::hmm_range_need_fault)
+    faulted_ = false;
   if (!shown) return;
   if (next_is(probe->ret)) return check_return(take(), function, addr, ret);
   if (probe->optional || !replayer_.kinds().has(probe->ret)) return;
   // Where the handler ends with a jump to the fault helper (6.1), the helper returns in its place.
-  if (after_helper && (function == Function::hmm_vma_handle_pte || function == Function::hmm_vma_handle_pmd)) return;
+  if (after_helper && (function == Function::hmm_vma_handle_pte || function == Function::hmm_vma_handle_pmd))
+    return;
   part(addr, 0, static_cast<uint64_t>(ret),
-       fmt::format("the engine returns {} from {} at {:#x}, the kernel: {}", ret, function_name(function), addr,
-                   describe_next()));
+       fmt::format("the engine returns {} from {} at {:#x}, the kernel: {}", ret, function_name(function),
+                   addr, describe_next()));
 }
 
 void RangeCall::check_return(uint32_t index, Function function, uint64_t addr, int64_t ret) {
   const EventView shown = event(index);
-  if (const auto at = shown.number(start_field(probed(function)->entry)); at && function != Function::hmm_range_need_fault)
+  if (const auto at = shown.number(start_field(probed(function)->entry));
+      at && function != Function::hmm_range_need_fault)
     expect(addr, fmt::format("address of the return of {}", function_name(function)), *at, addr);
   if (const auto kernel = shown.integer("ret"); kernel && *kernel != ret && judge_.in_step())
     part(addr, static_cast<uint64_t>(*kernel), static_cast<uint64_t>(ret),
-         fmt::format("{} at {:#x}: the kernel returned {}, the engine {}", function_name(function), addr, *kernel, ret));
+         fmt::format("{} at {:#x}: the kernel returned {}, the engine {}", function_name(function), addr,
+                     *kernel, ret));
   if (!judge_.in_step()) return;
   if (function == Function::hmm_vma_handle_pte)
     if (const auto word = shown.number("pfn")) compare_slot(addr, *word);
   if (function == Function::hmm_vma_handle_pmd)
-    if (const auto word = shown.number("pfn0"); word && (ret != 0 || !slot_unknown((addr - call_.start) >> page_bits)))
+    if (const auto word = shown.number("pfn0");
+        word && (ret != 0 || !slot_unknown((addr - call_.start) >> page_bits)))
       compare_slot(addr, *word);
 }
 
@@ -142,7 +173,8 @@ void RangeCall::compare_slot(uint64_t addr, uint64_t kernel) {
   const uint64_t slot = (addr - call_.start) >> page_bits;
   if (addr < call_.start || slot >= pages_) return;
   const WordIndex word = slot_word(slot);
-  if (!slot_unknown(slot)) return judge_.compare(word, kernel, world_.machine().load(word), ~uint64_t{0}, call_id_);
+  if (!slot_unknown(slot))
+    return judge_.compare(word, kernel, world_.machine().load(word), ~uint64_t{0}, call_id_);
   recorder_.step(RuleId::trace_array_shown, {slot, 1});
   recorder_.write(word, kernel, Evidence::observed);
   unknown_in_[slot] = false;
@@ -153,12 +185,16 @@ void RangeCall::consult(uint64_t addr, uint64_t end) {
   const auto first = static_cast<std::ptrdiff_t>((addr - call_.start) >> page_bits);
   const auto last = static_cast<std::ptrdiff_t>(std::min(pages_, (end - call_.start) >> page_bits));
   if (first >= last) return;
-  if (std::find(unknown_in_.begin() + first, unknown_in_.begin() + last, true) == unknown_in_.begin() + last) return;
-  judge_.doubt(addr, "requests in array words outside every probe window count here (pfn_flags_mask); probe them with "
-                     "further windows (rf_in_b, rf_in_c)");
+  if (std::find(unknown_in_.begin() + first, unknown_in_.begin() + last, true) == unknown_in_.begin() + last)
+    return;
+  judge_.doubt(
+      addr,
+      "requests in array words outside every probe window count here (pfn_flags_mask); probe them with "
+      "further windows (rf_in_b, rf_in_c)");
 }
 
-/// Bits of a slot that the engine can know: all of them, except the sticky bits that an unknown input may have left.
+/// Bits of a slot that the engine can know: all of them, except the sticky bits that an unknown input may
+/// have left.
 uint64_t RangeCall::known_bits(uint64_t slot, bool written) const {
   if (!slot_unknown(slot)) return ~uint64_t{0};
   if (!written) return 0;
@@ -174,7 +210,8 @@ std::optional<uint32_t> RangeCall::handle_mm_fault(uint64_t addr, uint32_t flags
 
 uint32_t RangeCall::shown_fault(uint64_t addr, uint32_t flags) {
   const uint32_t entry = take();
-  if (const auto kernel = event(entry).number("flags")) expect(addr, "flags of handle_mm_fault", *kernel, flags);
+  if (const auto kernel = event(entry).number("flags"))
+    expect(addr, "flags of handle_mm_fault", *kernel, flags);
   if (!judge_.in_step()) return vm_fault::sigbus;
   if (!next_is(EventKind::mmf_r)) {
     part(addr, 0, flags, "handle_mm_fault does not return in the trace: " + describe_next());
@@ -186,12 +223,14 @@ uint32_t RangeCall::shown_fault(uint64_t addr, uint32_t flags) {
   return ret;
 }
 
-/// An event filter may leave faults out. The helper faults page by page until one fails, so its own result tells.
+/// An event filter may leave faults out. The helper faults page by page until one fails, so its own result
+/// tells.
 uint32_t RangeCall::unseen_fault(uint64_t addr, uint32_t flags) {
   if (!helper_result_) helper_result_ = helper_result();
   const std::optional<int64_t> result = helper_result_;
   if (!result) {
-    judge_.lost(addr, fmt::format("no event shows how the fault at {:#x} ended; probe handle_mm_fault", addr));
+    judge_.lost(addr,
+                fmt::format("no event shows how the fault at {:#x} ended; probe handle_mm_fault", addr));
     return vm_fault::sigbus;
   }
   if (!world_.spend_unseen_fault()) {
@@ -208,7 +247,8 @@ uint32_t RangeCall::unseen_fault(uint64_t addr, uint32_t flags) {
 /// What the fault helper under way will return; nothing when no event shows it.
 std::optional<int64_t> RangeCall::helper_result() {
   uint32_t index = peek();
-  while (index != no_index && (kind(index) == EventKind::mmf || kind(index) == EventKind::mmf_r || !is_walk_event(kind(index))))
+  while (index != no_index &&
+         (kind(index) == EventKind::mmf || kind(index) == EventKind::mmf_r || !is_walk_event(kind(index))))
     index = replayer_.calls().next(index);
   if (index == no_index || kind(index) != EventKind::fault_r) return std::nullopt;
   return event(index).integer("ret");

@@ -28,23 +28,30 @@ VmaKind kind_of_vma(std::string_view ops, uint64_t flags, uint64_t file) {
 std::optional<bool> RangeCall::sequence_moved(const RangeFaultCall&) {
   if (!judge_.in_step()) return true;
   const uint32_t next = peek();
-  const uint32_t to = next != no_index ? next : traced_.out != no_index ? traced_.out : static_cast<uint32_t>(replayer_.trace().size());
-  const bool kernel_moved = next == no_index && traced_.out != no_index && event(traced_.out).integer("ret") == -EBUSY;
+  const uint32_t to = next != no_index          ? next
+                      : traced_.out != no_index ? traced_.out
+                                                : static_cast<uint32_t>(replayer_.trace().size());
+  const bool kernel_moved =
+      next == no_index && traced_.out != no_index && event(traced_.out).integer("ret") == -EBUSY;
   const SequenceBounds bounds = replayer_.sequences().during(notifier_, call_.notifier_seq, taken_, to);
   const auto decide = [&](RuleId rule, bool moved) {
-    recorder_.step(rule, {call_.notifier_seq, bounds.lowest, bounds.highest, moved ? uint64_t{1} : uint64_t{0}});
+    recorder_.step(rule,
+                   {call_.notifier_seq, bounds.lowest, bounds.highest, moved ? uint64_t{1} : uint64_t{0}});
     return moved;
   };
   if (bounds.lowest != call_.notifier_seq) return decide(RuleId::trace_sequence, true);
-  const bool blind = !replayer_.kinds().has(EventKind::callback) && !replayer_.kinds().has(EventKind::mn_start);
+  const bool blind =
+      !replayer_.kinds().has(EventKind::callback) && !replayer_.kinds().has(EventKind::mn_start);
   if (bounds.callbacks_missing || (blind && kernel_moved)) {
-    judge_.unknown(call_.start, "whether the sequence moved is not shown; probe the driver's interval callback and "
-                                "__mmu_notifier_invalidate_range_start");
+    judge_.unknown(call_.start,
+                   "whether the sequence moved is not shown; probe the driver's interval callback and "
+                   "__mmu_notifier_invalidate_range_start");
     return decide(RuleId::trace_sequence_unknown, kernel_moved);
   }
   if (bounds.highest == call_.notifier_seq) return decide(RuleId::trace_sequence, false);
-  judge_.unknown(call_.start, "another task's interval callback was under way when the sequence was compared; no probe "
-                              "tells which came first");
+  judge_.unknown(call_.start,
+                 "another task's interval callback was under way when the sequence was compared; no probe "
+                 "tells which came first");
   return decide(RuleId::trace_sequence_unknown, kernel_moved);
 }
 
@@ -73,8 +80,8 @@ void RangeCall::show_test(uint32_t index) {
     judge_.lost(vma.start, "the VMA shown cannot be: " + shown.error().message);
 }
 
-/// The page size of a hugetlb VMA: from the mask of its first entry. With no entry to go by, the largest size that its
-/// bounds allow.
+/// The page size of a hugetlb VMA: from the mask of its first entry. With no entry to go by, the largest size
+/// that its bounds allow.
 uint32_t RangeCall::hugetlb_shift(uint32_t test, const ShownVma& vma) const {
   uint32_t index = test;
   for (int looked = 0; looked < 8 && index != no_index; ++looked, index = replayer_.calls().next(index)) {
@@ -82,7 +89,8 @@ uint32_t RangeCall::hugetlb_shift(uint32_t test, const ShownVma& vma) const {
     const auto shift = static_cast<uint32_t>(std::countr_zero(number(index, "hmask")));
     return shift >= level_shift(Level::pud) ? level_shift(Level::pud) : level_shift(Level::pmd);
   }
-  return ((vma.start | vma.end) & (level_size(Level::pud) - 1)) == 0 ? level_shift(Level::pud) : level_shift(Level::pmd);
+  return ((vma.start | vma.end) & (level_size(Level::pud) - 1)) == 0 ? level_shift(Level::pud)
+                                                                     : level_shift(Level::pmd);
 }
 
 /// The test_walk event of this call, from `index` on, that begins at addr; no_index when there is none.
@@ -93,7 +101,8 @@ uint32_t RangeCall::next_test_at(uint32_t index, uint64_t addr) const {
 }
 
 void RangeCall::show_gap_event(uint32_t index, uint64_t end) {
-  const uint64_t start = number(index, "addr"), gap_end = std::min(number(index, "end"), space_->tables().limit());
+  const uint64_t start = number(index, "addr"),
+                 gap_end = std::min(number(index, "end"), space_->tables().limit());
   if (gap_end <= start) return;
   recorder_.step(RuleId::trace_vma_gap, {start, gap_end});
   world_.show_gap(*space_, start, gap_end);
@@ -109,7 +118,8 @@ void RangeCall::show_gap_event(uint32_t index, uint64_t end) {
 
 bool RangeCall::hole_next(uint64_t addr, int depth) {
   if (!next_is(EventKind::w_hole)) return false;
-  return number(peek(), "vma") != 0 && number(peek(), "addr") == addr && event(peek()).integer("depth") == depth;
+  return number(peek(), "vma") != 0 && number(peek(), "addr") == addr &&
+         event(peek()).integer("depth") == depth;
 }
 
 void RangeCall::show_absent(Level level, uint64_t addr, uint64_t end, int depth) {
@@ -174,8 +184,11 @@ void RangeCall::before_pte(uint64_t addr, uint64_t) {
   if (addr >= ptes_start_ && addr < ptes_end_)
     return note_special(addr, world_.machine().load(space_->tables().ensure_word(Level::pte, addr)));
   if (!replayer_.kinds().has(EventKind::h_pte))
-    judge_.lost(addr, fmt::format("no event shows the pte at {:#x}; probe hmm_vma_handle_pte, or __pte_offset_map where "
-                                  "it is inlined", addr));
+    judge_.lost(
+        addr,
+        fmt::format("no event shows the pte at {:#x}; probe hmm_vma_handle_pte, or __pte_offset_map where "
+                    "it is inlined",
+                    addr));
 }
 
 /// What a kernel without a probe at each pte shows instead: up to 64 ptes of the table, as it was mapped.
@@ -198,13 +211,14 @@ std::optional<uint64_t> RangeCall::stored_next() {
   const uint32_t entry = peek();
   if (entry == no_index || kind(entry) != EventKind::h_pte) return std::nullopt;
   const uint32_t back = replayer_.calls().next(entry);
-  if (back == no_index || kind(back) != EventKind::h_pte_r || event(back).integer("ret") != 0) return std::nullopt;
+  if (back == no_index || kind(back) != EventKind::h_pte_r || event(back).integer("ret") != 0)
+    return std::nullopt;
   return event(back).number("pfn");
 }
 
-/// Facts about an entry that only other events can tell: who owns a device page, and whether a special page is the
-/// zero page. When none does, the call is unknown, and the kernel's own answer is followed so that the rest of the
-/// call can be compared.
+/// Facts about an entry that only other events can tell: who owns a device page, and whether a special page
+/// is the zero page. When none does, the call is unknown, and the kernel's own answer is followed so that the
+/// rest of the call can be compared.
 void RangeCall::note_special(uint64_t addr, uint64_t pte) {
   PhysicalMemory& physical = world_.machine().physical();
   const uint64_t valid = world_.machine().pfn_format().valid;
@@ -219,8 +233,10 @@ void RangeCall::note_special(uint64_t addr, uint64_t pte) {
   const SwapFormat& swap = world_.entries().swap;
   if (!is_device_private(swap.kind(pte)) || replayer_.facts().owner_known(swap.pfn(pte))) return;
   const uint64_t pfn = swap.pfn(pte);
-  judge_.unknown(addr, fmt::format("no event shows the owner of device page {:#x}; probe migrate_vma_setup and "
-                                   "migrate_vma_pages with their arrays", pfn));
+  judge_.unknown(addr,
+                 fmt::format("no event shows the owner of device page {:#x}; probe migrate_vma_setup and "
+                             "migrate_vma_pages with their arrays",
+                             pfn));
   const bool own = (stored_next().value_or(0) & valid) != 0;
   if ((physical.owner_of(pfn) == call_.dev_private_owner) == own) return;
   DeviceMemory page;
@@ -234,7 +250,7 @@ void RangeCall::note_special(uint64_t addr, uint64_t pte) {
 void RangeCall::before_hugetlb(uint64_t addr, uint64_t end, uint64_t page_size) {
   if (!judge_.in_step()) return;
   const Level level = page_size >= level_size(Level::pud) ? Level::pud : Level::pmd;
-  consult(addr, addr + page_bytes);   // of a huge page's slots only the first counts
+  consult(addr, addr + page_bytes);  // of a huge page's slots only the first counts
   if (next_is(EventKind::w_htlb) && number(peek(), "start") == addr) {
     const uint64_t pte = number(peek(), "pte");
     recorder_.step(RuleId::trace_hugetlb_shown, {addr, pte, page_size});

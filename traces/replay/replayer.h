@@ -1,10 +1,10 @@
 #pragma once
-/// Runs through the events of a trace once, in order: calls of hmm_range_fault are re-run by the engine, everything
-/// else becomes steps at once.
+/// Runs through the events of a trace once, in order: calls of hmm_range_fault are re-run by the engine,
+/// everything else becomes steps at once.
 ///
-/// While a call runs, each of its events first lets the events of other tasks before it pass, so that steps stand in
-/// the order of the trace. A call of another task that begins meanwhile runs to its end first; only then do the steps
-/// of two overlapping calls stand in the order of the calls instead.
+/// While a call runs, each of its events first lets the events of other tasks before it pass, so that steps
+/// stand in the order of the trace. A call of another task that begins meanwhile runs to its end first; only
+/// then do the steps of two overlapping calls stand in the order of the calls instead.
 
 #include <cstdint>
 
@@ -48,8 +48,8 @@ class Replayer {
   SequenceIndex sequences_;
   TraceFacts facts_;
   SideEvents side_events_;
-  uint32_t next_ = 0;       ///< first event that has not been passed
-  uint32_t depth_ = 0;      ///< calls running inside each other's gaps
+  uint32_t next_ = 0;   ///< first event that has not been passed
+  uint32_t depth_ = 0;  ///< calls running inside each other's gaps
   uint32_t reported_ = 0;
 };
 

@@ -32,7 +32,11 @@ std::unordered_map<uint64_t, uint64_t> owners_of_notifiers(const Trace& trace, c
 class SequenceIndex::Builder {
  public:
   Builder(const Trace& trace, const EventKinds& kinds, SequenceIndex& index)
-      : trace_(trace), kinds_(kinds), index_(index), owners_(owners_of_notifiers(trace, kinds)), tasks_(trace.tasks().size()) {
+      : trace_(trace),
+        kinds_(kinds),
+        index_(index),
+        owners_(owners_of_notifiers(trace, kinds)),
+        tasks_(trace.tasks().size()) {
     for (const std::string& name : trace.kinds()) has_return_.push_back(trace.kind(name + "_r") != no_kind);
   }
 
@@ -56,7 +60,7 @@ class SequenceIndex::Builder {
   };
   struct Invalidation {
     uint32_t at = no_time;
-    std::vector<std::pair<uint64_t, uint32_t>> expected;   ///< subscriptions whose callback must follow
+    std::vector<std::pair<uint64_t, uint32_t>> expected;  ///< subscriptions whose callback must follow
   };
   struct Task {
     std::vector<Running> running;
@@ -76,14 +80,23 @@ class SequenceIndex::Builder {
     const EventKind kind = kinds_.of(event);
     end_callbacks(task, event, kind, at);
     switch (kind) {
-      case EventKind::mni_insert: return insert(event, at);
-      case EventKind::mni_remove: return remove(event, at);
-      case EventKind::mni_rb: task.reading = event.number("sub").value_or(0); return;
-      case EventKind::mni_rb_r: return read(task, event, at);
-      case EventKind::callback: return callback(task, event, at);
-      case EventKind::mn_start: return start(task, event, at);
-      case EventKind::mn_end: return end_invalidation(task);
-      default: return;
+      case EventKind::mni_insert:
+        return insert(event, at);
+      case EventKind::mni_remove:
+        return remove(event, at);
+      case EventKind::mni_rb:
+        task.reading = event.number("sub").value_or(0);
+        return;
+      case EventKind::mni_rb_r:
+        return read(task, event, at);
+      case EventKind::callback:
+        return callback(task, event, at);
+      case EventKind::mn_start:
+        return start(task, event, at);
+      case EventKind::mn_end:
+        return end_invalidation(task);
+      default:
+        return;
     }
   }
 
@@ -107,7 +120,8 @@ class SequenceIndex::Builder {
     const uint64_t notifier = event.number("sub").value_or(0);
     Life& gone = life(notifier);
     gone.to = at;
-    if (const auto active = active_.find(gone.mm); active != active_.end()) std::erase(active->second, notifier);
+    if (const auto active = active_.find(gone.mm); active != active_.end())
+      std::erase(active->second, notifier);
   }
 
   void read(Task& task, const EventView& event, uint32_t at) {
@@ -127,9 +141,9 @@ class SequenceIndex::Builder {
     task.running.push_back(running);
   }
 
-  /// lib/test_hmm.c returns early, without recording the sequence, for a migration to or from its own device. With the
-  /// unified fault-and-migrate RFC (patch 1/4) a CLEAR that carries an owner comes from the task that collects pages,
-  /// in that task's own context, and is skipped as well.
+  /// lib/test_hmm.c returns early, without recording the sequence, for a migration to or from its own device.
+  /// With the unified fault-and-migrate RFC (patch 1/4) a CLEAR that carries an owner comes from the task
+  /// that collects pages, in that task's own context, and is skipped as well.
   bool skips(const EventView& event, uint64_t notifier) const {
     const uint64_t owner = event.number("owner").value_or(0);
     if (owner == 0) return false;
@@ -185,7 +199,8 @@ class SequenceIndex::Builder {
     const auto by_time = [](const Value& a, const Value& b) { return a.time < b.time; };
     for (std::vector<Value>* values : {&life.possible, &life.certain}) {
       std::stable_sort(values->begin(), values->end(), by_time);
-      for (size_t k = 1; k < values->size(); ++k) (*values)[k].seq = later((*values)[k].seq, (*values)[k - 1].seq);
+      for (size_t k = 1; k < values->size(); ++k)
+        (*values)[k].seq = later((*values)[k].seq, (*values)[k - 1].seq);
     }
     std::sort(life.unseen.begin(), life.unseen.end());
   }
@@ -194,12 +209,14 @@ class SequenceIndex::Builder {
   const EventKinds& kinds_;
   SequenceIndex& index_;
   std::unordered_map<uint64_t, uint64_t> owners_;
-  std::unordered_map<uint64_t, std::vector<uint64_t>> active_;   ///< by mm
+  std::unordered_map<uint64_t, std::vector<uint64_t>> active_;  ///< by mm
   std::vector<Task> tasks_;
-  std::vector<bool> has_return_;   ///< by kind
+  std::vector<bool> has_return_;  ///< by kind
 };
 
-SequenceIndex::SequenceIndex(const Trace& trace, const EventKinds& kinds) { Builder(trace, kinds, *this).run(); }
+SequenceIndex::SequenceIndex(const Trace& trace, const EventKinds& kinds) {
+  Builder(trace, kinds, *this).run();
+}
 
 const SequenceIndex::Life* SequenceIndex::life_of(uint64_t notifier, uint32_t event) const {
   const auto lives = lives_.find(notifier);
@@ -209,7 +226,8 @@ const SequenceIndex::Life* SequenceIndex::life_of(uint64_t notifier, uint32_t ev
   return next == lives->second.begin() ? &*next : &*std::prev(next);
 }
 
-SequenceBounds SequenceIndex::during(uint64_t notifier, uint64_t range_seq, uint32_t from, uint32_t to) const {
+SequenceBounds SequenceIndex::during(uint64_t notifier, uint64_t range_seq, uint32_t from,
+                                     uint32_t to) const {
   SequenceBounds bounds{range_seq, range_seq, false};
   const Life* life = life_of(notifier, from);
   if (life == nullptr) return bounds;

@@ -1,12 +1,12 @@
 #pragma once
-/// What the trace tells of the sequence of each interval notifier subscription, as a function of time: one pass over
-/// the trace, then questions in O(log n).
+/// What the trace tells of the sequence of each interval notifier subscription, as a function of time: one
+/// pass over the trace, then questions in O(log n).
 ///
-/// The kernel's hmm_range_fault returns -EBUSY when the subscription's sequence is not the one the range was given
-/// (mm/hmm.c, mmu_interval_check_retry). A driver's callback sets it some time between its entry and its return, so a
-/// check that falls into that interval is two-valued. Sequences only grow: a read that returns an older value than a
-/// callback has set (it was stale when it returned) does not lower it.
-/// Time is the index of an event. Immutable after construction.
+/// The kernel's hmm_range_fault returns -EBUSY when the subscription's sequence is not the one the range was
+/// given (mm/hmm.c, mmu_interval_check_retry). A driver's callback sets it some time between its entry and
+/// its return, so a check that falls into that interval is two-valued. Sequences only grow: a read that
+/// returns an older value than a callback has set (it was stale when it returned) does not lower it. Time is
+/// the index of an event. Immutable after construction.
 
 #include <cstdint>
 #include <unordered_map>
@@ -18,9 +18,10 @@ namespace hmmscope::traces {
 
 /// Bounds of a sequence during an interval of time, relative to the value asked about.
 struct SequenceBounds {
-  uint64_t lowest = 0;    ///< at the least, at the beginning of the interval
-  uint64_t highest = 0;   ///< at the most, at its end
-  bool callbacks_missing = false;   ///< an invalidation overlaps the subscription and no callback event tells of it
+  uint64_t lowest = 0;   ///< at the least, at the beginning of the interval
+  uint64_t highest = 0;  ///< at the most, at its end
+  bool callbacks_missing =
+      false;  ///< an invalidation overlaps the subscription and no callback event tells of it
 };
 
 class SequenceIndex {
@@ -37,7 +38,7 @@ class SequenceIndex {
  private:
   struct Value {
     uint32_t time;
-    uint64_t seq;   ///< running maximum up to this time
+    uint64_t seq;  ///< running maximum up to this time
   };
   /// One life of a subscription: from its insertion to its removal.
   struct Life {
@@ -53,7 +54,7 @@ class SequenceIndex {
   const Life* life_of(uint64_t notifier, uint32_t event) const;
 
   std::unordered_map<uint64_t, std::vector<Life>> lives_;
-  std::vector<uint32_t> skipped_;   ///< callbacks that do not record, ascending
+  std::vector<uint32_t> skipped_;  ///< callbacks that do not record, ascending
 };
 
 }  // namespace hmmscope::traces

@@ -11,7 +11,7 @@ constexpr uint64_t prot_read = 1, prot_write = 2, prot_exec = 4;
 constexpr uint64_t map_shared = 1, map_anonymous = 0x20, map_hugetlb = 0x40000;
 constexpr uint64_t madv_dontneed = 4, madv_hugepage = 14, madv_nohugepage = 15;
 constexpr uint64_t clone_vm = 0x100;
-constexpr uint64_t may_access = 0x70;   ///< VM_MAYREAD, VM_MAYWRITE, VM_MAYEXEC
+constexpr uint64_t may_access = 0x70;  ///< VM_MAYREAD, VM_MAYWRITE, VM_MAYEXEC
 constexpr uint32_t array_limit = 64;
 
 constexpr uint64_t page_up(uint64_t value) { return (value + page_bytes - 1) & ~(page_bytes - 1); }
@@ -20,20 +20,36 @@ constexpr bool failed(int64_t result) { return result < 0 && result >= -4095; }
 
 Function function_of(EventKind kind) {
   switch (kind) {
-    case EventKind::enter_mmap: case EventKind::exit_mmap: return Function::mmap;
-    case EventKind::enter_munmap: case EventKind::exit_munmap: return Function::munmap;
-    case EventKind::enter_mprotect: case EventKind::exit_mprotect: return Function::mprotect;
-    case EventKind::enter_madvise: case EventKind::exit_madvise: return Function::madvise;
-    case EventKind::enter_mremap: case EventKind::exit_mremap: return Function::mremap;
-    case EventKind::enter_clone: case EventKind::exit_clone: return Function::fork;
-    case EventKind::driver_ioctl: case EventKind::driver_ioctl_r: return Function::device;
-    default: return Function::ioctl;
+    case EventKind::enter_mmap:
+    case EventKind::exit_mmap:
+      return Function::mmap;
+    case EventKind::enter_munmap:
+    case EventKind::exit_munmap:
+      return Function::munmap;
+    case EventKind::enter_mprotect:
+    case EventKind::exit_mprotect:
+      return Function::mprotect;
+    case EventKind::enter_madvise:
+    case EventKind::exit_madvise:
+      return Function::madvise;
+    case EventKind::enter_mremap:
+    case EventKind::exit_mremap:
+      return Function::mremap;
+    case EventKind::enter_clone:
+    case EventKind::exit_clone:
+      return Function::fork;
+    case EventKind::driver_ioctl:
+    case EventKind::driver_ioctl_r:
+      return Function::device;
+    default:
+      return Function::ioctl;
   }
 }
 
 }  // namespace
 
-SideEvents::SideEvents(const Trace& trace, const EventKinds& kinds, const SequenceIndex& sequences, World& world)
+SideEvents::SideEvents(const Trace& trace, const EventKinds& kinds, const SequenceIndex& sequences,
+                       World& world)
     : trace_(trace), kinds_(kinds), sequences_(sequences), world_(world), tasks_(trace.tasks().size()) {}
 
 void SideEvents::replay(uint32_t index, CallId floor) {
@@ -55,23 +71,51 @@ void SideEvents::replay(uint32_t index, CallId floor) {
       world_.leave(Function::handle_mm_fault, static_cast<int64_t>(ret), floor);
       return;
     }
-    case EventKind::enter_mmap: case EventKind::exit_mmap: case EventKind::enter_munmap: case EventKind::exit_munmap:
-    case EventKind::enter_mprotect: case EventKind::exit_mprotect: case EventKind::enter_madvise:
-    case EventKind::exit_madvise: case EventKind::enter_mremap: case EventKind::exit_mremap:
-    case EventKind::enter_clone: case EventKind::exit_clone: case EventKind::enter_ioctl: case EventKind::exit_ioctl:
-    case EventKind::driver_ioctl: case EventKind::driver_ioctl_r:
+    case EventKind::enter_mmap:
+    case EventKind::exit_mmap:
+    case EventKind::enter_munmap:
+    case EventKind::exit_munmap:
+    case EventKind::enter_mprotect:
+    case EventKind::exit_mprotect:
+    case EventKind::enter_madvise:
+    case EventKind::exit_madvise:
+    case EventKind::enter_mremap:
+    case EventKind::exit_mremap:
+    case EventKind::enter_clone:
+    case EventKind::exit_clone:
+    case EventKind::enter_ioctl:
+    case EventKind::exit_ioctl:
+    case EventKind::driver_ioctl:
+    case EventKind::driver_ioctl_r:
       return system_call(event, kind, floor);
-    case EventKind::task_fork: case EventKind::task_exec: case EventKind::task_exit:
+    case EventKind::task_fork:
+    case EventKind::task_exec:
+    case EventKind::task_exit:
       return task_event(event, kind);
-    case EventKind::mn_start: case EventKind::mn_end: case EventKind::mni_rb: case EventKind::mni_rb_r:
-    case EventKind::mni_insert: case EventKind::mni_remove: case EventKind::callback: case EventKind::callback_r:
+    case EventKind::mn_start:
+    case EventKind::mn_end:
+    case EventKind::mni_rb:
+    case EventKind::mni_rb_r:
+    case EventKind::mni_insert:
+    case EventKind::mni_remove:
+    case EventKind::callback:
+    case EventKind::callback_r:
       return notifier(event, index, kind, floor);
-    case EventKind::mv_setup_in: case EventKind::mv_setup_out: case EventKind::mv_pages_in: case EventKind::mv_pages_out:
-    case EventKind::mv_fin_in: case EventKind::mv_fin_out: case EventKind::set_migration_pte:
-    case EventKind::remove_migration_pte: case EventKind::exclusive_in: case EventKind::exclusive_out:
+    case EventKind::mv_setup_in:
+    case EventKind::mv_setup_out:
+    case EventKind::mv_pages_in:
+    case EventKind::mv_pages_out:
+    case EventKind::mv_fin_in:
+    case EventKind::mv_fin_out:
+    case EventKind::set_migration_pte:
+    case EventKind::remove_migration_pte:
+    case EventKind::exclusive_in:
+    case EventKind::exclusive_out:
       return migration(event, kind, floor);
-    case EventKind::marker: return marker(event, index);
-    default: return;
+    case EventKind::marker:
+      return marker(event, index);
+    default:
+      return;
   }
 }
 
@@ -81,17 +125,29 @@ void SideEvents::system_call(const EventView& event, EventKind kind, CallId floo
   const Function function = function_of(kind);
   const auto number = [&](std::string_view name) { return event.number(name).value_or(0); };
   switch (kind) {
-    case EventKind::enter_mmap: task.syscall = {number("addr"), number("len"), number("prot"), number("flags")}; break;
-    case EventKind::enter_munmap: task.syscall = {number("addr"), number("len"), 0, 0}; break;
-    case EventKind::enter_mprotect: task.syscall = {number("start"), number("len"), number("prot"), 0}; break;
-    case EventKind::enter_madvise: task.syscall = {number("start"), number("len_in"), number("behavior"), 0}; break;
-    case EventKind::enter_mremap: task.syscall = {number("addr"), number("old_len"), number("new_len"), 0}; break;
+    case EventKind::enter_mmap:
+      task.syscall = {number("addr"), number("len"), number("prot"), number("flags")};
+      break;
+    case EventKind::enter_munmap:
+      task.syscall = {number("addr"), number("len"), 0, 0};
+      break;
+    case EventKind::enter_mprotect:
+      task.syscall = {number("start"), number("len"), number("prot"), 0};
+      break;
+    case EventKind::enter_madvise:
+      task.syscall = {number("start"), number("len_in"), number("behavior"), 0};
+      break;
+    case EventKind::enter_mremap:
+      task.syscall = {number("addr"), number("old_len"), number("new_len"), 0};
+      break;
     case EventKind::enter_clone:
       task.syscall = {number("clone_flags"), 0, 0, 0};
       task.clone_flags = number("clone_flags");
       task.cloning = true;
       break;
-    case EventKind::enter_ioctl: task.syscall = {number("cmd"), number("arg"), 0, 0}; break;
+    case EventKind::enter_ioctl:
+      task.syscall = {number("cmd"), number("arg"), 0, 0};
+      break;
     case EventKind::driver_ioctl:
       recorder.enter(function, {number("cmd"), number("addr"), number("npages")}, event.task());
       return;
@@ -127,11 +183,13 @@ void SideEvents::mapped(const EventView& event, const Syscall& call) {
   ShownVma vma;
   vma.start = event.number("ret").value_or(0);
   vma.end = vma.start + page_up(call.b);
-  vma.flags = may_access | ((call.c & prot_read) != 0 ? vm::read : 0) | ((call.c & prot_write) != 0 ? vm::write : 0) |
-              ((call.c & prot_exec) != 0 ? vm::exec : 0) | ((call.d & map_shared) != 0 ? vm::shared : 0);
-  vma.kind = (call.d & map_anonymous) != 0   ? ((call.d & map_shared) != 0 ? VmaKind::shmem : VmaKind::anonymous)
-             : (call.d & map_shared) != 0    ? VmaKind::file_shared
-                                             : VmaKind::file_private;
+  vma.flags = may_access | ((call.c & prot_read) != 0 ? vm::read : 0) |
+              ((call.c & prot_write) != 0 ? vm::write : 0) | ((call.c & prot_exec) != 0 ? vm::exec : 0) |
+              ((call.d & map_shared) != 0 ? vm::shared : 0);
+  vma.kind = (call.d & map_anonymous) != 0
+                 ? ((call.d & map_shared) != 0 ? VmaKind::shmem : VmaKind::anonymous)
+             : (call.d & map_shared) != 0 ? VmaKind::file_shared
+                                          : VmaKind::file_private;
   if ((call.d & map_hugetlb) != 0) {
     // MAP_HUGE_SHIFT: the log2 of the page size in the top six bits, 0 for the default of 2 MiB.
     const auto size = static_cast<uint32_t>(call.d >> 26) & 0x3f;
@@ -158,9 +216,15 @@ void SideEvents::protection(AddressSpace& space, uint64_t start, uint64_t end, u
   while (start < end) {
     const Vma vma = space.find_vma(start);
     if (!vma || vma.start() >= end || !world_.spend_inferred(1)) return;
-    ShownVma part{std::max(start, vma.start()), std::min(end, vma.end()), vma.flags(), vma.pgoff(), vma.file(),
-                  vma.kind(), vma.huge_shift()};
-    part.flags = (part.flags & ~(vm::read | vm::write | vm::exec)) | (prot & (prot_read | prot_write | prot_exec));
+    ShownVma part{std::max(start, vma.start()),
+                  std::min(end, vma.end()),
+                  vma.flags(),
+                  vma.pgoff(),
+                  vma.file(),
+                  vma.kind(),
+                  vma.huge_shift()};
+    part.flags =
+        (part.flags & ~(vm::read | vm::write | vm::exec)) | (prot & (prot_read | prot_write | prot_exec));
     if (!world_.show_vma(space, part, Evidence::inferred)) return;
     start = part.end;
   }
@@ -173,7 +237,8 @@ void SideEvents::remapped(const EventView& event, const Syscall& call) {
   world_.recorder().step(RuleId::trace_mremap, {call.a, old_length, moved_to, new_length});
   const Vma vma = space.vma_at(call.a);
   if (!vma || new_length == 0) return;
-  const ShownVma moved{moved_to, moved_to + new_length, vma.flags(), vma.pgoff(), vma.file(), vma.kind(), vma.huge_shift()};
+  const ShownVma moved{moved_to,   moved_to + new_length, vma.flags(), vma.pgoff(), vma.file(),
+                       vma.kind(), vma.huge_shift()};
   unmapped(space, call.a, call.a + old_length);
   (void)world_.show_vma(space, moved, Evidence::inferred);
 }
@@ -190,8 +255,10 @@ void SideEvents::task_event(const EventView& event, EventKind kind) {
   }
   const uint64_t pid = static_cast<uint64_t>(event.pid());
   recorder.step(kind == EventKind::task_exec ? RuleId::trace_exec : RuleId::trace_exit, {pid});
-  if (kind == EventKind::task_exec) world_.exec(event.task());
-  else world_.exit(event.task());
+  if (kind == EventKind::task_exec)
+    world_.exec(event.task());
+  else
+    world_.exit(event.task());
 }
 
 void SideEvents::marker(const EventView& event, uint32_t) {

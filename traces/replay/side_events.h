@@ -1,6 +1,6 @@
 #pragma once
-/// Everything in a trace that is not the walk of a range-fault call: system calls, tasks, notifiers, CPU faults,
-/// migrations, driver requests. Each event that changes or shows state becomes a step.
+/// Everything in a trace that is not the walk of a range-fault call: system calls, tasks, notifiers, CPU
+/// faults, migrations, driver requests. Each event that changes or shows state becomes a step.
 
 #include <cstdint>
 #include <string>
@@ -29,7 +29,7 @@ class SideEvents {
     uint64_t clone_flags = 0;
     bool cloning = false;
     uint64_t fault_addr = 0, fault_flags = 0;
-    uint64_t reading = 0;   ///< notifier of a read_begin under way
+    uint64_t reading = 0;  ///< notifier of a read_begin under way
   };
 
   void system_call(const EventView& event, EventKind kind, CallId floor);

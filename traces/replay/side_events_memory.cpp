@@ -29,14 +29,16 @@ void SideEvents::notifier(const EventView& event, uint32_t index, EventKind kind
       recorder.step(RuleId::trace_notifier_insert, {address, start, length});
       recorder.write(word_of(words, NotifierWord::start), start, Evidence::observed);
       recorder.write(word_of(words, NotifierWord::last), start + length - 1, Evidence::observed);
-      recorder.write(word_of(words, NotifierWord::state), static_cast<uint64_t>(NotifierState::inserted), Evidence::inferred);
+      recorder.write(word_of(words, NotifierWord::state), static_cast<uint64_t>(NotifierState::inserted),
+                     Evidence::inferred);
       recorder.leave();
       return;
     }
     case EventKind::mni_remove: {
       const WordIndex words = world_.notifier(own, address);
       recorder.step(RuleId::trace_notifier_remove, {address});
-      recorder.write(word_of(words, NotifierWord::state), static_cast<uint64_t>(NotifierState::removed), Evidence::inferred);
+      recorder.write(word_of(words, NotifierWord::state), static_cast<uint64_t>(NotifierState::removed),
+                     Evidence::inferred);
       return;
     }
     case EventKind::mni_rb:
@@ -48,19 +50,22 @@ void SideEvents::notifier(const EventView& event, uint32_t index, EventKind kind
       const WordIndex word = word_of(world_.notifier(own, read), NotifierWord::invalidate_seq);
       recorder.step(RuleId::trace_read_begin, {read, seq});
       // A read may have been overtaken by a callback before it returned: it never lowers the sequence.
-      if (static_cast<int64_t>(seq - world_.machine().load(word)) >= 0) recorder.write(word, seq, Evidence::observed);
+      if (static_cast<int64_t>(seq - world_.machine().load(word)) >= 0)
+        recorder.write(word, seq, Evidence::observed);
       world_.leave(Function::mmu_interval_read_begin, static_cast<int64_t>(seq), floor);
       return;
     }
     case EventKind::mn_start: {
       const uint64_t start = number(event, "start"), end = number(event, "end");
-      // These come from the task's own system call, so this mm is the task's (a thread made by clone3 shows it first
-      // here); other events may concern somebody else's.
+      // These come from the task's own system call, so this mm is the task's (a thread made by clone3 shows
+      // it first here); other events may concern somebody else's.
       const uint64_t mm = number(event, "mm"), why = event.number("event").value_or(~uint64_t{0});
       if (why == event_unmap || why == event_protection_vma)
         if (world_.space_of_mm(mm) != nullptr) world_.bind(event.task(), mm);
-      recorder.enter(Function::mmu_notifier_invalidate_range_start, {start, end, number(event, "event")}, event.task());
-      recorder.step(RuleId::trace_invalidate_start, {start, end, number(event, "event"), number(event, "owner")});
+      recorder.enter(Function::mmu_notifier_invalidate_range_start, {start, end, number(event, "event")},
+                     event.task());
+      recorder.step(RuleId::trace_invalidate_start,
+                    {start, end, number(event, "event"), number(event, "owner")});
       return;
     }
     case EventKind::mn_end:
@@ -78,7 +83,8 @@ void SideEvents::notifier(const EventView& event, uint32_t index, EventKind kind
         recorder.write(space->word(MmWord::invalidate_seq), seq, Evidence::observed);
       return;
     }
-    default: return;
+    default:
+      return;
   }
 }
 
@@ -88,12 +94,15 @@ void SideEvents::migrate_array(const EventView& event, RegionKind kind, std::str
   std::array<uint64_t, array_limit> words{};
   const auto shown = event.array(field, words);
   if (!shown) return;
-  const auto count = static_cast<uint32_t>(std::min<uint64_t>({(end - start) >> page_bits, *shown, array_limit}));
+  const auto count =
+      static_cast<uint32_t>(std::min<uint64_t>({(end - start) >> page_bits, *shown, array_limit}));
   if (count == 0) return;
-  const WordIndex first = world_.array(kind, world_.space_of(event.task()), number(event, "args"), start, count,
-                                       kind == RegionKind::migrate_src ? "migrate.src" : "migrate.dst");
+  const WordIndex first =
+      world_.array(kind, world_.space_of(event.task()), number(event, "args"), start, count,
+                   kind == RegionKind::migrate_src ? "migrate.src" : "migrate.dst");
   Recorder& recorder = world_.recorder();
-  recorder.step(kind == RegionKind::migrate_src ? RuleId::trace_migrate_src : RuleId::trace_migrate_dst, {start, count});
+  recorder.step(kind == RegionKind::migrate_src ? RuleId::trace_migrate_src : RuleId::trace_migrate_dst,
+                {start, count});
   recorder.copy(first, std::span(words).first(count), Evidence::observed);
 }
 
@@ -111,9 +120,11 @@ void SideEvents::migration(const EventView& event, EventKind kind, CallId floor)
   };
   switch (kind) {
     case EventKind::mv_setup_in: {
-      const uint64_t start = number(event, "start"), end = number(event, "end"), flags = number(event, "flags");
+      const uint64_t start = number(event, "start"), end = number(event, "end"),
+                     flags = number(event, "flags");
       recorder.enter(Function::migrate_vma_setup, {start, end, flags}, event.task());
-      recorder.step(RuleId::trace_migrate_args, {start, end, flags, number(event, "owner"), number(event, "fault_page")});
+      recorder.step(RuleId::trace_migrate_args,
+                    {start, end, flags, number(event, "owner"), number(event, "fault_page")});
       return;
     }
     case EventKind::mv_setup_out:
@@ -121,28 +132,34 @@ void SideEvents::migration(const EventView& event, EventKind kind, CallId floor)
       world_.leave(Function::migrate_vma_setup, event.integer("ret"), floor);
       return;
     case EventKind::mv_pages_in:
-      recorder.enter(Function::migrate_vma_pages, {number(event, "start"), number(event, "end")}, event.task());
+      recorder.enter(Function::migrate_vma_pages, {number(event, "start"), number(event, "end")},
+                     event.task());
       return arrays();
     case EventKind::mv_pages_out:
       arrays();
       world_.leave(Function::migrate_vma_pages, std::nullopt, floor);
       return;
     case EventKind::mv_fin_in:
-      recorder.enter(Function::migrate_vma_finalize, {number(event, "start"), number(event, "end")}, event.task());
+      recorder.enter(Function::migrate_vma_finalize, {number(event, "start"), number(event, "end")},
+                     event.task());
       return arrays();
     case EventKind::mv_fin_out:
       arrays();
       world_.leave(Function::migrate_vma_finalize, std::nullopt, floor);
       return;
-    case EventKind::set_migration_pte: return pte(RuleId::trace_migration_set);
-    case EventKind::remove_migration_pte: return pte(RuleId::trace_migration_removed);
+    case EventKind::set_migration_pte:
+      return pte(RuleId::trace_migration_set);
+    case EventKind::remove_migration_pte:
+      return pte(RuleId::trace_migration_removed);
     case EventKind::exclusive_in:
-      recorder.enter(Function::make_device_exclusive_range, {number(event, "start"), number(event, "end")}, event.task());
+      recorder.enter(Function::make_device_exclusive_range, {number(event, "start"), number(event, "end")},
+                     event.task());
       return;
     case EventKind::exclusive_out:
       world_.leave(Function::make_device_exclusive_range, event.integer("ret"), floor);
       return;
-    default: return;
+    default:
+      return;
   }
 }
 

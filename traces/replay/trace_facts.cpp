@@ -18,7 +18,7 @@ struct Task {
   struct Setup {
     uint64_t owner = 0, flags = 0;
   };
-  std::unordered_map<uint64_t, Setup> setups;   ///< by address of struct migrate_vma
+  std::unordered_map<uint64_t, Setup> setups;  ///< by address of struct migrate_vma
   uint64_t vm_flags = 0;
   uint64_t pmd_end = 0;
 };
@@ -42,8 +42,12 @@ void TraceFacts::scan(const Trace& trace, const EventKinds& kinds, const EntryFo
     const EventView event = trace[index];
     Task& task = tasks[event.task()];
     switch (kinds.of(event)) {
-      case EventKind::w_test: task.vm_flags = event.number("vm_flags").value_or(0); break;
-      case EventKind::w_pmd: task.pmd_end = event.number("end").value_or(0); break;
+      case EventKind::w_test:
+        task.vm_flags = event.number("vm_flags").value_or(0);
+        break;
+      case EventKind::w_pmd:
+        task.pmd_end = event.number("end").value_or(0);
+        break;
       case EventKind::h_pte:
         if (const auto pte = event.number("pte")) see_pte(*pte, task.vm_flags, entries);
         break;
@@ -57,12 +61,14 @@ void TraceFacts::scan(const Trace& trace, const EventKinds& kinds, const EntryFo
       case EventKind::mv_setup_in:
       case EventKind::hmm_setup_in:
         if (task.setups.size() > 64) task.setups.clear();
-        task.setups[event.number("args").value_or(0)] = {event.number("owner").value_or(0), event.number("flags").value_or(0)};
+        task.setups[event.number("args").value_or(0)] = {event.number("owner").value_or(0),
+                                                         event.number("flags").value_or(0)};
         break;
       case EventKind::mv_setup_out: {
         // Only the device's own pages are collected when nothing else is selected.
         const auto setup = task.setups.find(event.number("args").value_or(0));
-        if (setup != task.setups.end() && (setup->second.flags & (select_system | select_device_private)) == select_device_private)
+        if (setup != task.setups.end() &&
+            (setup->second.flags & (select_system | select_device_private)) == select_device_private)
           owners_of(event, "src", setup->second.owner);
         break;
       }
@@ -73,7 +79,8 @@ void TraceFacts::scan(const Trace& trace, const EventKinds& kinds, const EntryFo
           owners_of(event, "dst", setup->second.owner);
         break;
       }
-      default: break;
+      default:
+        break;
     }
   }
 }
@@ -81,7 +88,8 @@ void TraceFacts::scan(const Trace& trace, const EventKinds& kinds, const EntryFo
 void TraceFacts::see_pte(uint64_t pte, uint64_t vm_flags, const EntryFormat& entries) {
   constexpr uint64_t may_hold_special = vm::mixedmap | vm::pfnmap | vm::io;
   if (zero_pfn_ || (vm_flags & may_hold_special) != 0) return;
-  if ((pte & x86::present.mask()) != 0 && x86::pte_special(pte) && !entries.is_devmap(pte)) zero_pfn_ = x86::pte_pfn(pte);
+  if ((pte & x86::present.mask()) != 0 && x86::pte_special(pte) && !entries.is_devmap(pte))
+    zero_pfn_ = x86::pte_pfn(pte);
 }
 
 void TraceFacts::add_owner(uint64_t pfn, uint64_t token) {

@@ -1,7 +1,7 @@
 #pragma once
-/// Facts that hold for a whole trace and that a single event does not show: who owns device memory, and which page is
-/// the zero page. Gathered in one pass before the replay, because the event that tells may come after the one that
-/// needs it. Immutable after construction.
+/// Facts that hold for a whole trace and that a single event does not show: who owns device memory, and which
+/// page is the zero page. Gathered in one pass before the replay, because the event that tells may come after
+/// the one that needs it. Immutable after construction.
 
 #include <cstdint>
 #include <map>
@@ -18,8 +18,8 @@ class TraceFacts {
  public:
   TraceFacts(const Trace& trace, const EventKinds& kinds, const EntryFormat& entries);
 
-  /// One for each 256 MiB piece of device memory whose owner some migration shows (drivers of this size of chunk:
-  /// lib/test_hmm.c). A piece that two owners claim is left out.
+  /// One for each 256 MiB piece of device memory whose owner some migration shows (drivers of this size of
+  /// chunk: lib/test_hmm.c). A piece that two owners claim is left out.
   std::vector<DeviceMemory> devices() const;
   bool owner_known(uint64_t pfn) const;
   /// The pfn of special ptes in VMAs that may not hold any other special page.
@@ -34,7 +34,7 @@ class TraceFacts {
   void scan(const Trace& trace, const EventKinds& kinds, const EntryFormat& entries);
   void see_pte(uint64_t pte, uint64_t vm_flags, const EntryFormat& entries);
 
-  std::map<uint64_t, Owner> chunks_;   ///< by pfn / chunk_pages
+  std::map<uint64_t, Owner> chunks_;  ///< by pfn / chunk_pages
   std::optional<uint64_t> zero_pfn_;
 };
 

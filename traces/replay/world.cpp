@@ -69,8 +69,10 @@ bool World::leave(Function function, std::optional<int64_t> result, CallId floor
   while (call != no_call && call != floor && calls[call].function != function) call = calls[call].parent;
   if (call == no_call || call == floor) return false;
   while (recorder_->current_call() != call) recorder_->leave();
-  if (result) recorder_->leave(*result);
-  else recorder_->leave();
+  if (result)
+    recorder_->leave(*result);
+  else
+    recorder_->leave();
   return true;
 }
 
@@ -105,8 +107,10 @@ AddressSpace& World::space_of(uint32_t task) {
 void World::bind(uint32_t task, uint64_t mm) {
   if (mm == 0) return;
   const auto [entry, fresh] = mms_.emplace(mm, nullptr);
-  if (fresh) entry->second = &space_of(task);
-  else use(entry->second, trace_->tasks()[task].pid);
+  if (fresh)
+    entry->second = &space_of(task);
+  else
+    use(entry->second, trace_->tasks()[task].pid);
 }
 
 AddressSpace* World::space_of_mm(uint64_t mm) {
@@ -144,8 +148,8 @@ void World::exit(uint32_t task) {
   if (users == 0) forget(found->second);
 }
 
-WordIndex World::array(RegionKind kind, AddressSpace& space, uint64_t identity, uint64_t start, uint32_t count,
-                       std::string_view name) {
+WordIndex World::array(RegionKind kind, AddressSpace& space, uint64_t identity, uint64_t start,
+                       uint32_t count, std::string_view name) {
   const auto [entry, fresh] = arrays_.emplace(ArrayKey{kind, space.id(), identity, start, count}, no_word);
   if (!fresh) return entry->second;
   Region region;

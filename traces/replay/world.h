@@ -1,9 +1,10 @@
 #pragma once
-/// The machine that a replay keeps as the trace shows it, and the recorder that notes where every word came from.
+/// The machine that a replay keeps as the trace shows it, and the recorder that notes where every word came
+/// from.
 ///
-/// Nothing here decides anything: shown entries, VMAs and arrays become words with their evidence. Every show_
-/// function writes into the step that is open.
-/// Ownership: owns the Machine and the Recorder. Threads: one.
+/// Nothing here decides anything: shown entries, VMAs and arrays become words with their evidence. Every
+/// show_ function writes into the step that is open. Ownership: owns the Machine and the Recorder. Threads:
+/// one.
 
 #include <map>
 #include <memory>
@@ -43,8 +44,8 @@ class World {
   uint32_t running_task() const { return task_; }
   /// Following steps come from this event, and its task runs.
   void at(uint32_t index);
-  /// Leaves the innermost call of `function` with all calls inside it, but never `floor` or what is above it. False
-  /// when no such call is open.
+  /// Leaves the innermost call of `function` with all calls inside it, but never `floor` or what is above it.
+  /// False when no such call is open.
   bool leave(Function function, std::optional<int64_t> result, CallId floor);
 
   // address spaces
@@ -93,10 +94,10 @@ class World {
   const Trace* trace_;
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<Recorder> recorder_;
-  std::vector<CallId> open_;            ///< by task: the innermost open call while it does not run
+  std::vector<CallId> open_;  ///< by task: the innermost open call while it does not run
   uint32_t task_ = 0;
-  std::unordered_map<int32_t, AddressSpace*> spaces_;   ///< by pid
-  std::unordered_map<uint64_t, AddressSpace*> mms_;     ///< by the kernel's pointer
+  std::unordered_map<int32_t, AddressSpace*> spaces_;  ///< by pid
+  std::unordered_map<uint64_t, AddressSpace*> mms_;    ///< by the kernel's pointer
   struct ArrayKey {
     RegionKind kind;
     uint32_t space;
@@ -115,10 +116,10 @@ class World {
   uint64_t pages_left_ = uint64_t{1} << 25;
   uint64_t inferred_left_ = uint64_t{1} << 20;
   uint64_t unseen_faults_left_ = uint64_t{1} << 23;
-  std::unordered_map<AddressSpace*, uint32_t> users_;   ///< tasks that live in it
+  std::unordered_map<AddressSpace*, uint32_t> users_;  ///< tasks that live in it
   std::unordered_map<uint64_t, WordIndex> notifiers_;
   std::map<std::pair<uint32_t, uint64_t>, WordIndex> ranges_;
-  std::set<std::pair<uint32_t, uint64_t>> pte_tables_;   ///< space and first address of every shown pte table
+  std::set<std::pair<uint32_t, uint64_t>> pte_tables_;  ///< space and first address of every shown pte table
 };
 
 }  // namespace hmmscope::traces

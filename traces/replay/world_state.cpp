@@ -66,10 +66,12 @@ Result<Vma> World::show_vma(AddressSpace& space, const ShownVma& shown, Evidence
 void World::show_gap(AddressSpace& space, uint64_t start, uint64_t end) { carve(space, start, end); }
 
 void World::ensure_tables(AddressSpace& space, Level level, uint64_t addr) {
-  for (Level above = space.tables().top(); above > level; above = static_cast<Level>(static_cast<uint8_t>(above) - 1)) {
+  for (Level above = space.tables().top(); above > level;
+       above = static_cast<Level>(static_cast<uint8_t>(above) - 1)) {
     const WordIndex word = space.tables().ensure_word(above, addr);
     if (!is_table(entries(), machine_->load(word)))
-      recorder_->write(word, EntryFormat::make_table(machine_->physical().allocate_table()), Evidence::inferred);
+      recorder_->write(word, EntryFormat::make_table(machine_->physical().allocate_table()),
+                       Evidence::inferred);
   }
 }
 
@@ -77,7 +79,8 @@ void World::note_pte_table(const AddressSpace& space, uint64_t addr) {
   pte_tables_.emplace(space.id(), addr & ~(level_size(Level::pmd) - 1));
 }
 
-WordIndex World::show_entry(AddressSpace& space, Level level, uint64_t addr, uint64_t value, Evidence evidence) {
+WordIndex World::show_entry(AddressSpace& space, Level level, uint64_t addr, uint64_t value,
+                            Evidence evidence) {
   ensure_tables(space, level, addr);
   if (level == Level::pte) note_pte_table(space, addr);
   const WordIndex word = space.tables().ensure_word(level, addr);
@@ -90,7 +93,8 @@ void World::show_ptes(AddressSpace& space, uint64_t addr, std::span<const uint64
   ensure_tables(space, Level::pte, addr);
   note_pte_table(space, addr);
   const size_t room = entries_per_table - entry_index(Level::pte, addr);
-  recorder_->copy(space.tables().ensure_word(Level::pte, addr), ptes.first(std::min(room, ptes.size())), evidence);
+  recorder_->copy(space.tables().ensure_word(Level::pte, addr), ptes.first(std::min(room, ptes.size())),
+                  evidence);
 }
 
 void World::clear_ptes(AddressSpace& space, uint64_t start, uint64_t end) {
