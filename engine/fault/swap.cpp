@@ -76,6 +76,10 @@ uint32_t CpuFault::bring_home(Fault& fault, WordIndex pte, const SwapEntry& entr
     m.step(RuleId::swap_device_private_failed, {fault.addr, old, entry.pfn});
     return vm_fault::sigbus;
   }
+  if ((fault.flags & fault_flag::vma_lock) != 0) {
+    m.step(RuleId::swap_device_private_vma_lock, {fault.addr, old, fault.flags});
+    return vm_fault::retry;
+  }
   const bool takes_lock = m.model().fault_page_locked;
   if (takes_lock && folio.locked()) {
     m.step(RuleId::swap_device_private_locked, {fault.addr, old, entry.pfn, folio.get(FolioWord::lock_owner)});

@@ -1,6 +1,7 @@
 #include "engine/machine/physical_memory.h"
 
 #include <cassert>
+#include <iterator>
 #include <utility>
 
 #include "engine/machine/machine.h"
@@ -30,7 +31,8 @@ uint64_t PhysicalMemory::allocate(uint32_t order) {
     free_[order].pop_back();
     return pfn;
   }
-  const uint64_t pfn = (next_pfn_ + pages - 1) & ~(pages - 1);
+  uint64_t pfn = (next_pfn_ + pages - 1) & ~(pages - 1);
+  while (in_use(pfn, pages)) pfn += pages;
   next_pfn_ = pfn + pages;
   return pfn;
 }
@@ -63,6 +65,15 @@ WordIndex PhysicalMemory::folio_of(uint64_t pfn) const {
   return pfn < it->second.first ? it->second.second : no_word;
 }
 
+bool PhysicalMemory::in_use(uint64_t first_pfn, uint64_t pages) const {
+  auto it = folios_.lower_bound(first_pfn);
+  if (it != folios_.begin() && std::prev(it)->second.first > first_pfn) --it;
+  for (; it != folios_.end() && it->first < first_pfn + pages; ++it) {
+    if (machine_->load(word_of(it->second.second, FolioWord::refcount)) != 0) return true;
+  }
+  return false;
+}
+
 void PhysicalMemory::forget_folio(uint64_t pfn) { folios_.erase(pfn); }
 
 void PhysicalMemory::add_device(DeviceMemory device) {
@@ -86,13 +97,16 @@ std::optional<uint64_t> PhysicalMemory::owner_of(uint64_t pfn) const {
 uint64_t PhysicalMemory::allocate_device_page(const DeviceMemory& device) {
   const auto index = static_cast<size_t>(&device - devices_.data());
   assert(index < devices_.size());
-  if (!device_free_[index].empty()) {
+  while (!device_free_[index].empty()) {
     const uint64_t pfn = device_free_[index].back();
     device_free_[index].pop_back();
-    return pfn;
+    if (!in_use(pfn, 1)) return pfn;
   }
-  if (device_next_[index] == device.pages) return 0;
-  return device.first_pfn + device.pages - ++device_next_[index];
+  while (device_next_[index] < device.pages) {
+    const uint64_t pfn = device.first_pfn + device.pages - ++device_next_[index];
+    if (!in_use(pfn, 1)) return pfn;
+  }
+  return 0;
 }
 
 uint64_t PhysicalMemory::device_pages_handed_out(const DeviceMemory& device) const {

@@ -56,6 +56,8 @@ class PhysicalMemory {
   WordIndex folio_of(uint64_t pfn) const;
   /// Forgets the pfn range (its words stay, as history). For a folio that is freed or split.
   void forget_folio(uint64_t pfn);
+  /// Some of the pages belong to a folio with references. Allocations step over such pages.
+  bool in_use(uint64_t first_pfn, uint64_t pages) const;
 
   // device memory
   void add_device(DeviceMemory device);   ///< later ranges win where they overlap

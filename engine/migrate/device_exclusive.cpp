@@ -14,6 +14,8 @@ namespace {
 /// get_user_pages_remote(FOLL_GET | FOLL_WRITE | FOLL_SPLIT_PMD) for one page: the pte, writable; no_word when the fault
 /// failed.
 WordIndex get_user_page(Machine& m, AddressSpace& space, uint64_t addr) {
+  const Vma vma = space.vma_at(addr);
+  if (!vma || vma.is_hugetlb()) return no_word;
   constexpr int enough = 8;   // a fault may succeed without allowing the access, but not for ever
   for (int round = 0; round < enough; ++round) {
     const WordIndex pmd = space.find_entry(Level::pmd, addr);

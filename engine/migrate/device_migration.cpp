@@ -178,6 +178,33 @@ uint64_t evict_device(Machine& machine, const MigrateArrays& arrays, uint64_t fi
   return moved;
 }
 
+int migrate_device_coherent_folio(Machine& machine, const AddressSpace& space, uint64_t pfn,
+                                  const AllocatePage& allocate) {
+  machine.enter(Function::migrate_device_coherent_folio, {pfn});
+  const MigrateArrays arrays = add_migrate_arrays(machine, space, 0, 1, "coherent");
+  const MigrateFormat format = MigrateFormat::from(machine.model());
+  const Folio folio = Folio::of(machine, pfn);
+  machine.step(RuleId::coherent_begin, {pfn, folio.refcount()});
+  folio.lock(FolioLocker::migration);
+  machine.store(arrays.src, format.make(pfn) | format.migrate);
+  MigrateVma args;   // only the arrays count: there is no VMA
+  args.src = arrays.src;
+  args.dst = arrays.dst;
+  args.npages = 1;
+  const bool ready = unmap_collected({machine, format, arrays.src, arrays.dst, 1}) != 0;
+  if (ready) {
+    allocate_system_pages(machine, args, nullptr, allocate);
+    migrate_device_pages(machine, arrays.src, arrays.dst, 1);
+    migrate_device_finalize(machine, arrays.src, arrays.dst, 1);
+  }
+  const uint64_t src = machine.load(arrays.src);
+  const bool moved = ready && format.migrates(src);
+  if (moved) machine.step(RuleId::coherent_moved, {pfn, format.pfn(machine.load(arrays.dst))});
+  else machine.step(RuleId::coherent_busy, {pfn, src});
+  machine.leave(moved ? 0 : -EBUSY);
+  return moved ? 0 : -EBUSY;
+}
+
 uint32_t migrate_to_ram(Machine& machine, AddressSpace& space, Vma vma, uint64_t addr, uint64_t device_pfn,
                         const AllocatePage& allocate) {
   const DeviceMemory* memory = machine.physical().device_of(device_pfn);

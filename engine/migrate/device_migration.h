@@ -52,6 +52,11 @@ DriverResult migrate_to_system(Machine& machine, AddressSpace& space, uint64_t s
 uint64_t evict_device(Machine& machine, const MigrateArrays& arrays, uint64_t first_pfn, uint64_t pages,
                       const AllocatePage& allocate);
 
+/// migrate_device_coherent_folio: a long-term pin is wanted on a device-coherent page. The caller holds a reference, which
+/// goes with the page or is dropped. 0 or -EBUSY.
+int migrate_device_coherent_folio(Machine& machine, const AddressSpace& space, uint64_t pfn,
+                                  const AllocatePage& allocate);
+
 /// dev_pagemap_ops.migrate_to_ram: the CPU touched device_pfn at addr. Returns vm_fault bits: 0 (the access is tried again,
 /// whether or not the page moved) or SIGBUS when there is no memory (test_hmm would return 0 and fault for ever).
 /// The fault path holds a reference on the page, from 6.15 on its lock too.

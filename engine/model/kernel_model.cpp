@@ -68,6 +68,7 @@ KernelModel model_of(uint32_t version, const KernelConfig& config) {
   m.devmap = version < 6017;
   m.pmd_device_private = version >= 6018;
   m.fault_errno_mapped = version >= 7003;
+  m.faults_under_vma_lock = version >= 6004;
   m.migration_keeps_ad = version >= 6001;
   m.collect_spins_on_pmd_migration = version >= 6005 && version < 6019;
   m.fault_page_locked = version >= 6015;

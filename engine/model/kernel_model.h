@@ -44,6 +44,7 @@ struct KernelModel {
   bool devmap = true;                      ///< until 6.16
   bool pmd_device_private = false;         ///< ~6.18+
   bool fault_errno_mapped = false;         ///< 7.3: OOM is -ENOMEM
+  bool faults_under_vma_lock = true;       ///< 6.4+: a CPU fault first tries the VMA's own lock
   // migration (engine/migrate)
   bool migration_keeps_ad = true;              ///< 6.1+: A and D travel in migration entries
   bool collect_spins_on_pmd_migration = true;  ///< 6.5 .. 6.18: before and after the part is skipped

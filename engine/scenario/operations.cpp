@@ -66,6 +66,7 @@ std::string Operations::touch(AddressSpace& space, uint64_t addr, bool write) {
   machine_.enter(Function::scenario, {addr, write});
   machine_.step(RuleId::scenario_touch, {addr, write});
   std::string result = "wait";
+  bool vma_lock = machine_.model().faults_under_vma_lock;   // until the handler asks for mmap_lock
   for (int round = 0; round < enough; ++round) {
     const Access access = check_access(machine_, space, addr, write);
     const uint64_t entry = access.word == no_word ? 0 : machine_.load(access.word);
@@ -75,10 +76,13 @@ std::string Operations::touch(AddressSpace& space, uint64_t addr, bool write) {
       result = "ok";
       break;
     }
-    const uint32_t flags = fault_flag::user | fault_flag::allow_retry | fault_flag::killable | (write ? fault_flag::write : 0);
+    uint32_t flags = fault_flag::user | fault_flag::allow_retry | fault_flag::killable | fault_flag::interruptible;
+    if (write) flags |= fault_flag::write;
+    if (vma_lock) flags |= fault_flag::vma_lock;
     machine_.enter(Function::handle_mm_fault, {addr, flags});
     const uint32_t ret = world_.faults().handle_mm_fault(machine_, space, addr, flags);
     machine_.leave(ret);
+    vma_lock = vma_lock && (ret & vm_fault::retry) == 0;
     if ((ret & vm_fault::error) != 0) {
       machine_.step(RuleId::scenario_signal, {addr, ret});
       result = fault_name(ret);
@@ -102,6 +106,7 @@ Result<void> Operations::perform(const TouchOp& op, Line line) {
 }
 
 Result<void> Operations::perform(const UnmapOp& op, Line line) {
+  if (auto ok = no_migration_runs(line); !ok) return ok;
   const auto start = world_.resolve(op.at, line);
   if (!start) return fail(start.error());
   return in_vmas(munmap(machine_, world_.process(op.process), *start, *start + op.pages * page_bytes), line);
@@ -114,6 +119,7 @@ Result<void> Operations::perform(const DontNeedOp& op, Line line) {
 }
 
 Result<void> Operations::perform(const ProtectOp& op, Line line) {
+  if (auto ok = no_migration_runs(line); !ok) return ok;
   const auto start = world_.resolve(op.at, line);
   if (!start) return fail(start.error());
   return in_vmas(mprotect(machine_, world_.process(op.process), *start, *start + op.pages * page_bytes, op.flags), line);

@@ -47,6 +47,8 @@ class Operations {
   /// "ok" or the name of what the access got.
   std::string touch(AddressSpace& space, uint64_t addr, bool write);
   Result<MigrateArrays> arrays_for(const std::string& migration, uint64_t start, uint64_t pages, Line line);
+  /// VMAs cannot change between migrate-setup and migrate-finalize: the driver holds mmap_lock for reading.
+  Result<void> no_migration_runs(Line line);
   void expect_number(const std::string& what, const std::optional<uint64_t>& expected, uint64_t found, Line line);
   /// The folio behind whatever maps, or is under migration at, addr; empty when there is none.
   Folio folio_at(AddressSpace& space, uint64_t addr);

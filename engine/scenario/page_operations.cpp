@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/migrate/device_migration.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/scenario/fork.h"
 #include "engine/scenario/operations.h"
@@ -76,23 +77,16 @@ void hold(const Folio& folio, HoldOp::What what) {
   }
 }
 
-/// False: there is nothing of that kind to let go of.
-bool let_go(const Folio& folio, HoldOp::What what) {
-  const uint64_t references = what == HoldOp::What::pin && !folio.large() ? Folio::pin_bias : 1;
-  if (folio.refcount() < references) return false;
+void let_go(const Folio& folio, HoldOp::What what) {
   switch (what) {
     case HoldOp::What::pin:
       if (folio.large()) folio.set(FolioWord::pincount, folio.get(FolioWord::pincount) - 1);
       break;
     case HoldOp::What::get: break;
-    case HoldOp::What::lock:
-      if (folio.get(FolioWord::lock_owner) != static_cast<uint64_t>(FolioLocker::other)) return false;
-      folio.unlock();
-      break;
+    case HoldOp::What::lock: folio.unlock(); break;
     case HoldOp::What::isolate: folio.set_flag(folio_flag::lru); break;
   }
-  folio.put(references);
-  return true;
+  folio.put(what == HoldOp::What::pin && !folio.large() ? Folio::pin_bias : 1);
 }
 
 }  // namespace
@@ -110,21 +104,44 @@ Result<void> Operations::perform(const HoldOp& op, Line line) {
   machine_.enter(Function::scenario, {*start, op.pages});
   for (uint64_t k = 0; k < op.pages; ++k) {
     const uint64_t addr = *start + k * page_bytes;
-    const Folio folio = addr < space.tables().limit() ? folio_at(space, addr) : Folio();
+    Folio folio = addr < space.tables().limit() ? folio_at(space, addr) : Folio();
+    if (op.longterm && !op.release && folio && folio.has(folio_flag::device_coherent) && !folio.locked()) {
+      machine_.step(RuleId::scenario_hold, {addr, folio.pfn(), static_cast<uint64_t>(HoldOp::What::get), folio.refcount()});
+      folio.take();
+      migrate_device_coherent_folio(machine_, space, folio.pfn(), [&] { return machine_.physical().allocate(0); });
+      folio = folio_at(space, addr);
+      if (folio && folio.zone_device()) return fail(world_.error(line, fmt::format("the device page at {:#x} is busy: it cannot be pinned for long", addr)));
+    }
     if (!folio || folio.refcount() == 0) return fail(world_.error(line, fmt::format("no page is at {:#x}", addr)));
     if (!op.release && op.what == HoldOp::What::lock && folio.locked()) {
       return fail(world_.error(line, fmt::format("the folio at {:#x} is locked already", addr)));
     }
+    uint64_t& held = world_.holds(folio.word(FolioWord::pfn), op.what);
+    if (op.release && held == 0) return fail(world_.error(line, fmt::format("nobody holds the page at {:#x} so", addr)));
     machine_.step(op.release ? RuleId::scenario_release : RuleId::scenario_hold,
                   {addr, folio.pfn(), static_cast<uint64_t>(op.what), folio.refcount()});
-    if (!op.release) hold(folio, op.what);
-    else if (!let_go(folio, op.what)) return fail(world_.error(line, fmt::format("nobody holds the page at {:#x} so", addr)));
+    if (op.release) {
+      --held;
+      let_go(folio, op.what);
+    } else {
+      ++held;
+      hold(folio, op.what);
+    }
   }
   machine_.leave();
   return {};
 }
 
-Result<void> Operations::perform(const ForkOp& op, Line) {
+Result<void> Operations::no_migration_runs(Line line) {
+  const std::string running = world_.running_migration();
+  if (running.empty()) return {};
+  return fail(world_.error(line, "migration '" + running + "' holds mmap_lock until its migrate-finalize"));
+}
+
+Result<void> Operations::perform(const ForkOp& op, Line line) {
+  constexpr size_t most_processes = 16;
+  if (auto ok = no_migration_runs(line); !ok) return ok;
+  if (world_.process_count() >= most_processes) return fail(world_.error(line, "a scenario may have 16 processes"));
   world_.add_process(op.child, fork_space(machine_, world_.process(op.process), op.child));
   return {};
 }

@@ -74,7 +74,14 @@ Result<void> World::set_pages(const PageDecl& page) {
 }
 
 Result<uint64_t> World::page_pfn(const PageDecl& page, uint64_t index, uint32_t order) {
-  if (page.pfn) return *page.pfn + (index << order);
+  if (page.pfn) {
+    const uint64_t pfn = *page.pfn + (index << order), limit = machine_->entry_format().swap.pfn_mask();
+    if (*page.pfn > limit || pfn + (1ull << order) - 1 > limit) {
+      return fail(error(page.line, "the pfn is beyond physical memory"));
+    }
+    if (machine_->physical().in_use(pfn, 1ull << order)) return fail(error(page.line, "the pfn is in use already"));
+    return pfn;
+  }
   if (page.state == PageState::device_private || page.state == PageState::device_coherent) {
     Device* owner = device(page.device);
     if (owner == nullptr) return fail(error(page.line, "a page of device memory needs a \"device\""));

@@ -43,6 +43,7 @@ HoldOp hold(const std::string& name, const json& object) {
             : name == "lock-folio" ? HoldOp::What::lock
                                    : HoldOp::What::isolate;
   op.release = object.value("release", false);
+  op.longterm = object.value("longterm", false);
   op.process = text(object, "process");
   return op;
 }

@@ -152,6 +152,7 @@ struct HoldOp {
   uint64_t pages = 0;
   What what = What::pin;
   bool release = false;
+  bool longterm = false;               ///< pin: FOLL_LONGTERM, device-coherent pages move to system memory first
   std::string process;
 };
 struct ForkOp { std::string child, process; };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/fault/cpu_fault.h"
+#include "engine/migrate/entry_conversion.h"
 
 namespace hmmscope {
 
@@ -81,6 +82,24 @@ void zap(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end) {
   }
 }
 
+/// A non-present entry after mprotect: entries that would come back writable no longer do, whatever the new protection
+/// (the next write finds out by a fault).
+uint64_t protected_entry(Machine& machine, uint64_t entry) {
+  const SwapFormat& format = machine.entry_format().swap;
+  SwapKind kind = format.kind(entry);
+  switch (kind) {
+    case SwapKind::migration_write: {
+      const Folio folio = Folio::of(machine, format.pfn(entry));
+      kind = migration_kind(format, false, !folio || folio.has(folio_flag::anon));
+      break;
+    }
+    case SwapKind::device_write: kind = SwapKind::device_read; break;
+    case SwapKind::device_exclusive_write: kind = SwapKind::device_exclusive_read; break;
+    default: return entry;
+  }
+  return (entry & ~x86::swp_type.mask()) | x86::swp_type.put(format.type(kind));
+}
+
 /// VMAs of [start, end) become VMAs of their own.
 Result<void> cut_vmas(AddressSpace& space, uint64_t start, uint64_t end) {
   for (const uint64_t addr : {start, end}) {
@@ -151,7 +170,10 @@ Result<void> mprotect(Machine& machine, AddressSpace& space, uint64_t start, uin
       addr = mapping.end;
       if (mapping.word == no_word) continue;
       const uint64_t old = machine.load(mapping.word);
-      if (!x86::pmd_present(old)) continue;
+      if (!x86::pmd_present(old)) {
+        if (const uint64_t entry = protected_entry(machine, old); entry != old) machine.store(mapping.word, entry);
+        continue;
+      }
       const uint64_t pfn = leaf_pfn(mapping.level, old);
       // Taking all access away keeps the page behind PROTNONE; write comes back only by a fault.
       uint64_t kept = old & ~x86::pfn.mask() & ~bit::rw & ~bit::present & ~x86::protnone.mask();

@@ -146,6 +146,13 @@ Result<uint64_t> World::resolve(const Address& at, Line line) const {
   return fail(error(line, "no VMA is named '" + at.vma + "'"));
 }
 
+std::string World::running_migration() const {
+  for (const auto& [name, migration] : migrations_) {
+    if (migration.set_up) return name;
+  }
+  return {};
+}
+
 const DeviceMemory& World::memory_of(const Device& device) const {
   for (const DeviceMemory& memory : machine_->physical().devices()) {
     if (memory.owner == device.owner()) return memory;

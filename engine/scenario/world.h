@@ -78,6 +78,11 @@ class World {
   /// The first process for "", else a child made by `fork`; the parser has checked the name.
   AddressSpace& process(const std::string& name) { return name.empty() ? *space_ : *processes_.at(name); }
   void add_process(const std::string& name, AddressSpace& space) { processes_[name] = &space; }
+  size_t process_count() const { return processes_.size() + 1; }
+  /// How often the scenario holds a folio (by its first word) in a way (HoldOp::What).
+  uint64_t& holds(WordIndex folio, HoldOp::What what) { return holds_[{folio, what}]; }
+  /// The name of a migration between its setup and its finalize; empty when none runs.
+  std::string running_migration() const;
   std::map<std::string, RunningMigration>& migrations() { return migrations_; }
   /// The memory of a device.
   const DeviceMemory& memory_of(const Device& device) const;
@@ -111,6 +116,7 @@ class World {
   std::map<std::string, Array> arrays_;
   std::map<std::string, AddressSpace*> processes_;
   std::map<std::string, RunningMigration> migrations_;
+  std::map<std::pair<WordIndex, HoldOp::What>, uint64_t> holds_;
 };
 
 }  // namespace hmmscope::scenario

@@ -120,6 +120,21 @@ Recording exclusive_with_reader() {
   });
 }
 
+/// A long-term pin of a device-coherent page that somebody else refers to.
+Recording busy_coherent_page() {
+  Direct direct;
+  direct.machine().physical().add_device({0xfb00000, 8, gpu_owner, true, "apu", nullptr});
+  const Folio folio = direct.page(0, true, 0xfb00007);
+  folio.take(2);   // the pinning caller's, and somebody else's
+  return recorded(direct, [&](Direct& d) {
+    EXPECT_EQ(migrate_device_coherent_folio(d.machine(), d.mm(), 0xfb00007,
+                                            [&] { return d.machine().physical().allocate(0); }), -EBUSY);
+    EXPECT_FALSE(folio.locked());
+    EXPECT_EQ(folio.refcount(), 2u);   // the mapping's and somebody else's
+    EXPECT_EQ(folio.mapcount(), 1u);
+  });
+}
+
 }  // namespace
 
 std::vector<Recording> direct_recordings() {
@@ -130,6 +145,7 @@ std::vector<Recording> direct_recordings() {
   all.push_back(large_folio());
   all.push_back(unselected_slots());
   all.push_back(exclusive_with_reader());
+  all.push_back(busy_coherent_page());
   return all;
 }
 

@@ -109,6 +109,71 @@ TEST(MigrateNumbers, EntriesComeBackBitForBit) {
   EXPECT_FALSE(restore_entry(model, format, direct.vma(), plain, 0x12345, true, true, false).exclusive);
 }
 
+/// How often something happened in one migration of `count` pages, in the order of the columns below.
+std::vector<uint64_t> work_counts(const std::string& state, int count) {
+  const std::string declared = state.empty() ? "" : pages(state, "", count);
+  const std::string vma = R"({"name": "heap", "start": "0x7f0000200000", "size": "2M"})";
+  const Outcome outcome = run_text(json_of(vma, declared, then({setup("", count), step_pages(R"("moved": )" + std::to_string(count)), finalize})), "6.12");
+  const Recording& r = outcome.recording;
+  const auto calls = [&](Function f) {
+    uint64_t n = 0;
+    for (const Call& call : r.calls()) n += call.function == f ? 1 : 0;
+    return n;
+  };
+  uint64_t isolated = 0;
+  for (StepIndex step = 0; step < r.steps(); ++step) isolated += r.rule_of(step) == RuleId::unmap_isolate ? 1 : 0;
+  return {calls(Function::walk_page_range),
+          calls(Function::migrate_vma_collect_pmd),
+          calls(Function::migrate_vma_collect_hole),
+          final_word(outcome, RegionKind::mm, static_cast<uint32_t>(MmWord::tlb_flushes)),
+          calls(Function::mmu_notifier_invalidate_range_start),
+          calls(Function::migrate_device_unmap),
+          isolated,
+          calls(Function::try_to_migrate)};
+}
+
+TEST(MigrateNumbers, OneMigrationDoesTheWorkTheKernelDoes) {
+  // Counted by probes on 6.12.117: page walks, pmd entries, holes, TLB flushes, notifier starts, LRU drains, isolations
+  // and rmap walks of one migrate_vma sequence.
+  for (const int n : {1, 4, 64, 512}) {
+    const auto pages_n = static_cast<uint64_t>(n);
+    EXPECT_THAT(work_counts("present", n), ElementsAre(1, 1, 0, pages_n + 1, 1, 1, pages_n, 0)) << n;
+    EXPECT_THAT(work_counts("", n), ElementsAre(1, 0, 1, 0, 2, 1, 0, 0)) << n;
+    EXPECT_THAT(work_counts("zero-page", n), ElementsAre(1, 1, 0, pages_n, 2, 1, 0, 0)) << n;
+  }
+}
+
+TEST(MigrateNumbers, PtesAreTheOnesSeenInTraces) {
+  const auto flags = [](const std::string& declared, const std::string& operations, const char* kernel) {
+    return final_word(run_text(json_of(heap, declared, operations), kernel), RegionKind::pte, 0) & 0xf8000000000001ffull;
+  };
+  const std::string read_only = on("gpu0").substr(0, on("gpu0").size() - 1) + R"(, "writable": false})";
+  for (const char* kernel : {"6.1", "6.12"}) {
+    EXPECT_EQ(flags(on("gpu0"), to_system(), kernel), 0x8000000000000007ull);
+    EXPECT_EQ(flags(read_only, to_system(), kernel), 0x8000000000000005ull);
+    EXPECT_EQ(flags(pages("present"), to_device("", 1, "apu"), kernel), 0x8000000000000067ull);
+    const std::string clean = pages("present", R"("writable": false)");
+    EXPECT_EQ(flags(clean, then({op("get-page"), setup()}), kernel), 0x8000000000000025ull);
+  }
+  EXPECT_EQ(flags(pages("present"), to_device(), "6.1") >> 59, 26u);
+  EXPECT_EQ(flags(pages("present"), to_device(), "6.12") >> 59, 27u);
+  EXPECT_EQ(flags(pages("present", R"("writable": false)"), to_device(), "6.12") >> 59, 28u);
+}
+
+TEST(MigrateNumbers, ExclusiveEntriesCountAsMappingsFrom615) {
+  const std::string take = op("make-exclusive", R"("device": "gpu0", "pages": 1, "made": 1)");
+  const auto operations = [&](const char* mapcount) {
+    return then({take, op("expect-page", std::string(R"("state": "device-exclusive", "refcount": 1, "mapcount": )") + mapcount),
+                 op("touch", R"("expect": "ok")"), op("expect-page", R"("state": "present", "writable": true, "refcount": 1, "mapcount": 1)")});
+  };
+  run_text(json_of(heap, pages("present"), operations("0")), "6.1");
+  run_text(json_of(heap, pages("present"), operations("0")), "6.12");
+  run_text(json_of(heap, pages("present"), operations("1")), "6.15");
+  // Before 6.15 the rebuilt pte is dirty whether or not the page was; a single entry type cannot say it was writable.
+  const std::string clean = pages("present", R"("dirty": false)");
+  EXPECT_EQ(final_word(run_text(json_of(heap, clean, take + ", " + op("touch")), "6.12"), RegionKind::pte, 0) & 0x42, 0x42u);
+}
+
 TEST(MigrateNumbers, APageComesHomeOldAndClean) {
   const Outcome outcome = run_text(json_of(heap, on("gpu0"), to_system()), "6.12");
   EXPECT_EQ(final_word(outcome, RegionKind::pte, 0) & 0x8000000000000fffull, 0x8000000000000007ull);   // NX US RW P

@@ -107,6 +107,9 @@ std::vector<Case> rule_cases() {
       {"device_range.locked", heap, present, then({to_device(), op("lock-folio"), evict("gpu0")})},
       {"device_range.lock", heap, present, then({to_device(), evict("gpu0")})},
 
+      {"device_coherent.begin", heap, coherent, op("pin", R"("longterm": true)")},
+      {"device_coherent.moved", heap, coherent, then({op("pin", R"("longterm": true)"), op("expect-page", R"("state": "present", "writable": true, "refcount": 1025, "mapcount": 1, "locked": false)")})},
+
       {"exclusive.split_pmd", huge, thp(), exclusive},
       {"exclusive.no_page", readable, present, op("make-exclusive", R"("device": "gpu0", "pages": 1, "made": 0)")},
       {"exclusive.locked", heap, present, then({op("lock-folio"), exclusive})},
@@ -124,6 +127,7 @@ std::vector<Case> rule_cases() {
       {"driver.not_mirrored", shared, "", to_device(R"("expect": "-ENOENT", "cpages": 0)")},
 
       {"swap.device_private.locked", heap, on("gpu0"), then({op("lock-folio"), op("touch", R"("expect": "wait")")}), "6.15"},
+      {"swap.device_private.vma_lock", heap, on("gpu0"), op("touch", R"("expect": "ok")")},
       {"swap.device_private.put", heap, on("gpu0"), op("touch", R"("expect": "ok")")},
       {"fork.begin", heap, "", fork_child},
       {"fork.vma", heap, "", fork_child},
