@@ -48,8 +48,8 @@ bool Folio::put(uint64_t references) const {
     if (get(w) != 0) set(w, 0);
   }
   store_if_changed(*this, FolioWord::flags, memory_flags(*machine_, pfn()));
-  // System pages are not handed out again, so that a pfn means one page throughout a recording; device memory is
-  // small and its driver reuses it.
+  // System pages are not handed out again, so that a pfn means one page throughout a recording; device memory
+  // is small and its driver reuses it.
   if (device) machine_->physical().free_device_page(pfn());
   return true;
 }

@@ -1,12 +1,12 @@
 #pragma once
-/// A folio by its words: who uses it, who holds its lock, where it is mapped. A cheap handle like Vma; all state is in
-/// the folio's region. A folio that was freed keeps its words (refcount 0) and gets them back when its pfn is used
-/// again, so one page's history stays in one place.
+/// A folio by its words: who uses it, who holds its lock, where it is mapped. A cheap handle like Vma; all
+/// state is in the folio's region. A folio that was freed keeps its words (refcount 0) and gets them back
+/// when its pfn is used again, so one page's history stays in one place.
 ///
-/// Counting (order 0): every page-table entry that refers to the folio holds one reference and counts once in mapcount
-/// (device-exclusive entries before 6.15 hold the reference only); the page cache and the swap cache hold one
-/// reference; FOLL_PIN holds 1024. Source: mm/rmap.c, include/linux/mm.h, 6.12.
-/// All changes go through Machine::store: with a recorder a step must be open. Threads: one at a time.
+/// Counting (order 0): every page-table entry that refers to the folio holds one reference and counts once in
+/// mapcount (device-exclusive entries before 6.15 hold the reference only); the page cache and the swap cache
+/// hold one reference; FOLL_PIN holds 1024. Source: mm/rmap.c, include/linux/mm.h, 6.12. All changes go
+/// through Machine::store: with a recorder a step must be open. Threads: one at a time.
 
 #include <cassert>
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace hmmscope {
 
 class Folio {
  public:
-  static constexpr uint64_t pin_bias = 1024;   ///< GUP_PIN_COUNTING_BIAS
+  static constexpr uint64_t pin_bias = 1024;  ///< GUP_PIN_COUNTING_BIAS
 
   Folio() = default;
   Folio(Machine& machine, WordIndex first) : machine_(&machine), first_(first) {}
@@ -44,13 +44,9 @@ class Folio {
   bool zone_device() const { return has(folio_flag::device_private | folio_flag::device_coherent); }
   bool device_private() const { return has(folio_flag::device_private); }
   /// folio_mapping(): the file's or the swap cache's; an anonymous folio outside the swap cache has none.
-  bool in_a_cache() const {
-    return has(folio_flag::anon) ? has(folio_flag::swapcache) : mapping() != 0;
-  }
+  bool in_a_cache() const { return has(folio_flag::anon) ? has(folio_flag::swapcache) : mapping() != 0; }
   /// folio_maybe_dma_pinned(): exact for large folios, a guess from the refcount for small ones.
-  bool maybe_dma_pinned() const {
-    return large() ? get(FolioWord::pincount) != 0 : refcount() >= pin_bias;
-  }
+  bool maybe_dma_pinned() const { return large() ? get(FolioWord::pincount) != 0 : refcount() >= pin_bias; }
 
   void set_flag(uint64_t flag, bool on = true) const {
     const uint64_t old = get(FolioWord::flags);
@@ -87,7 +83,9 @@ Folio make_folio(Machine& machine, uint64_t pfn, uint32_t order);
 Folio make_allocated_folio(Machine& machine, uint64_t pfn, uint32_t order);
 
 /// Where an address lies in its VMA's mapping (linear_page_index).
-inline uint64_t page_index(const Vma& vma, uint64_t addr) { return vma.pgoff() + (addr - vma.start()) / page_bytes; }
+inline uint64_t page_index(const Vma& vma, uint64_t addr) {
+  return vma.pgoff() + (addr - vma.start()) / page_bytes;
+}
 /// Value of FolioWord::mapping for anonymous memory, and for a file's.
 inline constexpr uint64_t anon_mapping = 1;
 constexpr uint64_t file_mapping(uint64_t file) { return file << 1; }

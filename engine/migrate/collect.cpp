@@ -9,10 +9,14 @@ constexpr Level below(Level level) { return static_cast<Level>(static_cast<uint8
 
 RuleId hole_rule(Level level) {
   switch (level) {
-    case Level::pgd: return RuleId::walk_pgd_hole;
-    case Level::p4d: return RuleId::walk_p4d_hole;
-    case Level::pud: return RuleId::walk_pud_hole;
-    default: return RuleId::walk_pmd_hole;
+    case Level::pgd:
+      return RuleId::walk_pgd_hole;
+    case Level::p4d:
+      return RuleId::walk_p4d_hole;
+    case Level::pud:
+      return RuleId::walk_pud_hole;
+    default:
+      return RuleId::walk_pmd_hole;
   }
 }
 
@@ -51,8 +55,9 @@ bool Collect::walk(Level level, uint64_t addr, uint64_t end) {
       if (!walk(below(level), addr, next)) return false;
     } else {
       // split_huge_pud takes a leaf out; whatever else stands there cannot be descended into.
-      machine_.step(level == Level::pud && x86::pud_leaf(entry) ? RuleId::walk_pud_split : RuleId::walk_table_bad,
-                    {addr, next, entry});
+      machine_.step(
+          level == Level::pud && x86::pud_leaf(entry) ? RuleId::walk_pud_split : RuleId::walk_table_bad,
+          {addr, next, entry});
       machine_.store(word, 0);
       hole(addr, next, depth(level));
     }
@@ -64,10 +69,14 @@ bool Collect::walk(Level level, uint64_t addr, uint64_t end) {
 uint64_t Collect::depth(Level level) const {
   const bool folded = args_.mm->tables().levels() == 4;
   switch (level) {
-    case Level::pgd: return 0;
-    case Level::p4d: return folded ? 0 : 1;
-    case Level::pud: return 2;
-    default: return 3;
+    case Level::pgd:
+      return 0;
+    case Level::p4d:
+      return folded ? 0 : 1;
+    case Level::pud:
+      return 2;
+    default:
+      return 3;
   }
 }
 
@@ -143,9 +152,11 @@ Collect::Pmd Collect::huge_pmd(WordIndex word, uint64_t addr, uint64_t end) {
   folio.take();
   folio.lock(FolioLocker::migration);
   const bool split = split_folio(machine_, folio);
-  const Folio head = Folio::of(machine_, pfn);   // the first of the small ones after a split
-  if (split) machine_.step(RuleId::collect_pmd_was_split, {addr, end});
-  else skip(RuleId::collect_pmd_split_failed, addr, end, head.refcount());
+  const Folio head = Folio::of(machine_, pfn);  // the first of the small ones after a split
+  if (split)
+    machine_.step(RuleId::collect_pmd_was_split, {addr, end});
+  else
+    skip(RuleId::collect_pmd_split_failed, addr, end, head.refcount());
   head.unlock();
   head.put();
   return split ? Pmd::table : Pmd::done;

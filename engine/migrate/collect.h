@@ -11,7 +11,9 @@ namespace hmmscope {
 class Collect {
  public:
   Collect(Machine& machine, MigrateVma& args)
-      : machine_(machine), args_(args), format_(MigrateFormat::from(machine.model())),
+      : machine_(machine),
+        args_(args),
+        format_(MigrateFormat::from(machine.model())),
         swap_(machine.entry_format().swap) {}
 
   /// False: the walk waits for ever for the pmd at args.stuck_at.
@@ -38,7 +40,8 @@ class Collect {
   bool large_candidate(WordIndex word, uint64_t addr, uint64_t end, const Folio& folio);
   bool lock(uint64_t addr, const Folio& folio);
   bool take_exclusive(WordIndex word, uint64_t addr, const Folio& folio);
-  void make_entry(WordIndex word, uint64_t addr, const Folio& folio, uint64_t mpfn, uint64_t pte, bool exclusive);
+  void make_entry(WordIndex word, uint64_t addr, const Folio& folio, uint64_t mpfn, uint64_t pte,
+                  bool exclusive);
 
   // slots, into the open step
   void push(uint64_t mpfn);
@@ -64,7 +67,7 @@ class Collect {
   MigrateVma& args_;
   const MigrateFormat format_;
   const SwapFormat& swap_;
-  bool unmapped_ = false;   ///< a present pte of the running part was replaced: the TLB must be flushed
+  bool unmapped_ = false;  ///< a present pte of the running part was replaced: the TLB must be flushed
 };
 
 }  // namespace hmmscope

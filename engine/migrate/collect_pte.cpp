@@ -18,8 +18,9 @@ void Collect::ptes(uint64_t addr, uint64_t end) {
 bool Collect::pte(WordIndex word, uint64_t addr, uint64_t end) {
   const uint64_t pte = word == no_word ? 0 : machine_.load(word);
   if (x86::pte_none(pte)) {
-    return args_.vma.kind() == VmaKind::anonymous ? empty_place(RuleId::collect_pte_none_anonymous, {addr, pte})
-                                                  : drop(RuleId::collect_pte_none_other, {addr, pte});
+    return args_.vma.kind() == VmaKind::anonymous
+               ? empty_place(RuleId::collect_pte_none_anonymous, {addr, pte})
+               : drop(RuleId::collect_pte_none_other, {addr, pte});
   }
   return x86::pte_present(pte) ? present(word, addr, end) : nonpresent(word, addr, end);
 }
@@ -35,7 +36,8 @@ bool Collect::nonpresent(WordIndex word, uint64_t addr, uint64_t end) {
     return drop(RuleId::collect_pte_device_not_selected, {addr, pte, args_.select, owner, args_.pgmap_owner});
   }
   machine_.step(RuleId::collect_pte_device, {addr, pte, pfn, owner});
-  return candidate(word, addr, end, format_.make(pfn) | format_.migrate | (is_writable(kind) ? format_.write : 0));
+  return candidate(word, addr, end,
+                   format_.make(pfn) | format_.migrate | (is_writable(kind) ? format_.write : 0));
 }
 
 bool Collect::present(WordIndex word, uint64_t addr, uint64_t end) {
@@ -52,11 +54,14 @@ bool Collect::present(WordIndex word, uint64_t addr, uint64_t end) {
   }
   if (device != nullptr && device->coherent &&
       ((args_.select & migrate_select::device_coherent) == 0 || device->owner != args_.pgmap_owner)) {
-    return drop(RuleId::collect_pte_coherent_not_selected, {addr, pte, args_.select, device->owner, args_.pgmap_owner});
+    return drop(RuleId::collect_pte_coherent_not_selected,
+                {addr, pte, args_.select, device->owner, args_.pgmap_owner});
   }
   if (no_page) return drop(RuleId::collect_pte_no_page, {addr, pte});
-  machine_.step(device != nullptr ? RuleId::collect_pte_coherent : RuleId::collect_pte_present, {addr, pte, pfn});
-  return candidate(word, addr, end, format_.make(pfn) | format_.migrate | (x86::pte_write(pte) ? format_.write : 0));
+  machine_.step(device != nullptr ? RuleId::collect_pte_coherent : RuleId::collect_pte_present,
+                {addr, pte, pfn});
+  return candidate(word, addr, end,
+                   format_.make(pfn) | format_.migrate | (x86::pte_write(pte) ? format_.write : 0));
 }
 
 bool Collect::candidate(WordIndex word, uint64_t addr, uint64_t end, uint64_t mpfn) {
@@ -84,8 +89,10 @@ bool Collect::large_candidate(WordIndex word, uint64_t addr, uint64_t end, const
     folio.lock(FolioLocker::migration);
   }
   const bool split = !held && split_folio(machine_, folio);
-  if (!split) skip(RuleId::collect_pte_large_split_failed, addr, end, folio.refcount());
-  else machine_.step(RuleId::collect_pte_large_was_split, {addr, end});
+  if (!split)
+    skip(RuleId::collect_pte_large_split_failed, addr, end, folio.refcount());
+  else
+    machine_.step(RuleId::collect_pte_large_was_split, {addr, end});
   if (!held) {
     const Folio head = Folio::of(machine_, pfn);
     head.unlock();

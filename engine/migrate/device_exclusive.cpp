@@ -11,12 +11,12 @@ namespace hmmscope {
 
 namespace {
 
-/// get_user_pages_remote(FOLL_GET | FOLL_WRITE | FOLL_SPLIT_PMD) for one page: the pte, writable; no_word when the fault
-/// failed.
+/// get_user_pages_remote(FOLL_GET | FOLL_WRITE | FOLL_SPLIT_PMD) for one page: the pte, writable; no_word
+/// when the fault failed.
 WordIndex get_user_page(Machine& m, AddressSpace& space, uint64_t addr) {
   const Vma vma = space.vma_at(addr);
   if (!vma || vma.is_hugetlb()) return no_word;
-  constexpr int enough = 8;   // a fault may succeed without allowing the access, but not for ever
+  constexpr int enough = 8;  // a fault may succeed without allowing the access, but not for ever
   for (int round = 0; round < enough; ++round) {
     const WordIndex pmd = space.find_entry(Level::pmd, addr);
     if (pmd != no_word && x86::pmd_present(m.load(pmd)) && m.entry_format().is_huge(m.load(pmd))) {
@@ -27,38 +27,41 @@ WordIndex get_user_page(Machine& m, AddressSpace& space, uint64_t addr) {
     if ((pte & x86::present.mask()) != 0 && x86::pte_write(pte)) return word;
     constexpr uint32_t flags = fault_flag::write | fault_flag::remote;
     m.enter(Function::handle_mm_fault, {addr, flags});
-    const uint32_t ret = m.fault_handler() == nullptr ? vm_fault::sigbus
-                                                      : m.fault_handler()->handle_mm_fault(m, space, addr, flags);
+    const uint32_t ret = m.fault_handler() == nullptr
+                             ? vm_fault::sigbus
+                             : m.fault_handler()->handle_mm_fault(m, space, addr, flags);
     m.leave(ret);
     if ((ret & vm_fault::error) != 0) break;
   }
   return no_word;
 }
 
-/// folio_make_device_exclusive(): every mapping of the folio becomes an exclusive entry. True when ours did and none is
-/// left.
+/// folio_make_device_exclusive(): every mapping of the folio becomes an exclusive entry. True when ours did
+/// and none is left.
 bool make_exclusive(Machine& m, AddressSpace& space, uint64_t addr, const Folio& folio, uint64_t owner) {
   const SwapFormat& format = m.entry_format().swap;
   const bool keeps_mapcount = m.model().exclusive_entries_are_mapped;
   bool ours = false;
   rmap_walk(m, folio.mapping(), folio.index(), 1, [&](const RmapPlace& place) {
-    const Invalidation running = place.space->notifiers().start(
-        {place.addr, place.addr + page_bytes, NotifyEvent::exclusive, owner});
+    const Invalidation running =
+        place.space->notifiers().start({place.addr, place.addr + page_bytes, NotifyEvent::exclusive, owner});
     const WordIndex word = find_mapping(m, *place.space, place.addr, folio.pfn());
     const uint64_t pte = word == no_word ? 0 : m.load(word);
     if (x86::pte_present(pte)) {
       SwapEntry entry;
       const bool write = x86::pte_write(pte);
-      entry.kind = write || keeps_mapcount ? SwapKind::device_exclusive_write : SwapKind::device_exclusive_read;
+      entry.kind =
+          write || keeps_mapcount ? SwapKind::device_exclusive_write : SwapKind::device_exclusive_read;
       entry.pfn = folio.pfn();
       entry.soft_dirty = (pte & x86::soft_dirty.mask()) != 0;
       entry.uffd_wp = (pte & x86::uffd_wp.mask()) != 0;
       const uint64_t encoded = encode_swap(format, entry).value_or(0);
-      m.step(write ? RuleId::exclusive_entry_write : RuleId::exclusive_entry_read, {place.addr, pte, encoded});
+      m.step(write ? RuleId::exclusive_entry_write : RuleId::exclusive_entry_read,
+             {place.addr, pte, encoded});
       count_flush(m, *place.space);
       if (entry_dirty(pte)) folio.set_flag(folio_flag::dirty);
       m.store(word, encoded);
-      if (!keeps_mapcount) folio.remove_rmap();   // the reference stays with the entry
+      if (!keeps_mapcount) folio.remove_rmap();  // the reference stays with the entry
       if (place.space == &space && place.addr == addr && write) ours = true;
     }
     if (!running.failed) place.space->notifiers().end(running);
@@ -67,7 +70,8 @@ bool make_exclusive(Machine& m, AddressSpace& space, uint64_t addr, const Folio&
   return ours && (keeps_mapcount || !folio.mapped());
 }
 
-bool make_page_exclusive(Machine& m, AddressSpace& space, uint64_t addr, uint64_t owner, const ExclusivePage& program) {
+bool make_page_exclusive(Machine& m, AddressSpace& space, uint64_t addr, uint64_t owner,
+                         const ExclusivePage& program) {
   const WordIndex word = get_user_page(m, space, addr);
   if (word == no_word) {
     m.step(RuleId::exclusive_no_page, {addr});

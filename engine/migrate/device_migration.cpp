@@ -119,17 +119,19 @@ void map_migrated_pages(Machine& machine, const MigrateVma& args, DeviceDriver& 
 }
 
 DriverResult migrate_to_device(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end,
-                               const MigrateArrays& arrays, const DeviceMemory& memory, DeviceDriver& driver) {
+                               const MigrateArrays& arrays, const DeviceMemory& memory,
+                               DeviceDriver& driver) {
   machine.enter(Function::device, {start, (end - start) / page_bytes});
   DriverResult result = for_each_piece(space, start, end, arrays, memory, migrate_select::system, machine,
                                        [&](MigrateVma& args) {
-    if (const int ret = migrate_vma_setup(machine, args); ret != 0) return ret;
-    allocate_device_pages(machine, args, memory);
-    migrate_vma_pages(machine, args);
-    map_migrated_pages(machine, args, driver);
-    migrate_vma_finalize(machine, args);
-    return 0;
-  });
+                                         if (const int ret = migrate_vma_setup(machine, args); ret != 0)
+                                           return ret;
+                                         allocate_device_pages(machine, args, memory);
+                                         migrate_vma_pages(machine, args);
+                                         map_migrated_pages(machine, args, driver);
+                                         migrate_vma_finalize(machine, args);
+                                         return 0;
+                                       });
   if (result.ret == 0) {
     uint64_t addr = start;
     while (addr < end && driver.maps(space, addr)) addr += page_bytes;
@@ -148,15 +150,15 @@ DriverResult migrate_to_system(Machine& machine, AddressSpace& space, uint64_t s
                                const AllocatePage& allocate) {
   machine.enter(Function::device, {start, (end - start) / page_bytes});
   uint64_t moved = 0;
-  DriverResult result = for_each_piece(space, start, end, arrays, memory, select_of(memory), machine,
-                                       [&](MigrateVma& args) {
-    if (const int ret = migrate_vma_setup(machine, args); ret != 0) return ret;
-    allocate_system_pages(machine, args, &driver, allocate);
-    migrate_vma_pages(machine, args);
-    moved += count_moved(machine, args);
-    migrate_vma_finalize(machine, args);
-    return 0;
-  });
+  DriverResult result =
+      for_each_piece(space, start, end, arrays, memory, select_of(memory), machine, [&](MigrateVma& args) {
+        if (const int ret = migrate_vma_setup(machine, args); ret != 0) return ret;
+        allocate_system_pages(machine, args, &driver, allocate);
+        migrate_vma_pages(machine, args);
+        moved += count_moved(machine, args);
+        migrate_vma_finalize(machine, args);
+        return 0;
+      });
   result.cpages = moved;
   machine.leave(result.ret);
   return result;
@@ -165,7 +167,7 @@ DriverResult migrate_to_system(Machine& machine, AddressSpace& space, uint64_t s
 uint64_t evict_device(Machine& machine, const MigrateArrays& arrays, uint64_t first_pfn, uint64_t pages,
                       const AllocatePage& allocate) {
   machine.enter(Function::device, {first_pfn, pages});
-  MigrateVma args;   // only the arrays count: the pages are found by pfn
+  MigrateVma args;  // only the arrays count: the pages are found by pfn
   args.src = arrays.src;
   args.dst = arrays.dst;
   args.npages = pages;
@@ -187,7 +189,7 @@ int migrate_device_coherent_folio(Machine& machine, const AddressSpace& space, u
   machine.step(RuleId::coherent_begin, {pfn, folio.refcount()});
   folio.lock(FolioLocker::migration);
   machine.store(arrays.src, format.make(pfn) | format.migrate);
-  MigrateVma args;   // only the arrays count: there is no VMA
+  MigrateVma args;  // only the arrays count: there is no VMA
   args.src = arrays.src;
   args.dst = arrays.dst;
   args.npages = 1;
@@ -199,8 +201,10 @@ int migrate_device_coherent_folio(Machine& machine, const AddressSpace& space, u
   }
   const uint64_t src = machine.load(arrays.src);
   const bool moved = ready && format.migrates(src);
-  if (moved) machine.step(RuleId::coherent_moved, {pfn, format.pfn(machine.load(arrays.dst))});
-  else machine.step(RuleId::coherent_busy, {pfn, src});
+  if (moved)
+    machine.step(RuleId::coherent_moved, {pfn, format.pfn(machine.load(arrays.dst))});
+  else
+    machine.step(RuleId::coherent_busy, {pfn, src});
   machine.leave(moved ? 0 : -EBUSY);
   return moved ? 0 : -EBUSY;
 }

@@ -1,6 +1,7 @@
 #pragma once
-/// What a driver does around the migrate_vma calls: allocate and lock destinations, update its page table, bring a page
-/// home when a CPU touches it. Modelled after lib/test_hmm.c (6.1, 6.12); the differences are named below.
+/// What a driver does around the migrate_vma calls: allocate and lock destinations, update its page table,
+/// bring a page home when a CPU touches it. Modelled after lib/test_hmm.c (6.1, 6.12); the differences are
+/// named below.
 ///
 /// Threads: one at a time. Every function enters and leaves a recorder call of its own.
 
@@ -25,41 +26,43 @@ class DeviceDriver {
 /// A free page of system memory, 0 when there is none.
 using AllocatePage = std::function<uint64_t()>;
 
-/// Between setup and pages: a locked device page for every src slot with MIGRATE, WRITE as the source had it (for a hole:
-/// as the VMA allows). Slots without memory left stay 0 and do not migrate.
+/// Between setup and pages: a locked device page for every src slot with MIGRATE, WRITE as the source had it
+/// (for a hole: as the VMA allows). Slots without memory left stay 0 and do not migrate.
 void allocate_device_pages(Machine& machine, const MigrateVma& args, const DeviceMemory& memory);
-/// Between setup and pages: a locked system page for every device page with MIGRATE; the device's mapping goes first.
-/// Returns how many could not be allocated.
+/// Between setup and pages: a locked system page for every device page with MIGRATE; the device's mapping
+/// goes first. Returns how many could not be allocated.
 uint64_t allocate_system_pages(Machine& machine, const MigrateVma& args, DeviceDriver* driver,
                                const AllocatePage& allocate);
 /// Between pages and finalize: the device maps what has moved.
 void map_migrated_pages(Machine& machine, const MigrateVma& args, DeviceDriver& driver);
 
 struct DriverResult {
-  int ret = 0;            ///< 0, -EINVAL, -ENOENT (some page is not on the device afterwards), -EDEADLK
-  uint64_t cpages = 0;    ///< to the device: pages found on it, up to the first missing one; to the system: pages moved
+  int ret = 0;  ///< 0, -EINVAL, -ENOENT (some page is not on the device afterwards), -EDEADLK
+  uint64_t cpages =
+      0;  ///< to the device: pages found on it, up to the first missing one; to the system: pages moved
   uint64_t stuck_at = 0;  ///< with -EDEADLK
 };
 
-/// The driver moves [start, end) to its memory, VMA by VMA and 64 pages at a time; src and dst are arrays for the whole
-/// range.
+/// The driver moves [start, end) to its memory, VMA by VMA and 64 pages at a time; src and dst are arrays for
+/// the whole range.
 DriverResult migrate_to_device(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end,
                                const MigrateArrays& arrays, const DeviceMemory& memory, DeviceDriver& driver);
 DriverResult migrate_to_system(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end,
                                const MigrateArrays& arrays, const DeviceMemory& memory, DeviceDriver& driver,
                                const AllocatePage& allocate);
-/// The driver empties [first_pfn, first_pfn + pages) of its memory, wherever it is mapped. Returns pages moved.
+/// The driver empties [first_pfn, first_pfn + pages) of its memory, wherever it is mapped. Returns pages
+/// moved.
 uint64_t evict_device(Machine& machine, const MigrateArrays& arrays, uint64_t first_pfn, uint64_t pages,
                       const AllocatePage& allocate);
 
-/// migrate_device_coherent_folio: a long-term pin is wanted on a device-coherent page. The caller holds a reference, which
-/// goes with the page or is dropped. 0 or -EBUSY.
+/// migrate_device_coherent_folio: a long-term pin is wanted on a device-coherent page. The caller holds a
+/// reference, which goes with the page or is dropped. 0 or -EBUSY.
 int migrate_device_coherent_folio(Machine& machine, const AddressSpace& space, uint64_t pfn,
                                   const AllocatePage& allocate);
 
-/// dev_pagemap_ops.migrate_to_ram: the CPU touched device_pfn at addr. Returns vm_fault bits: 0 (the access is tried again,
-/// whether or not the page moved) or SIGBUS when there is no memory (test_hmm would return 0 and fault for ever).
-/// The fault path holds a reference on the page, from 6.15 on its lock too.
+/// dev_pagemap_ops.migrate_to_ram: the CPU touched device_pfn at addr. Returns vm_fault bits: 0 (the access
+/// is tried again, whether or not the page moved) or SIGBUS when there is no memory (test_hmm would return 0
+/// and fault for ever). The fault path holds a reference on the page, from 6.15 on its lock too.
 uint32_t migrate_to_ram(Machine& machine, AddressSpace& space, Vma vma, uint64_t addr, uint64_t device_pfn,
                         const AllocatePage& allocate);
 

@@ -37,7 +37,9 @@ uint64_t with_dirty_in_place(const KernelModel& model, uint64_t flags) {
   return flags | (aside ? saved_dirty : dirty);
 }
 
-uint64_t write_protected(const KernelModel& model, uint64_t pte) { return with_dirty_in_place(model, pte & ~rw); }
+uint64_t write_protected(const KernelModel& model, uint64_t pte) {
+  return with_dirty_in_place(model, pte & ~rw);
+}
 
 SwapKind migration_kind(const SwapFormat& format, bool write, bool anon_exclusive) {
   if (write) return SwapKind::migration_write;
@@ -69,8 +71,9 @@ uint64_t make_device_private_entry(const SwapFormat& format, uint64_t pfn, bool 
   return encode(format, entry);
 }
 
-RestoredEntry restore_entry(const KernelModel& model, const SwapFormat& format, const Vma& vma, uint64_t migration_pte,
-                            uint64_t pfn, bool folio_dirty, bool folio_anon, bool device_private) {
+RestoredEntry restore_entry(const KernelModel& model, const SwapFormat& format, const Vma& vma,
+                            uint64_t migration_pte, uint64_t pfn, bool folio_dirty, bool folio_anon,
+                            bool device_private) {
   const SwapEntry old = decode_swap(format, migration_pte);
   RestoredEntry restored;
   restored.exclusive = folio_anon && old.kind != SwapKind::migration_read;
@@ -96,8 +99,8 @@ RestoredEntry restore_entry(const KernelModel& model, const SwapFormat& format, 
   return restored;
 }
 
-uint64_t restore_exclusive_entry(const KernelModel& model, const SwapFormat& format, const Vma& vma, uint64_t pte,
-                                 bool folio_dirty, bool anon_exclusive) {
+uint64_t restore_exclusive_entry(const KernelModel& model, const SwapFormat& format, const Vma& vma,
+                                 uint64_t pte, bool folio_dirty, bool anon_exclusive) {
   const SwapEntry old = decode_swap(format, pte);
   const bool vma_write = (vma.flags() & vm::write) != 0;
   uint64_t flags = vm_page_prot(vma) & ~accessed;

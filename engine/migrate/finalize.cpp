@@ -7,7 +7,8 @@ namespace hmmscope {
 
 namespace {
 
-void drop_target(Machine& machine, const Folio& target, RuleId rule, std::initializer_list<uint64_t> operands) {
+void drop_target(Machine& machine, const Folio& target, RuleId rule,
+                 std::initializer_list<uint64_t> operands) {
   machine.step(rule, operands);
   target.unlock();
   target.put();
@@ -46,7 +47,8 @@ void run(const Migration& migration) {
 
 void migrate_vma_finalize(Machine& machine, const MigrateVma& args) {
   machine.enter(Function::migrate_vma_finalize, {args.start, args.end, args.cpages, args.npages});
-  run({machine, MigrateFormat::from(machine.model()), args.src, args.dst, args.npages, args.fault_page, &args});
+  run({machine, MigrateFormat::from(machine.model()), args.src, args.dst, args.npages, args.fault_page,
+       &args});
   machine.leave();
 }
 
@@ -63,7 +65,9 @@ uint64_t migrate_device_range(Machine& machine, WordIndex src, uint64_t first_pf
     const Folio folio = Folio::of(machine, first_pfn + k);
     const bool in_use = folio && folio.refcount() != 0;
     const bool taken = in_use && !folio.locked();
-    machine.step(taken ? RuleId::device_range_lock : in_use ? RuleId::device_range_locked : RuleId::device_range_free,
+    machine.step(taken    ? RuleId::device_range_lock
+                 : in_use ? RuleId::device_range_locked
+                          : RuleId::device_range_free,
                  {k, first_pfn + k});
     machine.store(src + static_cast<WordIndex>(k), taken ? format.make(first_pfn + k) | format.migrate : 0);
     if (!taken) continue;

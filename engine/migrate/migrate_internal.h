@@ -40,8 +40,8 @@ uint64_t unmap_collected(const Migration& migration);
 /// migrate_vma_insert_page. The notifier has been told.
 void insert_page(const Migration& migration, uint64_t slot, const Folio& page);
 
-/// split_folio() for a 2M anonymous folio: its huge mappings become pte mappings and the folio 512 small ones, the
-/// first of which keeps lock and the caller's reference. False when somebody else refers to it.
+/// split_folio() for a 2M anonymous folio: its huge mappings become pte mappings and the folio 512 small
+/// ones, the first of which keeps lock and the caller's reference. False when somebody else refers to it.
 bool split_folio(Machine& machine, const Folio& folio);
 
 /// One TLB flush more in mm's counter. A step must be open.

@@ -1,15 +1,15 @@
 #pragma once
-/// migrate_vma_setup, migrate_vma_pages, migrate_vma_finalize: moving pages between system and device memory. Every
-/// decision is a rule of engine/rules/migrate.def, every reason a page is dropped among them. src and dst are arrays of
-/// words (MIGRATE_PFN layout of the kernel model).
+/// migrate_vma_setup, migrate_vma_pages, migrate_vma_finalize: moving pages between system and device memory.
+/// Every decision is a rule of engine/rules/migrate.def, every reason a page is dropped among them. src and
+/// dst are arrays of words (MIGRATE_PFN layout of the kernel model).
 ///
-/// What a driver does between the calls is device_migration.h. Source: mm/migrate_device.c of 6.1, 6.12 and 6.15+;
-/// from 6.19 on without MIGRATE_VMA_SELECT_COMPOUND.
+/// What a driver does between the calls is device_migration.h. Source: mm/migrate_device.c of 6.1, 6.12
+/// and 6.15+; from 6.19 on without MIGRATE_VMA_SELECT_COMPOUND.
 ///
-/// Limits of the model: a page without folio words counts as one without mapping (it is not collected). File pages and
-/// pages of the swap cache migrate to device memory as the kernel lets them; moving them to other system pages is not
-/// modelled (no driver asks for it). Nothing sleeps; where the kernel would spin, the call says so.
-/// Threads: one at a time. A call enters and leaves its own recorder call.
+/// Limits of the model: a page without folio words counts as one without mapping (it is not collected). File
+/// pages and pages of the swap cache migrate to device memory as the kernel lets them; moving them to other
+/// system pages is not modelled (no driver asks for it). Nothing sleeps; where the kernel would spin, the
+/// call says so. Threads: one at a time. A call enters and leaves its own recorder call.
 
 #include <cstdint>
 #include <string>
@@ -29,7 +29,7 @@ inline constexpr uint64_t system = 1, device_private = 2, device_coherent = 4;
 /// The bits of a src or dst word under one kernel model.
 struct MigrateFormat {
   uint64_t valid, migrate, write;
-  uint32_t shift;   ///< MIGRATE_PFN_SHIFT
+  uint32_t shift;  ///< MIGRATE_PFN_SHIFT
 
   static MigrateFormat from(const KernelModel& model);
   bool has_page(uint64_t mpfn) const { return (mpfn & valid) != 0; }
@@ -44,13 +44,13 @@ struct MigrateVma {
   AddressSpace* mm = nullptr;
   Vma vma;
   uint64_t start = 0, end = 0;
-  WordIndex src = no_word, dst = no_word;   ///< (end - start) >> 12 words each; no_word is the caller's NULL
-  uint64_t select = 0;                      ///< migrate_select bits
+  WordIndex src = no_word, dst = no_word;  ///< (end - start) >> 12 words each; no_word is the caller's NULL
+  uint64_t select = 0;                     ///< migrate_select bits
   uint64_t pgmap_owner = 0;
-  uint64_t fault_page = 0;                  ///< pfn of the device page a CPU fault is about; 0 = none
+  uint64_t fault_page = 0;  ///< pfn of the device page a CPU fault is about; 0 = none
   // filled in by migrate_vma_setup
   uint64_t cpages = 0, npages = 0;
-  uint64_t stuck_at = 0;                    ///< with -EDEADLK: the address of the entry that is waited for
+  uint64_t stuck_at = 0;  ///< with -EDEADLK: the address of the entry that is waited for
 };
 
 struct MigrateArrays {
@@ -60,16 +60,17 @@ struct MigrateArrays {
 MigrateArrays add_migrate_arrays(Machine& machine, const AddressSpace& space, uint64_t start, uint32_t pages,
                                  const std::string& name);
 
-/// 0 (also when nothing can migrate: cpages 0) or -EINVAL. -EDEADLK, which no kernel returns: the walk spins for ever on
-/// a pmd migration entry (see KernelModel::collect_spins_on_pmd_migration); pages collected by then stay as they are.
+/// 0 (also when nothing can migrate: cpages 0) or -EINVAL. -EDEADLK, which no kernel returns: the walk spins
+/// for ever on a pmd migration entry (see KernelModel::collect_spins_on_pmd_migration); pages collected by
+/// then stay as they are.
 int migrate_vma_setup(Machine& machine, MigrateVma& args);
 /// dst words must name allocated, locked folios. Clears MIGRATE of every src slot whose page did not move.
 void migrate_vma_pages(Machine& machine, const MigrateVma& args);
 /// Replaces migration entries by mappings of the new (or again the old) pages; unlocks and drops all folios.
 void migrate_vma_finalize(Machine& machine, const MigrateVma& args);
 
-/// The same for device pages by pfn, wherever they are mapped (migrate_device_range and its kin). Returns how many
-/// slots can migrate.
+/// The same for device pages by pfn, wherever they are mapped (migrate_device_range and its kin). Returns how
+/// many slots can migrate.
 uint64_t migrate_device_range(Machine& machine, WordIndex src, uint64_t first_pfn, uint64_t pages);
 void migrate_device_pages(Machine& machine, WordIndex src, WordIndex dst, uint64_t pages);
 void migrate_device_finalize(Machine& machine, WordIndex src, WordIndex dst, uint64_t pages);

@@ -46,8 +46,8 @@ class Pages {
       migration_.clear_migrate(k);
       return;
     }
-    // folio_migrate_mapping(): every reference must be accounted for. The mapping is the one seen before the swap
-    // cache was left, so a page that has just left it is one reference short.
+    // folio_migrate_mapping(): every reference must be accounted for. The mapping is the one seen before the
+    // swap cache was left, so a page that has just left it is one reference short.
     const uint64_t fault = migration_.fault_page != 0 && folio.pfn() == migration_.fault_page ? 1 : 0;
     const uint64_t cache = had_mapping ? 1 + (folio.has(folio_flag::has_private) ? 1 : 0) : 0;
     const uint64_t expected = 1 + cache + fault;
@@ -88,7 +88,9 @@ class Pages {
 
 void migrate_vma_pages(Machine& machine, const MigrateVma& args) {
   machine.enter(Function::migrate_vma_pages, {args.start, args.end, args.cpages, args.npages});
-  Pages({machine, MigrateFormat::from(machine.model()), args.src, args.dst, args.npages, args.fault_page, &args}).run();
+  Pages({machine, MigrateFormat::from(machine.model()), args.src, args.dst, args.npages, args.fault_page,
+         &args})
+      .run();
   machine.leave();
 }
 

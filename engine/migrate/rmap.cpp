@@ -47,7 +47,8 @@ WordIndex find_mapping(const Machine& machine, const AddressSpace& space, uint64
   return is_nonpresent_mapping(format.kind(pte)) && format.pfn(pte) == pfn ? word : no_word;
 }
 
-WordIndex find_migration_entry(const Machine& machine, const AddressSpace& space, uint64_t addr, uint64_t pfn) {
+WordIndex find_migration_entry(const Machine& machine, const AddressSpace& space, uint64_t addr,
+                               uint64_t pfn) {
   const WordIndex word = space.find_entry(Level::pte, addr);
   if (word == no_word) return no_word;
   const uint64_t pte = machine.load(word);
@@ -61,8 +62,10 @@ void try_to_migrate(Machine& machine, const Folio& folio) {
     const Invalidation running = place.space->notifiers().start({place.addr, place.addr + page_bytes});
     const WordIndex word = find_mapping(machine, *place.space, place.addr, folio.pfn());
     bool go_on = true;
-    if (word == no_word) machine.step(RuleId::try_to_migrate_not_here, {place.addr, folio.mapcount()});
-    else go_on = migrate_mapping(machine, place, word, folio);
+    if (word == no_word)
+      machine.step(RuleId::try_to_migrate_not_here, {place.addr, folio.mapcount()});
+    else
+      go_on = migrate_mapping(machine, place, word, folio);
     if (!running.failed) place.space->notifiers().end(running);
     return go_on && folio.mapped();
   });

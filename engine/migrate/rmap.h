@@ -1,6 +1,7 @@
 #pragma once
-/// The reverse map: from a folio to the entries that refer to it, over all address spaces, by the folio's place in its
-/// mapping (FolioWord::mapping, index) and every VMA's page offset. Source: mm/rmap.c, 6.1 and 6.12.
+/// The reverse map: from a folio to the entries that refer to it, over all address spaces, by the folio's
+/// place in its mapping (FolioWord::mapping, index) and every VMA's page offset. Source: mm/rmap.c, 6.1
+/// and 6.12.
 
 #include <algorithm>
 #include <cstdint>
@@ -13,13 +14,14 @@ namespace hmmscope {
 struct RmapPlace {
   AddressSpace* space;
   Vma vma;
-  uint64_t addr;        ///< of the first page that the VMA covers
-  uint64_t page = 0;    ///< which page of those asked for that is
-  uint64_t pages = 1;   ///< how many the VMA covers
+  uint64_t addr;       ///< of the first page that the VMA covers
+  uint64_t page = 0;   ///< which page of those asked for that is
+  uint64_t pages = 1;  ///< how many the VMA covers
 };
 
-/// Calls visit(const RmapPlace&) for every VMA that covers some of the `pages` pages from `index` of `mapping`, address
-/// spaces in the order they were made, until it returns false. The visit may change entries but not VMAs.
+/// Calls visit(const RmapPlace&) for every VMA that covers some of the `pages` pages from `index` of
+/// `mapping`, address spaces in the order they were made, until it returns false. The visit may change
+/// entries but not VMAs.
 template <class Visit>
 void rmap_walk(const Machine& machine, uint64_t mapping, uint64_t index, uint64_t pages, Visit visit) {
   if (mapping == 0) return;
@@ -27,7 +29,8 @@ void rmap_walk(const Machine& machine, uint64_t mapping, uint64_t index, uint64_
     for (const WordIndex first : space->vmas()) {
       const Vma vma = space->vma(first);
       const bool anonymous = vma.kind() == VmaKind::anonymous || vma.kind() == VmaKind::file_private;
-      if (mapping == anon_mapping ? !anonymous : vma.file() == 0 || file_mapping(vma.file()) != mapping) continue;
+      if (mapping == anon_mapping ? !anonymous : vma.file() == 0 || file_mapping(vma.file()) != mapping)
+        continue;
       const uint64_t vma_end = vma.pgoff() + (vma.end() - vma.start()) / page_bytes;
       const uint64_t from = std::max(index, vma.pgoff()), to = std::min(index + pages, vma_end);
       if (from >= to) continue;
@@ -40,10 +43,11 @@ void rmap_walk(const Machine& machine, uint64_t mapping, uint64_t index, uint64_
 /// The pte for addr when it maps pfn (present, device-private or device-exclusive); no_word otherwise.
 WordIndex find_mapping(const Machine& machine, const AddressSpace& space, uint64_t addr, uint64_t pfn);
 /// The pte for addr when it is a migration entry of pfn; no_word otherwise.
-WordIndex find_migration_entry(const Machine& machine, const AddressSpace& space, uint64_t addr, uint64_t pfn);
+WordIndex find_migration_entry(const Machine& machine, const AddressSpace& space, uint64_t addr,
+                               uint64_t pfn);
 
-/// try_to_migrate() for an order 0 folio: every remaining mapping becomes a migration entry. Each VMA is announced
-/// (CLEAR, no owner) before it is looked at, the migrating one too.
+/// try_to_migrate() for an order 0 folio: every remaining mapping becomes a migration entry. Each VMA is
+/// announced (CLEAR, no owner) before it is looked at, the migrating one too.
 void try_to_migrate(Machine& machine, const Folio& folio);
 /// Every migration entry of `from` becomes a mapping of `to`. No notifier: only permissions are added.
 void remove_migration_ptes(Machine& machine, const Folio& from, const Folio& to);

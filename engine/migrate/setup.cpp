@@ -56,15 +56,16 @@ int setup(Machine& m, MigrateVma& args) {
     m.step(RuleId::setup_nothing, {args.npages});
     return 0;
   }
-  const Migration migration{m, MigrateFormat::from(m.model()), args.src, args.dst, args.npages, args.fault_page, &args};
+  const Migration migration{
+      m, MigrateFormat::from(m.model()), args.src, args.dst, args.npages, args.fault_page, &args};
   const uint64_t collected = args.cpages;
   args.cpages = unmap_collected(migration);
   m.step(RuleId::setup_done, {args.npages, collected, args.cpages});
   return 0;
 }
 
-WordIndex add_array(Machine& machine, RegionKind kind, const AddressSpace& space, uint64_t start, uint32_t pages,
-                    std::string name) {
+WordIndex add_array(Machine& machine, RegionKind kind, const AddressSpace& space, uint64_t start,
+                    uint32_t pages, std::string name) {
   Region region;
   region.kind = kind;
   region.owner = space.id();
@@ -92,7 +93,8 @@ MigrateArrays add_migrate_arrays(Machine& machine, const AddressSpace& space, ui
 }
 
 int migrate_vma_setup(Machine& machine, MigrateVma& args) {
-  machine.enter(Function::migrate_vma_setup, {args.start, args.end, args.select, args.pgmap_owner, args.fault_page});
+  machine.enter(Function::migrate_vma_setup,
+                {args.start, args.end, args.select, args.pgmap_owner, args.fault_page});
   const int ret = setup(machine, args);
   machine.leave(ret);
   return ret;

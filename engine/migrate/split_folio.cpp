@@ -1,6 +1,6 @@
-// split_folio() of a 2M anonymous folio (mm/huge_memory.c). The kernel turns every mapping into migration entries and
-// back while it splits; what that leaves in the ptes is what splitting the mapping leaves, so only the split and the
-// announcements (CLEAR, one for the pmd and one for the unmapping) are recorded.
+// split_folio() of a 2M anonymous folio (mm/huge_memory.c). The kernel turns every mapping into migration
+// entries and back while it splits; what that leaves in the ptes is what splitting the mapping leaves, so
+// only the split and the announcements (CLEAR, one for the pmd and one for the unmapping) are recorded.
 #include <array>
 #include <vector>
 
@@ -23,7 +23,8 @@ bool maps_by_pmd(const Machine& m, const RmapPlace& place, const Folio& folio) {
 }
 
 /// Mappings of each page by ptes; a pmd mapping counts once, in `whole`.
-uint64_t count_mappings(const Machine& m, const std::vector<RmapPlace>& places, const Folio& folio, Counts& counts) {
+uint64_t count_mappings(const Machine& m, const std::vector<RmapPlace>& places, const Folio& folio,
+                        Counts& counts) {
   uint64_t whole = 0;
   counts.fill(0);
   for (const RmapPlace& place : places) {
@@ -33,7 +34,8 @@ uint64_t count_mappings(const Machine& m, const std::vector<RmapPlace>& places, 
     }
     for (uint64_t k = 0; k < place.pages; ++k) {
       const uint64_t page = place.page + k;
-      if (find_mapping(m, *place.space, place.addr + k * page_bytes, folio.pfn() + page) != no_word) ++counts[page];
+      if (find_mapping(m, *place.space, place.addr + k * page_bytes, folio.pfn() + page) != no_word)
+        ++counts[page];
     }
   }
   return whole;
@@ -47,14 +49,15 @@ uint64_t total(const Counts& counts, uint64_t whole) {
 void make_small_folios(Machine& m, const Folio& large, const Counts& counts) {
   const uint64_t pfn = large.pfn(), pages = large.pages(), mapping = large.mapping(), index = large.index();
   const uint64_t flags = large.get(FolioWord::flags), owner = large.get(FolioWord::lock_owner);
-  for (const FolioWord word : {FolioWord::refcount, FolioWord::mapcount, FolioWord::flags, FolioWord::lock_owner}) {
+  for (const FolioWord word :
+       {FolioWord::refcount, FolioWord::mapcount, FolioWord::flags, FolioWord::lock_owner}) {
     large.set(word, 0);
   }
   for (uint64_t k = 0; k < pages; ++k) {
     const Folio small = make_folio(m, pfn + k, 0);
     const bool head = k == 0;
     small.set(FolioWord::refcount, counts[k] + (head ? 1 : 0));
-    if (counts[k] == 0 && !head) continue;   // nobody uses this page: freed
+    if (counts[k] == 0 && !head) continue;  // nobody uses this page: freed
     small.set(FolioWord::mapcount, counts[k]);
     small.set(FolioWord::flags, head ? flags : flags & ~folio_flag::locked);
     small.set(FolioWord::mapping, mapping);
@@ -77,9 +80,10 @@ bool split_folio(Machine& machine, const Folio& folio) {
   const uint64_t whole = folio.pages() == max_pages ? count_mappings(machine, places, folio, counts) : 0;
   const uint64_t found = total(counts, whole);
   const uint64_t callers = 1;
-  if (folio.pages() != max_pages || found != folio.mapcount() || folio.refcount() != folio.mapcount() + callers) {
+  if (folio.pages() != max_pages || found != folio.mapcount() ||
+      folio.refcount() != folio.mapcount() + callers) {
     machine.step(RuleId::split_folio_pinned, {folio.pfn(), folio.refcount(), folio.mapcount(), found});
-    machine.leave(-11);   // -EAGAIN
+    machine.leave(-11);  // -EAGAIN
     return false;
   }
   for (const RmapPlace& place : places) {

@@ -1,5 +1,5 @@
-// migrate_device_unmap: takes the collected pages off the LRU and out of every other page table, and puts back the
-// ones somebody else refers to (mm/migrate_device.c).
+// migrate_device_unmap: takes the collected pages off the LRU and out of every other page table, and puts
+// back the ones somebody else refers to (mm/migrate_device.c).
 #include "engine/migrate/migrate_internal.h"
 #include "engine/migrate/rmap.h"
 
@@ -29,8 +29,10 @@ class Unmap {
       ++ready_;
       return;
     }
-    if (folio.zone_device()) machine_.step(RuleId::unmap_device, {k, folio.pfn(), folio.refcount()});
-    else if (!isolate(k, folio)) return;
+    if (folio.zone_device())
+      machine_.step(RuleId::unmap_device, {k, folio.pfn(), folio.refcount()});
+    else if (!isolate(k, folio))
+      return;
     if (folio.mapped()) try_to_migrate(machine_, folio);
     if (!may_move(k, folio)) {
       // Back on the LRU; the isolation's reference stays until the page is restored.
@@ -56,7 +58,8 @@ class Unmap {
     return true;
   }
 
-  /// lru_add_drain_all: pages that wait in some CPU's batch reach the LRU, and the batch drops its references.
+  /// lru_add_drain_all: pages that wait in some CPU's batch reach the LRU, and the batch drops its
+  /// references.
   void drain_all(uint64_t k) {
     drained_ = true;
     machine_.step(RuleId::unmap_drain_all, {k});

@@ -31,14 +31,18 @@ class Copy {
       const uint64_t next = level_end(level, addr, vma_.end());
       if (x86::pte_none(entry)) return next;
       if ((entry & (x86::present.mask() | x86::pse.mask())) == x86::present.mask()) continue;
-      if (x86::pmd_present(entry)) copy_leaf(level, addr, word);
-      else copy_entry(level, addr, word);
+      if (x86::pmd_present(entry))
+        copy_leaf(level, addr, word);
+      else
+        copy_entry(level, addr, word);
       return next;
     }
     const WordIndex word = parent_.find_entry(Level::pte, addr);
     if (word != no_word && !x86::pte_none(m_.load(word))) {
-      if (x86::pte_present(m_.load(word))) copy_page(addr, word);
-      else copy_entry(Level::pte, addr, word);
+      if (x86::pte_present(m_.load(word)))
+        copy_page(addr, word);
+      else
+        copy_entry(Level::pte, addr, word);
     }
     return addr + page_bytes;
   }
@@ -129,9 +133,7 @@ class Copy {
   bool cow_;
 };
 
-bool needs_copy(const Vma& vma) {
-  return vma.kind() != VmaKind::shmem && vma.kind() != VmaKind::file_shared;
-}
+bool needs_copy(const Vma& vma) { return vma.kind() != VmaKind::shmem && vma.kind() != VmaKind::file_shared; }
 
 }  // namespace
 
@@ -152,7 +154,7 @@ AddressSpace& fork_space(Machine& machine, AddressSpace& parent, std::string nam
     spec.name = machine.memory().region(machine.memory().region_of(first)).name;
     const bool copied = needs_copy(vma);
     machine.step(copied ? RuleId::fork_vma : RuleId::fork_vma_later, {spec.start, spec.end, spec.flags});
-    if (!child.add_vma(spec) || !copied) continue;   // a copy of a good VMA is good
+    if (!child.add_vma(spec) || !copied) continue;  // a copy of a good VMA is good
     const bool told = (spec.flags & vm::shared) == 0;
     Invalidation running;
     if (told) running = parent.notifiers().start({spec.start, spec.end, NotifyEvent::protection_page});

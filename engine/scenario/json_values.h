@@ -20,17 +20,26 @@ inline uint64_t digits(std::string_view text) {
   std::from_chars(text.data(), text.data() + text.size(), value, hex ? 16 : 10);
   return value;
 }
-inline uint64_t number(const json& value) { return value.is_string() ? digits(value.get<std::string>()) : value.get<uint64_t>(); }
+inline uint64_t number(const json& value) {
+  return value.is_string() ? digits(value.get<std::string>()) : value.get<uint64_t>();
+}
 
 inline uint64_t byte_size(const json& value) {
   if (!value.is_string()) return value.get<uint64_t>();
   std::string text = value.get<std::string>();
   uint32_t shift = 0;
   switch (text.back()) {
-    case 'K': shift = 10; break;
-    case 'M': shift = 20; break;
-    case 'G': shift = 30; break;
-    default: break;
+    case 'K':
+      shift = 10;
+      break;
+    case 'M':
+      shift = 20;
+      break;
+    case 'G':
+      shift = 30;
+      break;
+    default:
+      break;
   }
   if (shift != 0) text.pop_back();
   return digits(text) << shift;
@@ -40,11 +49,16 @@ inline Address address(const json& value) {
   const std::string text = value.get<std::string>();
   if (text.starts_with("0x")) return {"", digits(text)};
   const size_t plus = text.find('+');
-  return {text.substr(0, plus), plus == std::string::npos ? 0 : digits(std::string_view(text).substr(plus + 1))};
+  return {text.substr(0, plus),
+          plus == std::string::npos ? 0 : digits(std::string_view(text).substr(plus + 1))};
 }
 
-inline FlagText flag_text(const json& value) { return {value.is_string() ? value.get<std::string>() : std::to_string(value.get<uint64_t>())}; }
-inline FlagText flag_text(const json& object, const char* key) { return object.contains(key) ? flag_text(object.at(key)) : FlagText{}; }
+inline FlagText flag_text(const json& value) {
+  return {value.is_string() ? value.get<std::string>() : std::to_string(value.get<uint64_t>())};
+}
+inline FlagText flag_text(const json& object, const char* key) {
+  return object.contains(key) ? flag_text(object.at(key)) : FlagText{};
+}
 
 inline uint64_t protection(std::string_view prot) {
   uint64_t flags = 0;

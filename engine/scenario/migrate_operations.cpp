@@ -14,11 +14,16 @@ namespace {
 
 std::string result_name(int ret) {
   switch (ret) {
-    case 0: return "0";
-    case -EINVAL: return "-EINVAL";
-    case -ENOENT: return "-ENOENT";
-    case -EDEADLK: return "deadlock";
-    default: return std::to_string(ret);
+    case 0:
+      return "0";
+    case -EINVAL:
+      return "-EINVAL";
+    case -ENOENT:
+      return "-ENOENT";
+    case -EDEADLK:
+      return "deadlock";
+    default:
+      return std::to_string(ret);
   }
 }
 
@@ -26,25 +31,28 @@ uint64_t as_code(int ret) { return static_cast<uint64_t>(static_cast<int64_t>(re
 
 }  // namespace
 
-void Operations::expect_number(const std::string& what, const std::optional<uint64_t>& expected, uint64_t found,
-                               Line line) {
+void Operations::expect_number(const std::string& what, const std::optional<uint64_t>& expected,
+                               uint64_t found, Line line) {
   if (!expected) return;
   expect_result(fmt::format("{} {}", what, *expected), fmt::format("{} {}", what, found), found, line);
 }
 
-Result<MigrateArrays> Operations::arrays_for(const std::string& migration, uint64_t start, uint64_t pages, Line line) {
+Result<MigrateArrays> Operations::arrays_for(const std::string& migration, uint64_t start, uint64_t pages,
+                                             Line line) {
   const uint64_t limit = world_.space().tables().limit();
   if (start >= limit || pages > (limit - start) / page_bytes) {
     return fail(world_.error(line, "the range ends beyond the address space"));
   }
   RunningMigration& running = world_.migrations()[migration];
   if (running.set_up) {
-    return fail(world_.error(line, "migration '" + migration + "' still runs: it needs a migrate-finalize first"));
+    return fail(
+        world_.error(line, "migration '" + migration + "' still runs: it needs a migrate-finalize first"));
   }
   if (running.arrays.src == no_word || running.start != start || running.pages != pages) {
     running.start = start;
     running.pages = pages;
-    running.arrays = add_migrate_arrays(machine_, world_.space(), start, static_cast<uint32_t>(pages), migration);
+    running.arrays =
+        add_migrate_arrays(machine_, world_.space(), start, static_cast<uint32_t>(pages), migration);
   }
   return running.arrays;
 }
@@ -88,10 +96,13 @@ Result<void> Operations::perform(const MigratePagesOp& op, Line line) {
     part.src += static_cast<WordIndex>(first);
     part.dst += static_cast<WordIndex>(first);
     part.npages = count;
-    if (to_device) allocate_device_pages(machine_, part, world_.memory_of(device));
-    else allocate_system_pages(machine_, part, &device, [&] { return machine_.physical().allocate(0); });
+    if (to_device)
+      allocate_device_pages(machine_, part, world_.memory_of(device));
+    else
+      allocate_system_pages(machine_, part, &device, [&] { return machine_.physical().allocate(0); });
   };
-  if (!op.slots) allocate(0, args.npages);
+  if (!op.slots)
+    allocate(0, args.npages);
   else {
     for (const SlotDecl& slot : *op.slots) {
       if (slot.index >= args.npages || args.npages - slot.index < slot.count) {
@@ -187,7 +198,8 @@ Result<void> Operations::perform(const ExpectMigrateOp& op, Line line) {
   }
   ++outcome_.expectations;
   for (uint64_t k = 0; k < op.count; ++k) {
-    const WordIndex word = (op.dst ? running.arrays.dst : running.arrays.src) + static_cast<WordIndex>(op.index + k);
+    const WordIndex word =
+        (op.dst ? running.arrays.dst : running.arrays.src) + static_cast<WordIndex>(op.index + k);
     const uint64_t found = machine_.load(word);
     uint64_t expected = found;
     if (flags) expected = (expected & pfn_mask) | (*flags & ~pfn_mask);
@@ -195,8 +207,9 @@ Result<void> Operations::perform(const ExpectMigrateOp& op, Line line) {
     if (op.word) expected = *op.word;
     if (expected == found) continue;
     machine_.step(RuleId::expect_failed, {word, expected, found});
-    failed(line, fmt::format("{}.{}[{}]: expected {} ({:#x}), found {} ({:#x})", op.migration, op.dst ? "dst" : "src",
-                             op.index + k, describe(layout, expected), expected, describe(layout, found), found));
+    failed(line, fmt::format("{}.{}[{}]: expected {} ({:#x}), found {} ({:#x})", op.migration,
+                             op.dst ? "dst" : "src", op.index + k, describe(layout, expected), expected,
+                             describe(layout, found), found));
     return {};
   }
   machine_.step(RuleId::expect_held, {op.index, op.count});

@@ -29,7 +29,8 @@ Entry entry_at(const Machine& machine, const AddressSpace& space, uint64_t addr)
 }
 
 uint64_t pfn_of(const Machine& machine, const Entry& entry) {
-  if (x86::pte_present(entry.value)) return entry.huge ? x86::pmd_pfn(entry.value) : x86::pte_pfn(entry.value);
+  if (x86::pte_present(entry.value))
+    return entry.huge ? x86::pmd_pfn(entry.value) : x86::pte_pfn(entry.value);
   const SwapFormat& format = machine.entry_format().swap;
   return is_pfn_entry(format.kind(entry.value)) ? format.pfn(entry.value) : 0;
 }
@@ -65,7 +66,9 @@ void hold(const Folio& folio, HoldOp::What what) {
       folio.take(folio.large() ? 1 : Folio::pin_bias);
       if (folio.large()) folio.set(FolioWord::pincount, folio.get(FolioWord::pincount) + 1);
       break;
-    case HoldOp::What::get: folio.take(); break;
+    case HoldOp::What::get:
+      folio.take();
+      break;
     case HoldOp::What::lock:
       folio.take();
       folio.lock(FolioLocker::other);
@@ -82,9 +85,14 @@ void let_go(const Folio& folio, HoldOp::What what) {
     case HoldOp::What::pin:
       if (folio.large()) folio.set(FolioWord::pincount, folio.get(FolioWord::pincount) - 1);
       break;
-    case HoldOp::What::get: break;
-    case HoldOp::What::lock: folio.unlock(); break;
-    case HoldOp::What::isolate: folio.set_flag(folio_flag::lru); break;
+    case HoldOp::What::get:
+      break;
+    case HoldOp::What::lock:
+      folio.unlock();
+      break;
+    case HoldOp::What::isolate:
+      folio.set_flag(folio_flag::lru);
+      break;
   }
   folio.put(what == HoldOp::What::pin && !folio.large() ? Folio::pin_bias : 1);
 }
@@ -106,18 +114,24 @@ Result<void> Operations::perform(const HoldOp& op, Line line) {
     const uint64_t addr = *start + k * page_bytes;
     Folio folio = addr < space.tables().limit() ? folio_at(space, addr) : Folio();
     if (op.longterm && !op.release && folio && folio.has(folio_flag::device_coherent) && !folio.locked()) {
-      machine_.step(RuleId::scenario_hold, {addr, folio.pfn(), static_cast<uint64_t>(HoldOp::What::get), folio.refcount()});
+      machine_.step(RuleId::scenario_hold,
+                    {addr, folio.pfn(), static_cast<uint64_t>(HoldOp::What::get), folio.refcount()});
       folio.take();
-      migrate_device_coherent_folio(machine_, space, folio.pfn(), [&] { return machine_.physical().allocate(0); });
+      migrate_device_coherent_folio(machine_, space, folio.pfn(),
+                                    [&] { return machine_.physical().allocate(0); });
       folio = folio_at(space, addr);
-      if (folio && folio.zone_device()) return fail(world_.error(line, fmt::format("the device page at {:#x} is busy: it cannot be pinned for long", addr)));
+      if (folio && folio.zone_device())
+        return fail(world_.error(
+            line, fmt::format("the device page at {:#x} is busy: it cannot be pinned for long", addr)));
     }
-    if (!folio || folio.refcount() == 0) return fail(world_.error(line, fmt::format("no page is at {:#x}", addr)));
+    if (!folio || folio.refcount() == 0)
+      return fail(world_.error(line, fmt::format("no page is at {:#x}", addr)));
     if (!op.release && op.what == HoldOp::What::lock && folio.locked()) {
       return fail(world_.error(line, fmt::format("the folio at {:#x} is locked already", addr)));
     }
     uint64_t& held = world_.holds(folio.word(FolioWord::pfn), op.what);
-    if (op.release && held == 0) return fail(world_.error(line, fmt::format("nobody holds the page at {:#x} so", addr)));
+    if (op.release && held == 0)
+      return fail(world_.error(line, fmt::format("nobody holds the page at {:#x} so", addr)));
     machine_.step(op.release ? RuleId::scenario_release : RuleId::scenario_hold,
                   {addr, folio.pfn(), static_cast<uint64_t>(op.what), folio.refcount()});
     if (op.release) {
@@ -141,7 +155,8 @@ Result<void> Operations::no_migration_runs(Line line) {
 Result<void> Operations::perform(const ForkOp& op, Line line) {
   constexpr size_t most_processes = 16;
   if (auto ok = no_migration_runs(line); !ok) return ok;
-  if (world_.process_count() >= most_processes) return fail(world_.error(line, "a scenario may have 16 processes"));
+  if (world_.process_count() >= most_processes)
+    return fail(world_.error(line, "a scenario may have 16 processes"));
   world_.add_process(op.child, fork_space(machine_, world_.process(op.process), op.child));
   return {};
 }
@@ -153,7 +168,8 @@ Result<void> Operations::perform(const ExpectPageOp& op, Line line) {
   ++outcome_.expectations;
   for (uint64_t k = 0; k < op.pages; ++k) {
     const uint64_t addr = *start + k * page_bytes;
-    if (addr >= space.tables().limit()) return fail(world_.error(line, "the pages end beyond the address space"));
+    if (addr >= space.tables().limit())
+      return fail(world_.error(line, "the pages end beyond the address space"));
     const Entry entry = entry_at(machine_, space, addr);
     const Folio folio = folio_at(space, addr);
     std::string wrong;
@@ -166,7 +182,8 @@ Result<void> Operations::perform(const ExpectPageOp& op, Line line) {
     if (op.state) check(*op.state == state_of(machine_, entry), "state", *op.state);
     if (!op.device.empty()) {
       const uint64_t owner = world_.device(op.device)->owner();
-      check(machine_.physical().owner_of(pfn_of(machine_, entry)) == std::optional(owner), "device", op.device);
+      check(machine_.physical().owner_of(pfn_of(machine_, entry)) == std::optional(owner), "device",
+            op.device);
     }
     flag(op.writable, writable(machine_, entry), "writable");
     flag(op.accessed, x86::pte_present(entry.value) && (entry.value & x86::accessed.mask()) != 0, "accessed");
@@ -178,9 +195,10 @@ Result<void> Operations::perform(const ExpectPageOp& op, Line line) {
     if (op.refcount) check(folio && folio.refcount() == *op.refcount, "refcount", *op.refcount);
     if (op.mapcount) check(folio && folio.mapcount() == *op.mapcount, "mapcount", *op.mapcount);
     if (wrong.empty()) continue;
-    machine_.step(RuleId::expect_page_failed, {addr, entry.value, folio ? folio.refcount() : 0, folio ? folio.mapcount() : 0});
-    failed(line, fmt::format("page {:#x}: expected {}, found {} {:#x} (refcount {}, mapcount {})", addr, wrong,
-                             state_of(machine_, entry), entry.value, folio ? folio.refcount() : 0,
+    machine_.step(RuleId::expect_page_failed,
+                  {addr, entry.value, folio ? folio.refcount() : 0, folio ? folio.mapcount() : 0});
+    failed(line, fmt::format("page {:#x}: expected {}, found {} {:#x} (refcount {}, mapcount {})", addr,
+                             wrong, state_of(machine_, entry), entry.value, folio ? folio.refcount() : 0,
                              folio ? folio.mapcount() : 0));
     return {};
   }

@@ -84,20 +84,31 @@ ExpectMigrateOp expect_migrate(const json& object) {
 std::optional<OpBody> migration_operation(const std::string& name, const json& object) {
   const auto at = [&] { return address(object.at("at")); };
   if (name == "migrate-setup") {
-    return MigrateSetupOp{text(object, "migration"), at(), page_count(object), text(object, "device"), selection(object),
-                          maybe<std::string>(object, "expect"), maybe<uint64_t>(object, "cpages")};
+    return MigrateSetupOp{text(object, "migration"),
+                          at(),
+                          page_count(object),
+                          text(object, "device"),
+                          selection(object),
+                          maybe<std::string>(object, "expect"),
+                          maybe<uint64_t>(object, "cpages")};
   }
   if (name == "migrate-pages") return migrate_pages(object);
   if (name == "migrate-finalize") return MigrateFinalizeOp{text(object, "migration")};
   if (name == "migrate-to-device" || name == "migrate-to-system") {
-    return MigrateOp{object.value("migration", name), at(), page_count(object), text(object, "device"), name == "migrate-to-device",
-                     maybe<std::string>(object, "expect"), maybe<uint64_t>(object, "cpages")};
+    return MigrateOp{object.value("migration", name),
+                     at(),
+                     page_count(object),
+                     text(object, "device"),
+                     name == "migrate-to-device",
+                     maybe<std::string>(object, "expect"),
+                     maybe<uint64_t>(object, "cpages")};
   }
   if (name == "evict-device") return EvictOp{text(object, "device"), maybe<uint64_t>(object, "moved")};
   if (name == "make-exclusive") {
     return MakeExclusiveOp{at(), page_count(object), text(object, "device"), maybe<uint64_t>(object, "made")};
   }
-  if (name == "pin" || name == "get-page" || name == "lock-folio" || name == "isolate-folio") return hold(name, object);
+  if (name == "pin" || name == "get-page" || name == "lock-folio" || name == "isolate-folio")
+    return hold(name, object);
   if (name == "fork") return ForkOp{text(object, "child"), text(object, "process")};
   if (name == "expect-migrate") return expect_migrate(object);
   if (name == "expect-page") return expect_page(object);
@@ -113,7 +124,8 @@ Result<void> OperationNames::check(const JsonDocument& document, const std::stri
   const std::string name = text(operation, "op"), process = text(operation, "process");
   const std::string migration = text(operation, "migration");
   if (!process.empty() && !processes_.contains(process)) {
-    return fail(document.error_at(where + "/process", "no fork before this one makes a process named '" + process + "'"));
+    return fail(document.error_at(where + "/process",
+                                  "no fork before this one makes a process named '" + process + "'"));
   }
   if (name == "fork" && !processes_.insert(text(operation, "child")).second) {
     return fail(document.error_at(where + "/child", "a process of this name exists already"));
@@ -121,7 +133,8 @@ Result<void> OperationNames::check(const JsonDocument& document, const std::stri
   const bool runs_one = name == "migrate-setup" || name == "migrate-to-device" || name == "migrate-to-system";
   if (runs_one && !migration.empty()) migrations_.insert(migration);
   if (!runs_one && !migration.empty() && !migrations_.contains(migration)) {
-    return fail(document.error_at(where + "/migration", "no migration before this one is named '" + migration + "'"));
+    return fail(
+        document.error_at(where + "/migration", "no migration before this one is named '" + migration + "'"));
   }
   return {};
 }

@@ -1,5 +1,6 @@
 #pragma once
-/// Reads the operations of migration, and keeps track of the names they give and use. Internal to engine/scenario.
+/// Reads the operations of migration, and keeps track of the names they give and use. Internal to
+/// engine/scenario.
 
 #include <optional>
 #include <set>

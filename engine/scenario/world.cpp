@@ -111,6 +111,8 @@ Result<std::unique_ptr<World>> World::build(const Scenario& scenario, std::strin
     spec.name = decl.name;
     const bool backed = decl.kind == VmaKind::file_private || decl.kind == VmaKind::file_shared || decl.kind == VmaKind::shmem;
     if (backed) spec.file = ++file;
+    // As the kernel numbers anonymous memory: no two places of a process share a page offset.
+    if (decl.kind == VmaKind::anonymous) spec.pgoff = spec.start / page_bytes;
     if (spec.end < spec.start) return fail(world->error(decl.line, "the VMA wraps around the end of the address space"));
     if (auto added = world->space_->add_vma(spec); !added) return fail(world->error(decl.line, added.error().message));
     if (decl.file_pages) world->faults_->page_cache().set_size(file, *decl.file_pages);

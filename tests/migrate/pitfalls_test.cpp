@@ -79,6 +79,20 @@ TEST(MigratePitfalls, APageSharedByForkComesHomeForBoth) {
   for (const char* kernel : {"6.1", "6.12", "6.15"}) run_text(json_of(heap, pages("present"), operations), kernel);
 }
 
+TEST(MigratePitfalls, OnlyPlacesThatCanMapThePageAreTold) {
+  // heap and other have the same layout; a page of heap that a child shares is unmapped with two announcements, both
+  // for heap's address, and other hears nothing.
+  const std::string vmas = heap + R"(, {"name": "other", "start": "0x7f0000400000", "size": "128K"})";
+  const Outcome outcome = run_text(json_of(vmas, pages("present"), then({fork_child, setup(R"("cpages": 1)")})));
+  std::vector<uint64_t> told;
+  for (CallId call = 0; call < outcome.recording.calls().size(); ++call) {
+    const Call& c = outcome.recording.calls()[call];
+    if (c.function != Function::mmu_notifier_invalidate_range_start || c.parent == no_call) continue;
+    if (outcome.recording.calls()[c.parent].function == Function::try_to_migrate) told.push_back(outcome.recording.arguments(call)[0]);
+  }
+  EXPECT_THAT(told, testing::ElementsAre(0x7f0000000000, 0x7f0000000000));
+}
+
 TEST(MigratePitfalls, APinIsFoundOnlyWhereThePageIsExclusive) {
   const std::string exclusive = then({op("pin"), setup(R"("cpages": 0)")});
   EXPECT_THAT(fired(run_text(json_of(heap, pages("present"), exclusive)).recording),
