@@ -115,6 +115,7 @@ void ChoiceButton::set_value(const QString& value) {
   if (value == value_) return;
   value_ = value;
   setAccessibleDescription(value);
+  setToolTip(label_ + QStringLiteral(": ") + value);
   updateGeometry();
   update();
 }
@@ -127,9 +128,9 @@ void ChoiceButton::open() {
 
 QSize ChoiceButton::sizeHint() const {
   const double zoom = zoom_of(*this);
-  const int width = QFontMetrics(text_font(zoom, 13)).horizontalAdvance(label_) +
+  const int width = QFontMetrics(resized(font(), zoom, 13)).horizontalAdvance(label_) +
                     QFontMetrics(mono_font(zoom)).horizontalAdvance(value_) + qRound(58 * zoom);
-  return {width, scaled_height(*this)};
+  return {std::min(width, qRound(360 * zoom)), scaled_height(*this)};
 }
 
 QSize ChoiceButton::minimumSizeHint() const {
@@ -141,7 +142,7 @@ void ChoiceButton::paintEvent(QPaintEvent*) {
   paint_field(painter, *this, QPalette::Button);
   const double zoom = zoom_of(*this);
   const QRect inside = rect().adjusted(12, 0, -10, 0);
-  const QFont text = text_font(zoom, 13);
+  const QFont text = resized(font(), zoom, 13);
   painter.setFont(text);
   painter.setPen(palette().color(QPalette::PlaceholderText));
   painter.drawText(inside, Qt::AlignVCenter | Qt::AlignLeft, label_);
@@ -180,7 +181,7 @@ void SearchButton::set_key(const QString& key) {
 }
 
 QSize SearchButton::sizeHint() const { return {qRound(380 * zoom_of(*this)), scaled_height(*this)}; }
-QSize SearchButton::minimumSizeHint() const { return {qRound(120 * zoom_of(*this)), scaled_height(*this)}; }
+QSize SearchButton::minimumSizeHint() const { return {qRound(150 * zoom_of(*this)), scaled_height(*this)}; }
 
 void SearchButton::paintEvent(QPaintEvent*) {
   QPainter painter(this);
@@ -189,7 +190,7 @@ void SearchButton::paintEvent(QPaintEvent*) {
   const int icon = qRound(15 * zoom);
   const QColor quiet = palette().color(QPalette::PlaceholderText);
   paint_icon(painter, Icon::search, QRectF(11, (height() - icon) / 2.0, icon, icon), quiet);
-  const QFont mono = mono_font(zoom, 11), words = text_font(zoom, 13);
+  const QFont mono = mono_font(zoom, 11), words = resized(font(), zoom, 13);
   const int key_width = key_.isEmpty() ? 0 : QFontMetrics(mono).horizontalAdvance(key_) + 12;
   const QRect inside = rect().adjusted(11 + icon + 7, 0, -12 - key_width, 0);
   painter.setFont(words);

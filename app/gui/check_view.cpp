@@ -46,9 +46,11 @@ void CheckModel::set_recording(std::shared_ptr<const Recording> recording, bool 
     for (uint32_t i = 0; i < checks.size(); ++i) {
       if (with_agreed || checks[i].verdict != Verdict::agreed) shown_.push_back(i);
     }
-    // What diverged comes first; otherwise in the order of the recording.
-    std::stable_partition(shown_.begin(), shown_.end(),
-                          [&](uint32_t i) { return checks[i].verdict == Verdict::diverged; });
+    // What diverged comes first, then what could not be told; otherwise in the order of the recording.
+    const auto weight = [&](uint32_t i) {
+      return checks[i].verdict == Verdict::diverged ? 0 : checks[i].verdict == Verdict::unknown ? 1 : 2;
+    };
+    std::stable_sort(shown_.begin(), shown_.end(), [&](uint32_t a, uint32_t b) { return weight(a) < weight(b); });
   }
   endResetModel();
 }
@@ -129,7 +131,7 @@ CheckView::CheckView(Session& session, QWidget* parent)
     : QWidget(parent),
       session_(session),
       summary_(new QLabel(this)),
-      all_(new QCheckBox(tr("agreed calls too"), this)),
+      differing_(new QCheckBox(tr("only what did not agree"), this)),
       table_(new QTableView(this)),
       model_(new CheckModel(this)),
       text_(new QTextBrowser(this)) {
@@ -148,7 +150,7 @@ CheckView::CheckView(Session& session, QWidget* parent)
   auto* line = new QHBoxLayout;
   line->setContentsMargins(14, 8, 14, 6);
   line->addWidget(summary_, 1);
-  line->addWidget(all_);
+  line->addWidget(differing_);
   auto* split = new QSplitter(Qt::Horizontal, this);
   split->addWidget(table_);
   split->addWidget(text_);
@@ -160,7 +162,7 @@ CheckView::CheckView(Session& session, QWidget* parent)
   column->addLayout(line);
   column->addWidget(split, 1);
   setFocusProxy(table_);
-  connect(all_, &QCheckBox::toggled, this, &CheckView::refill);
+  connect(differing_, &QCheckBox::toggled, this, &CheckView::refill);
   connect(&session_, &Session::document_changed, this, &CheckView::refill);
   connect(&session_, &Session::reading_changed, this, &CheckView::describe);
   connect(table_->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &CheckView::describe);
@@ -185,7 +187,7 @@ void CheckView::set_zoom(double zoom) {
 
 void CheckView::refill() {
   const bool open = session_.document() != nullptr;
-  model_->set_recording(open ? session_.document()->recording : nullptr, all_->isChecked());
+  model_->set_recording(open ? session_.document()->recording : nullptr, !differing_->isChecked());
   summary_->setText(open ? summarise_checks(*session_.recording()) : tr("Nothing is open."));
   if (model_->rowCount() > 0) table_->selectRow(0);
   describe();

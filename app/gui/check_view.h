@@ -1,6 +1,5 @@
 #pragma once
-/// What the engine and the kernel disagree about: every checked call that did not simply agree, and for the chosen one
-/// both words, the fields that differ under the layout in force, and the reason.
+/// Engine against kernel: every checked call, those that differ first, and for the chosen one both words, the fields that differ under the layout in force, and the reason.
 
 #include <QAbstractTableModel>
 #include <QWidget>
@@ -48,7 +47,7 @@ class CheckView : public QWidget {
 
   Session& session_;
   QLabel* summary_;
-  QCheckBox* all_;
+  QCheckBox* differing_;
   QTableView* table_;
   CheckModel* model_;
   QTextBrowser* text_;

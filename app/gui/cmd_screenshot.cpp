@@ -2,7 +2,6 @@
 #include <QApplication>
 #include <QEventLoop>
 #include <QImage>
-#include <QStyleFactory>
 #include <QTimer>
 #include <cstdlib>
 #include <memory>
@@ -12,6 +11,7 @@
 #include "app/gui/fonts.h"
 #include "app/gui/main_window.h"
 #include "app/gui/session.h"
+#include "app/gui/program_style.h"
 #include "ui/canvas/canvas.h"
 
 namespace hmmscope::app {
@@ -93,7 +93,7 @@ Result<void> draw_window(const Request& request, const DocumentPtr& document) {
   char name[] = "hmmscope";
   char* argv[] = {name, nullptr};
   QApplication application(argc, argv);
-  QApplication::setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
+  QApplication::setStyle(new ProgramStyle);
   QApplication::setFont(text_font(1));
   WindowSetup setup;
   setup.path_reason = QStringLiteral("software");

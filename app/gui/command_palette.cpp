@@ -44,7 +44,7 @@ class RowDelegate : public QStyledItemDelegate {
     const QString title = painter->fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, inside.width());
     painter->drawText(inside, Qt::AlignVCenter | Qt::AlignLeft, title);
     inside.setLeft(inside.left() + painter->fontMetrics().horizontalAdvance(title) + 12);
-    painter->setFont(text_font(zoom, 12));
+    painter->setFont(resized(option.font, zoom, 12));
     painter->setPen(palette.color(QPalette::PlaceholderText));
     painter->drawText(inside, Qt::AlignVCenter | Qt::AlignLeft,
                       painter->fontMetrics().elidedText(index.data(detail_role).toString(), Qt::ElideRight,

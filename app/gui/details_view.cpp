@@ -94,6 +94,7 @@ QString describe_step(const Session& session) {
 DetailsView::DetailsView(Session& session, QWidget* parent) : QTextBrowser(parent), session_(session) {
   setOpenLinks(false);
   document()->setDocumentMargin(14);
+  document()->setDefaultStyleSheet(QStringLiteral("code { font-family: 'JetBrains Mono', monospace; }"));
   setAccessibleName(tr("Details of the current step"));
   for (const auto signal : {&Session::document_changed, &Session::position_changed, &Session::reading_changed}) {
     connect(&session_, signal, this, &DetailsView::refresh);

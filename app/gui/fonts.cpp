@@ -5,19 +5,21 @@
 #include <algorithm>
 
 namespace hmmscope::app {
-namespace {
 
-QFont sized(QFont font, double zoom, int pixels) {
+QFont resized(QFont font, double zoom, int pixels) {
   font.setPixelSize(std::max(7, qRound(pixels * zoom)));
   return font;
 }
 
-}  // namespace
+QFont::Weight text_weight(bool dark, double pixel_ratio) {
+  return dark && pixel_ratio < 1.5 ? QFont::Light : QFont::Normal;
+}
 
-QFont text_font(double zoom, int pixels) {
+QFont text_font(double zoom, int pixels, QFont::Weight weight) {
   QFont font = QFontDatabase::systemFont(QFontDatabase::GeneralFont);
   font.setFamilies(QStringList{QStringLiteral("Inter"), font.family(), QStringLiteral("sans-serif")});
-  return sized(font, zoom, pixels);
+  font.setWeight(weight);
+  return resized(font, zoom, pixels);
 }
 
 QFont mono_font(double zoom, int pixels) {
@@ -26,7 +28,7 @@ QFont mono_font(double zoom, int pixels) {
   font.setStyleHint(QFont::Monospace);
   // Ligatures would join "->" and "!=" in code and hex.
   font.setKerning(false);
-  return sized(font, zoom, pixels);
+  return resized(font, zoom, pixels);
 }
 
 QFont title_font(double zoom) {

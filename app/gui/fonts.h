@@ -8,7 +8,12 @@ namespace hmmscope::app {
 
 inline constexpr double zoom_min = 0.6, zoom_max = 2.5, zoom_step = 0.1;
 
-QFont text_font(double zoom, int pixels = 14);
+QFont text_font(double zoom, int pixels = 14, QFont::Weight weight = QFont::Normal);
+/// The weight of running text. Qt's text gamma makes light text on dark look a weight heavier than it is, as long as
+/// pixels are large.
+QFont::Weight text_weight(bool dark, double pixel_ratio);
+/// The widget's own font at another size.
+QFont resized(QFont font, double zoom, int pixels);
 QFont mono_font(double zoom, int pixels = 13);
 /// The font of panel titles.
 QFont title_font(double zoom);

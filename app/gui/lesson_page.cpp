@@ -20,7 +20,7 @@ QString rich(const std::string& text) {
   for (qsizetype i = 0; i < parts.size(); ++i) {
     html += i % 2 == 1 ? QStringLiteral("<code>%1</code>").arg(parts[i]) : parts[i];
   }
-  return QStringLiteral("<p style='line-height:145%; margin:0'>%1</p>").arg(html);
+  return QStringLiteral("<p style='line-height:138%; margin:0'>%1</p>").arg(html);
 }
 
 QLabel* add_label(QVBoxLayout* page, const QString& text, const char* tone) {
@@ -45,6 +45,8 @@ QVBoxLayout* add_card(QVBoxLayout* page, const char* look) {
 }  // namespace
 
 void LessonView::rebuild() {
+  const QWidget* focus = focusWidget();
+  const bool had_focus = focus != nullptr && focus->hasFocus();
   editor_ = nullptr;
   auto* content = new QWidget;
   auto* page = new QVBoxLayout(content);
@@ -71,6 +73,15 @@ void LessonView::rebuild() {
   }
   show_buttons();
   show_title();
+  // What had the focus is gone; it stays in the lesson, where the next thing is to be done.
+  if (!had_focus) return;
+  if (editor_ != nullptr && editor_->focusProxy() != nullptr) {
+    editor_->setFocus();
+  } else if (open_ && next_->isEnabled()) {
+    next_->setFocus();
+  } else {
+    scroll_->setFocus();
+  }
 }
 
 void LessonView::show_list() {

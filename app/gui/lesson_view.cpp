@@ -31,7 +31,7 @@ LessonView::LessonView(Session& session, QSettings* settings, QWidget* parent)
   progress_->setAccessibleName(tr("Progress of the lesson"));
   scroll_->setWidgetResizable(true);
   scroll_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-  scroll_->setFocusPolicy(Qt::NoFocus);
+  scroll_->setFocusPolicy(Qt::ClickFocus);
   next_->setProperty("look", "primary");
   auto* row = new QHBoxLayout(buttons_);
   row->setContentsMargins(12, 8, 12, 6);
@@ -180,7 +180,6 @@ void LessonView::go_on() {
 
 void LessonView::show_buttons() {
   buttons_->setVisible(open_ != nullptr);
-  progress_->parentWidget();
   progress_->setVisible(open_ != nullptr);
   if (!open_) return;
   const lessons::Runner& runner = open_->runner;

@@ -4,10 +4,12 @@
 #include <QCloseEvent>
 #include <QFileInfo>
 #include <QGuiApplication>
+#include <QHBoxLayout>
 #include <QLabel>
 #include <QMenu>
 #include <QMenuBar>
 #include <QMimeData>
+#include <QPainter>
 #include <QVBoxLayout>
 
 #include "app/gui/canvas_panel.h"
@@ -95,19 +97,26 @@ void MainWindow::make_header() {
   auto* menu = new QMenuBar(header);
   menu->setObjectName(QStringLiteral("menu"));
   menu->setNativeMenuBar(false);
-  title_ = new QLabel(menu);
+  title_ = new QLabel(header);
   title_->setProperty("tone", "muted");
-  title_->setContentsMargins(0, 0, 14, 0);
-  menu->setCornerWidget(title_, Qt::TopRightCorner);
+  title_->setObjectName(QStringLiteral("window-title"));
+  title_->setContentsMargins(12, 0, 16, 0);
+  title_->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+  title_->setMinimumWidth(0);
+  title_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+  auto* top = new QHBoxLayout;
+  top->setSpacing(0);
+  top->addWidget(menu);
+  top->addWidget(title_, 1);
   bar_ = new ToolBar(session_, actions_, header);
   message_ = new MessageBar(header);
   progress_ = new ProgressBar(header);
   auto* notes = new QVBoxLayout;
-  notes->setContentsMargins(margin, 0, margin, 0);
+  notes->setContentsMargins(margin, margin, margin, 0);
   notes->setSpacing(margin);
   notes->addWidget(message_);
   notes->addWidget(progress_);
-  column->addWidget(menu);
+  column->addLayout(top);
   column->addWidget(bar_);
   column->addLayout(notes);
   setMenuWidget(header);
@@ -198,6 +207,10 @@ void MainWindow::connect_all() {
     toast_->say(tr("Copied %1").arg(text.size() > 60 ? text.left(60) + QChar(0x2026) : text));
   });
   connect(&session_, &Session::document_changed, this, &MainWindow::show_title);
+  QAction* find = actions_.action(QStringLiteral("edit.palette"));
+  const auto show_key = [this, find] { bar_->search().set_key(find->shortcut().toString(QKeySequence::NativeText)); };
+  connect(find, &QAction::changed, this, show_key);
+  show_key();
   autosave_.setSingleShot(true);
   autosave_.setInterval(2000);
   connect(&autosave_, &QTimer::timeout, this, &MainWindow::save_session);
@@ -219,7 +232,6 @@ void MainWindow::show_title() {
   setWindowTitle(name + QStringLiteral(" — hmmscope"));
   title_->setText(QStringLiteral("hmmscope — %1 • %2").arg(name, QString::fromStdString(open->model.title)));
   title_->setToolTip(path_);
-  title_->adjustSize();
 }
 
 Dock* MainWindow::dock(const QString& id) const {
@@ -252,7 +264,19 @@ void MainWindow::showEvent(QShowEvent* event) {
   QMainWindow::showEvent(event);
   if (arranged_) return;
   arranged_ = true;
+  setFocus();   // no panel has it yet: arrows step
   if (settings_ == nullptr || !settings_->contains(QStringLiteral("window/layout"))) arrange();
+}
+
+void MainWindow::paintEvent(QPaintEvent*) {
+  // The margin around the docks insets the header too; its colours go on to the edges of the window.
+  QPainter painter(this);
+  const Colours& c = colours(session_.theme());
+  painter.fillRect(rect(), c.window);
+  const QRect bar(bar_->mapTo(this, QPoint()), bar_->size());
+  painter.fillRect(QRect(0, 0, width(), bar.top()), c.menu);
+  painter.fillRect(QRect(0, bar.top(), width(), bar.height()), c.bar);
+  painter.fillRect(QRect(0, bar.bottom(), width(), 1), c.border);
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {

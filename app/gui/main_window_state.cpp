@@ -20,12 +20,14 @@ namespace {
 constexpr int layout_version = 1;        // raise when docks are renamed: an old layout is then left alone
 constexpr StepIndex steps_looked_at = 200000;
 
-/// The first step that writes a slot of hmm_pfns: there is something to see in every panel. 0 when there is none.
+/// The first step that fills a slot of hmm_pfns: there is something to see in every panel. 0 when there is none.
 StepIndex first_interesting(const Recording& recording) {
   const StepIndex end = std::min(recording.steps(), steps_looked_at);
   for (StepIndex step = 0; step < end; ++step) {
     for (uint32_t i = 0; i < recording.write_count(step); ++i) {
-      const RegionId region = recording.region_of(recording.write(step, i).first);
+      const WriteView write = recording.write(step, i);
+      if (write.new_at(0) == 0 || write.new_at(0) == write.old_at(0)) continue;
+      const RegionId region = recording.region_of(write.first);
       if (region != no_region && recording.regions()[region].kind == RegionKind::hmm_pfns) return step + 1;
     }
   }
@@ -114,7 +116,7 @@ void MainWindow::apply_look() {
                                                             : ui::ThemeKind::light;
   const Colours& c = colours(kind);
   QApplication::setPalette(make_palette(c));
-  QApplication::setFont(text_font(zoom_));
+  QApplication::setFont(text_font(zoom_, 14, text_weight(kind == ui::ThemeKind::dark, devicePixelRatioF())));
   setStyleSheet(make_style_sheet(c, zoom_));
   actions_.apply_colours(c);
   bar_->set_zoom(zoom_);

@@ -10,7 +10,8 @@ constexpr const char* sheet = R"(
 QMainWindow, QDialog { background: @window; }
 QMainWindow::separator { background: @window; width: 8px; height: 8px; }
 QMainWindow::separator:hover { background: @hover; }
-QMenuBar { background: @menu; color: @text; padding: 2px 6px; border: 0; }
+QMenuBar { background: @menu; color: @text; padding: 3px 6px; border: 0; }
+QLabel#window-title { background: @menu; }
 QMenuBar::item { padding: 6px 12px; border-radius: 6px; background: transparent; }
 QMenuBar::item:selected { background: @hover; }
 QMenu { background: @raised; color: @text; border: 1px solid @control_border; border-radius: 8px; padding: 6px; }
@@ -93,9 +94,12 @@ QTabWidget::pane { border: 0; }
 QProgressBar { background: @inset; border: 0; border-radius: 3px; max-height: 5px; min-height: 5px; }
 QProgressBar::chunk { background: @accent; border-radius: 2px; }
 QCheckBox, QRadioButton { background: transparent; spacing: 8px; }
+QCheckBox::indicator { width: 14px; height: 14px; border: 1px solid @dim; border-radius: 4px; background: @inset; }
+QCheckBox::indicator:checked { background: @accent; border-color: @accent; }
+QCheckBox:focus { color: @accent; }
 QComboBox { background: @raised; border: 1px solid @control_border; border-radius: 6px; padding: 5px 8px; }
 QComboBox QAbstractItemView { background: @raised; border: 1px solid @control_border; }
-QSplitter::handle { background: @border; }
+QSplitter::handle { background: @border; width: 1px; height: 1px; }
 )";
 
 QHash<QString, QColor> names(const Colours& c) {

@@ -2,13 +2,13 @@
 #include <QApplication>
 #include <QFileInfo>
 #include <QSettings>
-#include <QStyleFactory>
 #include <QTimer>
 
 #include "app/cli/paths.h"
 #include "app/cli/window.h"
 #include "app/gui/desktop_theme.h"
 #include "app/gui/fonts.h"
+#include "app/gui/program_style.h"
 #include "app/gui/main_window.h"
 
 namespace hmmscope::app {
@@ -37,7 +37,7 @@ int run_window(int argc, char** argv, const WindowOptions& options) {
   QApplication::setDesktopFileName(QStringLiteral("hmmscope"));
   WindowSetup setup;
   setup.desktop = desktop_theme(QApplication::palette());
-  QApplication::setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
+  QApplication::setStyle(new ProgramStyle);
   QApplication::setFont(text_font(1));
   setup.path = choose_draw_path(&setup.path_reason);
   const auto settings = open_settings();

@@ -3,8 +3,9 @@
 
 #include <QApplication>
 #include <QStandardPaths>
-#include <QStyleFactory>
 #include <memory>
+
+#include "app/gui/program_style.h"
 
 namespace {
 
@@ -14,7 +15,7 @@ class ApplicationEnvironment : public testing::Environment {
     qputenv("QT_QPA_PLATFORM", "offscreen");
     QStandardPaths::setTestModeEnabled(true);
     application_ = std::make_unique<QApplication>(argc_, argv_);
-    QApplication::setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
+    QApplication::setStyle(new ProgramStyle);
   }
   void TearDown() override { application_.reset(); }
 
