@@ -1,5 +1,7 @@
 #include "engine/machine/folio.h"
 
+#include <fmt/format.h>
+
 namespace hmmscope {
 
 namespace {
@@ -21,7 +23,7 @@ Folio make_folio(Machine& machine, uint64_t pfn, uint32_t order) {
   Folio folio = Folio::of(machine, pfn);
   if (!folio || folio.pfn() != pfn || folio.order() != order) {
     physical.forget_folio(pfn);
-    folio = Folio(machine, physical.add_folio(pfn, order));
+    folio = Folio(machine, physical.add_folio(pfn, order, fmt::format("folio {:#x}", pfn)));
   }
   for (const FolioWord word : {FolioWord::refcount, FolioWord::mapcount, FolioWord::mapping, FolioWord::index,
                                FolioWord::pincount, FolioWord::lock_owner}) {
