@@ -134,7 +134,7 @@ QSize ChoiceButton::sizeHint() const {
 }
 
 QSize ChoiceButton::minimumSizeHint() const {
-  return {std::min(sizeHint().width(), qRound(170 * zoom_of(*this))), scaled_height(*this)};
+  return {std::min(sizeHint().width(), qRound(150 * zoom_of(*this))), scaled_height(*this)};
 }
 
 void ChoiceButton::paintEvent(QPaintEvent*) {
@@ -181,7 +181,7 @@ void SearchButton::set_key(const QString& key) {
 }
 
 QSize SearchButton::sizeHint() const { return {qRound(380 * zoom_of(*this)), scaled_height(*this)}; }
-QSize SearchButton::minimumSizeHint() const { return {qRound(150 * zoom_of(*this)), scaled_height(*this)}; }
+QSize SearchButton::minimumSizeHint() const { return {qRound(240 * zoom_of(*this)), scaled_height(*this)}; }
 
 void SearchButton::paintEvent(QPaintEvent*) {
   QPainter painter(this);

@@ -11,6 +11,7 @@
 #include <QMimeData>
 #include <QPainter>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "app/gui/canvas_panel.h"
 #include "app/gui/check_view.h"
@@ -27,6 +28,7 @@ namespace hmmscope::app {
 namespace {
 
 constexpr int margin = 8;
+constexpr int timeline_least = 176;   // below this its lanes have no room for their names
 
 }  // namespace
 
@@ -177,7 +179,7 @@ void MainWindow::arrange() {
   resizeDocks({lesson, walk, decision}, {wide * 330 / 1680, wide * 900 / 1680, wide * 418 / 1680}, Qt::Horizontal);
   resizeDocks({walk, bits}, {high * 350 / 1040, high * 350 / 1040}, Qt::Vertical);
   resizeDocks({decision, history}, {high * 350 / 1040, high * 350 / 1040}, Qt::Vertical);
-  resizeDocks({timeline}, {high * 236 / 1040}, Qt::Vertical);
+  resizeDocks({timeline}, {std::max(timeline_least, high * 236 / 1040)}, Qt::Vertical);
 }
 
 void MainWindow::connect_all() {

@@ -55,7 +55,7 @@ std::optional<SessionState> SessionStore::load(const QString& path) const {
   SessionState state;
   state.position = value("position").toUInt();
   bool ok = false;
-  const WordIndex word = value("word").toUInt(&ok);
+  const WordIndex word = value("word").toString().toUInt(&ok);
   if (ok) state.word = word;
   const int bit = value("bit").toInt(&ok);
   if (ok && bit >= 0 && bit < 64) state.bit = bit;

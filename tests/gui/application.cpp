@@ -15,7 +15,7 @@ class ApplicationEnvironment : public testing::Environment {
     qputenv("QT_QPA_PLATFORM", "offscreen");
     QStandardPaths::setTestModeEnabled(true);
     application_ = std::make_unique<QApplication>(argc_, argv_);
-    QApplication::setStyle(new ProgramStyle);
+    QApplication::setStyle(new hmmscope::app::ProgramStyle);
   }
   void TearDown() override { application_.reset(); }
 

@@ -35,6 +35,7 @@ inline DocumentPtr small_document() {
   table.name = "pte table";
   memory.add_region(table);
   Recorder recorder(memory);
+  recorder.set_meta("model", kernel_models().front().id);
   const RuleId range_rule = rules_of(Function::hmm_range_fault).front();
   const RuleId fault_rule = rules_of(Function::handle_mm_fault).front();
   const auto write = [&](RuleId id, WordIndex word, uint64_t value) {
