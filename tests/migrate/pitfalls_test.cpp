@@ -99,6 +99,23 @@ TEST(MigratePitfalls, APinIsFoundOnlyWhereThePageIsExclusive) {
               testing::AllOf(testing::Contains(std::string_view("collect.pte.pinned")), testing::Not(testing::Contains(std::string_view("unmap.restore")))));
 }
 
+TEST(MigratePitfalls, ARefusedPageIsAsItWasAndMigratesLater) {
+  const std::string as_it_was = R"("state": "present", "writable": true, "exclusive": true, "locked": false, "mapcount": 1, "refcount": )";
+  for (const char* hold : {"get-page", "pin", "isolate-folio", "lock-folio"}) {
+    SCOPED_TRACE(hold);
+    const std::string held = hold == std::string_view("pin") ? "1025" : "2";
+    const std::string locked = hold == std::string_view("lock-folio") ? R"("state": "present", "refcount": )" : as_it_was;
+    run_text(json_of(heap, pages("present"),
+                     then({op(hold), setup(R"("cpages": 0)"), op("expect-page", locked + held), finalize, op(hold, R"("release": true)"),
+                           op("expect-page", as_it_was + "1"), to_device(R"("expect": "0")")})));
+  }
+}
+
+TEST(MigratePitfalls, TheExclusiveMarkIsGoneWhileThePageMigrates) {
+  run_text(json_of(heap, pages("present"), then({setup(), op("expect-page", R"("state": "migration", "exclusive": false, "locked": true, "refcount": 1, "mapcount": 0)"),
+                                                 finalize, op("expect-page", R"("state": "present", "exclusive": true, "locked": false, "refcount": 1, "mapcount": 1)")})));
+}
+
 TEST(MigratePitfalls, DriverWithoutMemoryIsABusError) {
   test::Direct d;
   d.machine().physical().set_limit(0);
