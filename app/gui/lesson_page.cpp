@@ -48,6 +48,7 @@ void LessonView::rebuild() {
   const QWidget* focus = focusWidget();
   const bool had_focus = focus != nullptr && focus->hasFocus();
   editor_ = nullptr;
+  news_ = nullptr;
   auto* content = new QWidget;
   auto* page = new QVBoxLayout(content);
   page->setContentsMargins(14, 8, 14, 12);
@@ -141,6 +142,7 @@ void LessonView::show_task(QVBoxLayout* page) {
   if (state.grade) add_label(card, tr("Your answer: %1").arg(QString::fromStdString(state.grade->given)), "muted");
   if (runner.phase() == Phase::watching) {
     QVBoxLayout* watch = add_card(page, "card");
+    news_ = watch->parentWidget();
     add_label(watch, tr("Watch it happen"), "accent");
     add_label(watch, tr("The cursor is now where it was decided. Look at the Bits and at the Decision, step around, "
                         "then go on."),
@@ -153,6 +155,7 @@ void LessonView::show_task(QVBoxLayout* page) {
 void LessonView::show_grade(QVBoxLayout* page, const lessons::Grade& grade,
                             const std::vector<std::string>& explanation) {
   QVBoxLayout* card = add_card(page, grade.right ? "good" : "bad");
+  news_ = card->parentWidget();
   add_label(card, grade.right ? tr("✓ Right") : tr("✗ Not so"), grade.right ? "good" : "bad");
   if (!grade.reply.empty()) add_label(card, rich(grade.reply), nullptr);
   if (!grade.right && !grade.expected.empty()) {

@@ -9,6 +9,8 @@
 #include <QScrollBar>
 #include <QTimer>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <utility>
 
 #include "app/cli/paths.h"
 #include "app/gui/answer_editor.h"
@@ -78,12 +80,18 @@ void LessonView::read_list() {
   } else {
     problem_ = QString::fromStdString(found.error().to_string());
   }
-  if (!open_) rebuild();
+  if (open_) return;
+  rebuild();
+  const QString last = settings_ == nullptr ? QString() : settings_->value(QStringLiteral("session/lesson")).toString();
+  if (last.isEmpty() || !opening_.isEmpty()) return;
+  open(last);
+  resuming_ = true;
 }
 
 void LessonView::open(const QString& id) {
   save_progress();
   problem_.clear();
+  resuming_ = false;
   opening_ = id;
   open_.reset();
   loader_.open(id);
@@ -136,6 +144,18 @@ void LessonView::changed_phase() {
   save_progress();
   rebuild();
   scroll_->verticalScrollBar()->setValue(0);
+  if (news_ != nullptr) {
+    // Once the page has its size: the labels wrap when they are laid out, which makes it grow once more.
+    QTimer::singleShot(50, news_, [this] {
+      scroll_->widget()->layout()->activate();
+      const int room = scroll_->viewport()->height();
+      scroll_->verticalScrollBar()->setValue(std::min(news_->y() - room / 6, news_->geometry().bottom() + 14 - room / 2));
+    });
+  }
+  if (!std::exchange(resuming_, false)) move_cursor();
+}
+
+void LessonView::move_cursor() {
   const auto target = open_->runner.target();
   if (!target) {
     Q_EMIT notice(QString::fromStdString(target.error().to_string()));

@@ -57,6 +57,7 @@ class LessonView : public QWidget {
   void go_on();
   void go_back();
   void changed_phase();
+  void move_cursor();
 
   Session& session_;
   QSettings* settings_;
@@ -66,6 +67,7 @@ class LessonView : public QWidget {
   QString problem_;
   QString opening_;       ///< id of the lesson that is being prepared
   bool list_read_ = false;
+  bool resuming_ = false;  ///< the lesson of the last time comes back; the cursor has its own place
   double zoom_ = 1;
 
   QProgressBar* progress_;
@@ -73,6 +75,7 @@ class LessonView : public QWidget {
   QWidget* buttons_;
   QPushButton *back_, *next_, *retry_;
   AnswerEditor* editor_ = nullptr;   ///< while a question is asked
+  QWidget* news_ = nullptr;          ///< the card that the last answer brought, to be scrolled to
 };
 
 }  // namespace hmmscope::app

@@ -10,6 +10,7 @@
 #include <QMenuBar>
 #include <QMimeData>
 #include <QPainter>
+#include <QScreen>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -28,7 +29,10 @@ namespace hmmscope::app {
 namespace {
 
 constexpr int margin = 8;
-constexpr int timeline_least = 176;   // below this its lanes have no room for their names
+constexpr int lanes_least = 138;      // below this the timeline's lanes have no room for their names
+constexpr int canvas_least = 120;
+constexpr int timeline_least = lanes_least + 40;
+constexpr int usual_width = 1680, usual_height = 1040;   // as far as the screen has them
 
 }  // namespace
 
@@ -42,8 +46,8 @@ MainWindow::MainWindow(const WindowSetup& setup) : setup_(setup), settings_(setu
   setCorner(Qt::BottomLeftCorner, Qt::BottomDockWidgetArea);
   setCorner(Qt::BottomRightCorner, Qt::BottomDockWidgetArea);
   setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
-  resize(1680, 1040);
-  setMinimumSize(720, 480);
+  const QSize room = screen()->availableGeometry().size();
+  resize(std::min(usual_width, room.width()), std::min(usual_height, room.height()));
   make_docks();
   make_header();
   bind_actions();
@@ -78,6 +82,7 @@ void MainWindow::make_docks() {
   for (auto& panel : ui::make_panels()) {
     auto* canvas = new CanvasPanel(setup_.path, std::move(panel), session_, this);
     canvases_.push_back(canvas);
+    canvas->setMinimumHeight(canvas->id() == QLatin1String("timeline") ? lanes_least : canvas_least);
     Dock* dock = add_dock(canvas->id(), canvas->title(), canvas);
     connect(canvas, &CanvasPanel::subtitle_changed, dock, &Dock::set_subtitle);
   }
@@ -174,12 +179,13 @@ void MainWindow::arrange() {
   tabifyDockWidget(decision, details);
   for (Dock* each : {lesson, walk, bits, decision, history, timeline}) each->show();
   for (Dock* each : {events, divergences, details}) each->hide();
-  // In parts of the picture the window is drawn after: 1680 by 1040.
   const int wide = width(), high = height();
-  resizeDocks({lesson, walk, decision}, {wide * 330 / 1680, wide * 900 / 1680, wide * 418 / 1680}, Qt::Horizontal);
-  resizeDocks({walk, bits}, {high * 350 / 1040, high * 350 / 1040}, Qt::Vertical);
-  resizeDocks({decision, history}, {high * 350 / 1040, high * 350 / 1040}, Qt::Vertical);
-  resizeDocks({timeline}, {std::max(timeline_least, high * 236 / 1040)}, Qt::Vertical);
+  const auto across = [wide](int part) { return wide * part / usual_width; };
+  const int half = high * 350 / usual_height;
+  resizeDocks({lesson, walk, decision}, {across(330), across(900), across(418)}, Qt::Horizontal);
+  resizeDocks({walk, bits}, {half, half}, Qt::Vertical);
+  resizeDocks({decision, history}, {half, half}, Qt::Vertical);
+  resizeDocks({timeline}, {std::max(timeline_least, high * 236 / usual_height)}, Qt::Vertical);
 }
 
 void MainWindow::connect_all() {
