@@ -7,7 +7,8 @@ namespace {
 
 // @name is replaced by a colour, #n by n scaled pixels of text.
 constexpr const char* sheet = R"(
-QMainWindow, QDialog { background: @window; }
+QMainWindow { background: @window; }
+QDialog { background: @panel; }
 QMainWindow::separator { background: @window; width: 8px; height: 8px; }
 QMainWindow::separator:hover { background: @hover; }
 QMenuBar { background: @menu; color: @text; padding: 3px 6px; border: 0; }

@@ -99,8 +99,9 @@ void ToolBar::fill_layouts() {
   add_choice(layouts_, group, tr("As the document's kernel"), session_.chosen_layout().isEmpty(),
              [this] { session_.choose_layout({}); });
   layouts_->addSeparator();
+  const uint8_t bits = session_.geometry() == nullptr ? uint8_t{64} : session_.geometry()->word_bits;
   for (const Layout& layout : layouts()) {
-    if (layout.family != Family::hmm_pfn) continue;
+    if (layout.family != Family::hmm_pfn || layout.word_bits != bits) continue;
     const QString id = QString::fromUtf8(layout.id);
     add_choice(layouts_, group, QString::fromUtf8(layout.title) + QLatin1Char('\t') + id,
                session_.chosen_layout() == id, [this, id] { session_.choose_layout(id); });
@@ -110,7 +111,7 @@ void ToolBar::fill_layouts() {
 void ToolBar::fill_machines() {
   machines_->clear();
   auto* kernels = new QActionGroup(machines_);
-  machines_->addSection(tr("Kernel model"));
+  machines_->addAction(tr("Kernel model"))->setEnabled(false);
   const QString model = session_.document() == nullptr ? QString() : QString::fromStdString(session_.document()->model.id);
   add_choice(machines_, kernels, tr("As the file says"), false, [this] { Q_EMIT kernel_chosen({}); });
   for (const KernelModel& kernel : kernel_models()) {
@@ -119,7 +120,8 @@ void ToolBar::fill_machines() {
                [this, id] { Q_EMIT kernel_chosen(id); });
   }
   auto* machines = new QActionGroup(machines_);
-  machines_->addSection(tr("Page geometry"));
+  machines_->addSeparator();
+  machines_->addAction(tr("Page geometry"))->setEnabled(false);
   for (const Geometry& geometry : geometries()) {
     const QString id = text_of(geometry.id);
     add_choice(machines_, machines, text_of(geometry.title) + QLatin1Char('\t') + id,
