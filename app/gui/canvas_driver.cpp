@@ -95,8 +95,12 @@ bool CanvasDriver::handle(QEvent* event) {
       invalidate();
       return false;
     case QEvent::FocusIn:
+      // A ring for those who come by the keyboard; a click shows where it went by what it selects.
+      input_.focus(static_cast<QFocusEvent*>(event)->reason() != Qt::MouseFocusReason);
+      invalidate();
+      return false;
     case QEvent::FocusOut:
-      input_.focus(event->type() == QEvent::FocusIn);
+      input_.focus(false);
       invalidate();
       return false;
     case QEvent::ShortcutOverride: {
@@ -107,6 +111,7 @@ bool CanvasDriver::handle(QEvent* event) {
     }
     case QEvent::KeyPress:
       if (!input_.key(*static_cast<QKeyEvent*>(event))) return false;
+      input_.focus(true);
       run_frame();
       surface_->update();
       event->accept();

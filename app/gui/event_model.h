@@ -21,6 +21,7 @@ class EventModel : public QAbstractTableModel {
   explicit EventModel(QObject* parent = nullptr);
 
   void set_recording(std::shared_ptr<const Recording> recording);
+  const std::shared_ptr<const Recording>& recording() const { return recording_; }
   /// Words separated by blanks; each must occur in the rule's id or statement, the function, the task, the event kind,
   /// or, written as 0x..., be an operand. Empty = every step.
   void set_filter(const QString& text);

@@ -53,12 +53,7 @@ EventView::EventView(Session& session, QWidget* parent)
   connect(model_, &EventModel::filter_progressed, this, &EventView::follow);
   connect(table_, &QTableView::doubleClicked, this, [this](const QModelIndex& index) { go_to_row(index.row()); });
   connect(&session_, &Session::position_changed, this, &EventView::follow);
-  connect(&session_, &Session::document_changed, this, [this] {
-    model_->set_recording(session_.document() == nullptr ? nullptr : session_.document()->recording);
-    if (!filter_->text().isEmpty()) model_->set_filter(filter_->text());
-    show_count();
-    follow();
-  });
+  connect(&session_, &Session::document_changed, this, &EventView::refill);
   set_zoom(1);
 }
 
@@ -73,11 +68,22 @@ void EventView::set_zoom(double zoom) {
 
 void EventView::showEvent(QShowEvent* event) {
   QWidget::showEvent(event);
+  refill();
+}
+
+void EventView::refill() {
+  // A view of ten million rows takes a quarter of a second to set up: not before somebody looks at it.
+  const auto recording = session_.document() == nullptr ? nullptr : session_.document()->recording;
+  if (recording != model_->recording()) {
+    model_->set_recording(isVisible() ? recording : nullptr);
+    if (isVisible() && !filter_->text().isEmpty()) model_->set_filter(filter_->text());
+  }
+  show_count();
   follow();
 }
 
 void EventView::follow() {
-  if (!isVisible() || session_.position() == 0) {
+  if (!isVisible() || model_->recording() == nullptr || session_.position() == 0) {
     if (session_.position() == 0) table_->clearSelection();
     return;
   }

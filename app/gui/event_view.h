@@ -25,6 +25,7 @@ class EventView : public QWidget {
   bool eventFilter(QObject* watched, QEvent* event) override;
 
  private:
+  void refill();
   void follow();
   void go_to_row(int row);
   void show_count();

@@ -14,6 +14,7 @@
 #include "app/gui/lesson_view.h"
 #include "app/gui/main_window.h"
 #include "app/gui/message_bar.h"
+#include "app/gui/tool_bar.h"
 #include "engine/recording/recording_file.h"
 #include "tests/gui/small_document.h"
 
@@ -137,6 +138,35 @@ TEST_F(Window, OpensAFileOffTheUiThreadAndRestoresThePlace) {
   EXPECT_EQ(window.session().position(), 6u);
   EXPECT_EQ(window.session().selection().word, test::pte);
   EXPECT_EQ(window.session().bookmarks().size(), 1u);
+}
+
+TEST_F(Window, AnotherKernelModelOpensTheFileAgainAndKeepsThePlace) {
+  MainWindow window(setup());
+  window.show();
+  window.open(QStringLiteral(HMMSCOPE_SOURCE_DIR "/lessons/scenarios/two-owners.json"), QStringLiteral("6.12-v9"));
+  ASSERT_TRUE(wait_for([&] { return window.session().document() != nullptr; }));
+  EXPECT_EQ(window.session().document()->model.id, "6.12-v9");
+  window.session().seek(7);
+  Q_EMIT window.findChild<ToolBar*>()->kernel_chosen(QStringLiteral("6.16"));
+  ASSERT_TRUE(wait_for([&] { return window.session().document()->model.id == "6.16"; }));
+  EXPECT_EQ(window.session().position(), 7u);
+}
+
+TEST_F(Window, TheEventTableFollowsTheCursorAndSeeks) {
+  MainWindow window(setup());
+  window.show();
+  window.show_document(test::small_document(), 5);
+  window.actions().action(QStringLiteral("view.events"))->trigger();
+  QTest::qWait(20);
+  auto* table = window.dock(QStringLiteral("events"))->findChild<QTableView*>();
+  ASSERT_NE(table, nullptr);
+  ASSERT_EQ(table->model()->rowCount(), 8);
+  EXPECT_EQ(table->currentIndex().row(), 4);
+  window.session().seek(2);
+  EXPECT_EQ(table->currentIndex().row(), 1);
+  table->setCurrentIndex(table->model()->index(6, 0));
+  QTest::keyClick(table, Qt::Key_Return);
+  EXPECT_EQ(window.session().position(), 7u);
 }
 
 TEST_F(Window, AFailureIsSaidAndTheOpenDocumentStays) {
