@@ -30,7 +30,7 @@ enum class RegionKind : uint8_t {
   notifier,                     ///< an interval notifier subscription
   mm,                           ///< an address space: sequence, lock, counters
   range,                        ///< struct hmm_range
-  device_table,                 ///< a device's own page table, one word a page
+  device_table,                 ///< a device's own page table: the hmm_pfns words it committed, one a page
   mirror_table,                 ///< 2015 hmm_pt directory
   counters,
   count_

@@ -39,7 +39,7 @@ constexpr std::array<KindFacts, static_cast<size_t>(RegionKind::count_)> facts =
     {"notifier", Family::plain, notifier_words},
     {"mm", Family::plain, mm_words},
     {"range", Family::plain, range_words},
-    {"device_table", Family::plain, {}},
+    {"device_table", Family::hmm_pfn, {}},
     {"mirror_table", Family::mirror_entry, {}},
     {"counters", Family::plain, {}},
 }};
