@@ -1,6 +1,7 @@
 #pragma once
-/// The window's actions: one QAction a row of the action table, with its handler, its enabled state and its shortcuts
-/// as the user has set them. Menus, tool bar, palette and shortcut editor read it; nobody else makes actions.
+/// The window's actions: one QAction a row of the action table, with its handler, its enabled state and its
+/// shortcuts as the user has set them. Menus, tool bar, palette and shortcut editor read it; nobody else
+/// makes actions.
 
 #include <QAction>
 #include <QHash>
@@ -19,7 +20,7 @@ namespace hmmscope::app {
 
 /// Two actions that want the same key.
 struct ShortcutClash {
-  QString first, second;   ///< action ids
+  QString first, second;  ///< action ids
   QKeySequence key;
 };
 
@@ -33,7 +34,7 @@ class ActionRegistry : public QObject {
 
   /// Exactly once an action. `enabled` empty: always. `checked` makes it a check box.
   void bind(const char* id, Run run, Test enabled = {}, Test checked = {});
-  QAction* action(const QString& id) const;   ///< nullptr when unknown
+  QAction* action(const QString& id) const;  ///< nullptr when unknown
   const QList<QAction*>& actions() const { return actions_; }
   static const ActionRow& row(const QAction* action);
   static QString id(const QAction* action);

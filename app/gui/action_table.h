@@ -1,6 +1,6 @@
 #pragma once
-/// Every action of the window, once: menus, tool bar, shortcut editor, command palette and listings are made from
-/// this table. What an action does is bound by the window (ActionRegistry::bind).
+/// Every action of the window, once: menus, tool bar, shortcut editor, command palette and listings are made
+/// from this table. What an action does is bound by the window (ActionRegistry::bind).
 
 #include <span>
 

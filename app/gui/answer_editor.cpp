@@ -46,7 +46,8 @@ class ChoiceRow : public QPushButton {
 
 class ChoiceEditor : public AnswerEditor {
  public:
-  ChoiceEditor(const lessons::TaskView& view, QWidget* parent) : AnswerEditor(parent), group_(new QButtonGroup(this)) {
+  ChoiceEditor(const lessons::TaskView& view, QWidget* parent)
+      : AnswerEditor(parent), group_(new QButtonGroup(this)) {
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(6);
@@ -217,14 +218,19 @@ class GoToEditor : public AnswerEditor {
 
 }  // namespace
 
-AnswerEditor* make_answer_editor(const lessons::TaskView& view, Session& session, DocumentPtr sample, double zoom,
-                                 QWidget* parent) {
+AnswerEditor* make_answer_editor(const lessons::TaskView& view, Session& session, DocumentPtr sample,
+                                 double zoom, QWidget* parent) {
   switch (view.task->kind) {
-    case lessons::TaskKind::choice: return new ChoiceEditor(view, parent);
-    case lessons::TaskKind::number: return new NumberEditor(zoom, parent);
-    case lessons::TaskKind::word_bits: return new WordEditor(view, session, zoom, parent);
-    case lessons::TaskKind::layout: return new LayoutEditor(view, zoom, parent);
-    case lessons::TaskKind::go_to: return new GoToEditor(session, std::move(sample), parent);
+    case lessons::TaskKind::choice:
+      return new ChoiceEditor(view, parent);
+    case lessons::TaskKind::number:
+      return new NumberEditor(zoom, parent);
+    case lessons::TaskKind::word_bits:
+      return new WordEditor(view, session, zoom, parent);
+    case lessons::TaskKind::layout:
+      return new LayoutEditor(view, zoom, parent);
+    case lessons::TaskKind::go_to:
+      return new GoToEditor(session, std::move(sample), parent);
   }
   return nullptr;
 }

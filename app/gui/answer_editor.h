@@ -20,12 +20,12 @@ class AnswerEditor : public QWidget {
 
  Q_SIGNALS:
   void changed();
-  void submitted();   ///< Enter was pressed in the editor
+  void submitted();  ///< Enter was pressed in the editor
 };
 
-/// For the task of `view`. `session` gives the cursor to go-to tasks and must outlive the editor. `sample`: the document
-/// the task is about, nullptr when it is about none.
-AnswerEditor* make_answer_editor(const lessons::TaskView& view, Session& session, DocumentPtr sample, double zoom,
-                                 QWidget* parent);
+/// For the task of `view`. `session` gives the cursor to go-to tasks and must outlive the editor. `sample`:
+/// the document the task is about, nullptr when it is about none.
+AnswerEditor* make_answer_editor(const lessons::TaskView& view, Session& session, DocumentPtr sample,
+                                 double zoom, QWidget* parent);
 
 }  // namespace hmmscope::app

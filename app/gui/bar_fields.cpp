@@ -17,9 +17,13 @@ namespace {
 
 constexpr int field_height = 32;
 
-double zoom_of(const QWidget& widget) { return widget.font().pixelSize() > 0 ? widget.font().pixelSize() / 14.0 : 1; }
+double zoom_of(const QWidget& widget) {
+  return widget.font().pixelSize() > 0 ? widget.font().pixelSize() / 14.0 : 1;
+}
 
-int scaled_height(const QWidget& widget) { return std::max(field_height, qRound(field_height * zoom_of(widget))); }
+int scaled_height(const QWidget& widget) {
+  return std::max(field_height, qRound(field_height * zoom_of(widget)));
+}
 
 void paint_field(QPainter& painter, const QAbstractButton& widget, QPalette::ColorRole face) {
   painter.setRenderHint(QPainter::Antialiasing);
@@ -33,7 +37,10 @@ void paint_field(QPainter& painter, const QAbstractButton& widget, QPalette::Col
 }  // namespace
 
 StepField::StepField(QWidget* parent)
-    : QFrame(parent), label_(new QLabel(tr("step"), this)), total_(new QLabel(this)), number_(new QLineEdit(this)) {
+    : QFrame(parent),
+      label_(new QLabel(tr("step"), this)),
+      total_(new QLabel(this)),
+      number_(new QLineEdit(this)) {
   setProperty("look", "field");
   label_->setProperty("tone", "muted");
   total_->setProperty("tone", "muted");
@@ -54,7 +61,8 @@ StepField::StepField(QWidget* parent)
 }
 
 void StepField::set_zoom(double zoom) {
-  for (QWidget* part : {static_cast<QWidget*>(label_), static_cast<QWidget*>(total_), static_cast<QWidget*>(number_)}) {
+  for (QWidget* part :
+       {static_cast<QWidget*>(label_), static_cast<QWidget*>(total_), static_cast<QWidget*>(number_)}) {
     part->setFont(mono_font(zoom));
   }
   setFixedHeight(std::max(field_height, qRound(field_height * zoom)));
@@ -62,7 +70,8 @@ void StepField::set_zoom(double zoom) {
 }
 
 void StepField::fit() {
-  const int width = QFontMetrics(number_->font()).horizontalAdvance(grouped(std::max<StepIndex>(steps_, 999)));
+  const int width =
+      QFontMetrics(number_->font()).horizontalAdvance(grouped(std::max<StepIndex>(steps_, 999)));
   number_->setFixedWidth(width + 6);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-/// The fields of the tool bar: the editable step number, a choice with its label, and the search field that opens the
-/// palette.
+/// The fields of the tool bar: the editable step number, a choice with its label, and the search field that
+/// opens the palette.
 
 #include <QAbstractButton>
 #include <QFrame>
@@ -21,7 +21,7 @@ class StepField : public QFrame {
   explicit StepField(QWidget* parent = nullptr);
   void show_position(StepIndex position, StepIndex steps);
   void set_zoom(double zoom);
-  void edit();   ///< takes the focus with everything selected
+  void edit();  ///< takes the focus with everything selected
 
  Q_SIGNALS:
   void asked(hmmscope::StepIndex position);
@@ -45,7 +45,7 @@ class ChoiceButton : public QAbstractButton {
  public:
   ChoiceButton(const QString& label, QWidget* parent = nullptr);
   void set_value(const QString& value);
-  void set_menu(QMenu* menu);   ///< takes no ownership
+  void set_menu(QMenu* menu);  ///< takes no ownership
   void open();
   QSize sizeHint() const override;
   QSize minimumSizeHint() const override;

@@ -17,7 +17,8 @@ constexpr int columns = 16, rows = 4;
 constexpr double gap = 2, row_height = 24, label_width = 20;
 
 QColor colour(ui::Color c) {
-  return QColor(static_cast<int>(c & 0xff), static_cast<int>((c >> 8) & 0xff), static_cast<int>((c >> 16) & 0xff));
+  return QColor(static_cast<int>(c & 0xff), static_cast<int>((c >> 8) & 0xff),
+                static_cast<int>((c >> 16) & 0xff));
 }
 
 }  // namespace
@@ -79,17 +80,17 @@ void BitEditor::paintEvent(QPaintEvent*) {
   painter.setFont(mono_font(1, 11));
   for (int row = 0; row < rows; ++row) {
     painter.setPen(colour(theme.text_faint));
-    painter.drawText(QRectF(0, row * row_height, label_width - 4, row_height), Qt::AlignRight | Qt::AlignVCenter,
-                     QString::number(63 - row * columns));
+    painter.drawText(QRectF(0, row * row_height, label_width - 4, row_height),
+                     Qt::AlignRight | Qt::AlignVCenter, QString::number(63 - row * columns));
   }
   for (int bit = 0; bit < 64; ++bit) {
     const bool set = (word_ >> static_cast<unsigned>(bit)) & 1;
     const Field* field = field_of(bit);
     const Role role = field == nullptr ? Role::none : field->role;
     const QColor own = colour(theme.field(role));
-    painter.setPen(QPen(hasFocus() && bit == current_ ? colour(theme.accent) : (field == nullptr || role == Role::pfn)
-                                                                                  ? colour(theme.border_strong)
-                                                                                  : own,
+    painter.setPen(QPen(hasFocus() && bit == current_             ? colour(theme.accent)
+                        : (field == nullptr || role == Role::pfn) ? colour(theme.border_strong)
+                                                                  : own,
                         hasFocus() && bit == current_ ? 2 : 1));
     painter.setBrush(set ? own : colour(theme.sunken));
     painter.drawRoundedRect(cell(bit), 3, 3);
@@ -105,8 +106,11 @@ bool BitEditor::event(QEvent* event) {
       case Qt::Key_Right:
       case Qt::Key_Up:
       case Qt::Key_Down:
-      case Qt::Key_Space: event->accept(); return true;
-      default: break;
+      case Qt::Key_Space:
+        event->accept();
+        return true;
+      default:
+        break;
     }
   }
   if (event->type() == QEvent::ToolTip) {
@@ -133,12 +137,23 @@ void BitEditor::keyPressEvent(QKeyEvent* event) {
     update();
   };
   switch (event->key()) {
-    case Qt::Key_Left: move(1); break;
-    case Qt::Key_Right: move(-1); break;
-    case Qt::Key_Up: move(columns); break;
-    case Qt::Key_Down: move(-columns); break;
-    case Qt::Key_Space: flip(current_); break;
-    default: QWidget::keyPressEvent(event);
+    case Qt::Key_Left:
+      move(1);
+      break;
+    case Qt::Key_Right:
+      move(-1);
+      break;
+    case Qt::Key_Up:
+      move(columns);
+      break;
+    case Qt::Key_Down:
+      move(-columns);
+      break;
+    case Qt::Key_Space:
+      flip(current_);
+      break;
+    default:
+      QWidget::keyPressEvent(event);
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-/// 64 bits to be set by hand, highest first, sixteen in a row, in the colours of a layout's fields. Click or Space
-/// flips a bit, arrows walk.
+/// 64 bits to be set by hand, highest first, sixteen in a row, in the colours of a layout's fields. Click or
+/// Space flips a bit, arrows walk.
 
 #include <QWidget>
 
@@ -30,7 +30,7 @@ class BitEditor : public QWidget {
 
  private:
   QRectF cell(int bit) const;
-  int bit_at(const QPointF& point) const;   ///< -1: none
+  int bit_at(const QPointF& point) const;  ///< -1: none
   const Field* field_of(int bit) const;
   void flip(int bit);
 

@@ -19,8 +19,9 @@ CanvasDriver::CanvasDriver(QWidget* surface, std::unique_ptr<ui::Panel> panel, S
   animation_.setSingleShot(true);
   animation_.setInterval(16);
   connect(&animation_, &QTimer::timeout, this, &CanvasDriver::invalidate);
-  for (const auto signal : {&Session::document_changed, &Session::position_changed, &Session::selection_changed,
-                            &Session::reading_changed, &Session::breakpoints_changed, &Session::bookmarks_changed}) {
+  for (const auto signal :
+       {&Session::document_changed, &Session::position_changed, &Session::selection_changed,
+        &Session::reading_changed, &Session::breakpoints_changed, &Session::bookmarks_changed}) {
     connect(&session_, signal, this, &CanvasDriver::invalidate);
   }
 }
@@ -62,7 +63,8 @@ void CanvasDriver::run_frame() {
   if (!intents_.empty()) {
     // After this paint: applying an intent changes what is being drawn.
     QMetaObject::invokeMethod(
-        this, [this, intents = std::exchange(intents_, {})] { session_.apply(intents); }, Qt::QueuedConnection);
+        this, [this, intents = std::exchange(intents_, {})] { session_.apply(intents); },
+        Qt::QueuedConnection);
   }
   if (canvas_.wants_another_frame() && !animation_.isActive()) animation_.start();
 }
@@ -84,7 +86,8 @@ bool CanvasDriver::handle(QEvent* event) {
     case QEvent::MouseButtonPress:
     case QEvent::MouseButtonRelease:
     case QEvent::MouseButtonDblClick:
-    case QEvent::MouseMove: return mouse(event);
+    case QEvent::MouseMove:
+      return mouse(event);
     case QEvent::Wheel:
       input_.wheel(*static_cast<QWheelEvent*>(event));
       invalidate();
@@ -104,7 +107,8 @@ bool CanvasDriver::handle(QEvent* event) {
       invalidate();
       return false;
     case QEvent::ShortcutOverride: {
-      // Arrows and their like belong to the canvas that has the focus, before they are shortcuts of the window.
+      // Arrows and their like belong to the canvas that has the focus, before they are shortcuts of the
+      // window.
       const bool ours = CanvasInputState::canvas_key(*static_cast<QKeyEvent*>(event)).has_value();
       if (ours) event->accept();
       return ours;
@@ -116,7 +120,8 @@ bool CanvasDriver::handle(QEvent* event) {
       surface_->update();
       event->accept();
       return true;
-    default: return false;
+    default:
+      return false;
   }
 }
 

@@ -46,22 +46,36 @@ std::optional<ui::Key> CanvasInputState::canvas_key(const QKeyEvent& event) {
   const Qt::KeyboardModifiers modifiers = event.modifiers() & ~(Qt::KeypadModifier | Qt::ShiftModifier);
   if (modifiers != Qt::NoModifier) return std::nullopt;
   switch (event.key()) {
-    case Qt::Key_Left: return ui::Key::left;
-    case Qt::Key_Right: return ui::Key::right;
-    case Qt::Key_Up: return ui::Key::up;
-    case Qt::Key_Down: return ui::Key::down;
-    case Qt::Key_Home: return ui::Key::home;
-    case Qt::Key_End: return ui::Key::end;
-    case Qt::Key_PageUp: return ui::Key::page_up;
-    case Qt::Key_PageDown: return ui::Key::page_down;
+    case Qt::Key_Left:
+      return ui::Key::left;
+    case Qt::Key_Right:
+      return ui::Key::right;
+    case Qt::Key_Up:
+      return ui::Key::up;
+    case Qt::Key_Down:
+      return ui::Key::down;
+    case Qt::Key_Home:
+      return ui::Key::home;
+    case Qt::Key_End:
+      return ui::Key::end;
+    case Qt::Key_PageUp:
+      return ui::Key::page_up;
+    case Qt::Key_PageDown:
+      return ui::Key::page_down;
     case Qt::Key_Return:
-    case Qt::Key_Enter: return ui::Key::enter;
-    case Qt::Key_Space: return ui::Key::space;
-    case Qt::Key_Escape: return ui::Key::escape;
+    case Qt::Key_Enter:
+      return ui::Key::enter;
+    case Qt::Key_Space:
+      return ui::Key::space;
+    case Qt::Key_Escape:
+      return ui::Key::escape;
     case Qt::Key_Plus:
-    case Qt::Key_Equal: return ui::Key::plus;
-    case Qt::Key_Minus: return ui::Key::minus;
-    default: return std::nullopt;
+    case Qt::Key_Equal:
+      return ui::Key::plus;
+    case Qt::Key_Minus:
+      return ui::Key::minus;
+    default:
+      return std::nullopt;
   }
 }
 

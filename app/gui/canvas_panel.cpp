@@ -61,8 +61,8 @@ CanvasPanel::CanvasPanel(DrawPath path, std::unique_ptr<ui::Panel> panel, Sessio
   surface_->setAccessibleName(title());
   table_->setAccessibleName(title() + QStringLiteral(", as a table"));
   setFocusProxy(surface_);
-  for (const auto signal : {&Session::document_changed, &Session::position_changed, &Session::selection_changed,
-                            &Session::reading_changed}) {
+  for (const auto signal : {&Session::document_changed, &Session::position_changed,
+                            &Session::selection_changed, &Session::reading_changed}) {
     connect(&session_, signal, this, &CanvasPanel::refresh);
   }
 }

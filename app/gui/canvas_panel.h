@@ -1,6 +1,6 @@
 #pragma once
-/// What a canvas dock holds: the picture, and the same facts as a table for screen readers, copying and those who
-/// prefer text. One of the two is shown.
+/// What a canvas dock holds: the picture, and the same facts as a table for screen readers, copying and those
+/// who prefer text. One of the two is shown.
 
 #include <QString>
 #include <QWidget>

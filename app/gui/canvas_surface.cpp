@@ -28,8 +28,8 @@ class SoftwareSurface : public QWidget {
     }
     painter.fillRect(rect(), colours(session_.theme()).panel);
     if (image_.width < 1 || image_.height < 1) return;
-    QImage picture(reinterpret_cast<const uchar*>(image_.pixels.data()), image_.width, image_.height, image_.width * 4,
-                   QImage::Format_RGBA8888);
+    QImage picture(reinterpret_cast<const uchar*>(image_.pixels.data()), image_.width, image_.height,
+                   image_.width * 4, QImage::Format_RGBA8888);
     picture.setDevicePixelRatio(devicePixelRatioF());
     painter.drawImage(QPointF(0, 0), picture);
   }
@@ -44,7 +44,9 @@ class SoftwareSurface : public QWidget {
 class GlSurface : public QOpenGLWidget {
  public:
   GlSurface(std::unique_ptr<ui::Panel> panel, Session& session, QWidget* parent)
-      : QOpenGLWidget(parent), session_(session), driver_(new CanvasDriver(this, std::move(panel), session)) {}
+      : QOpenGLWidget(parent),
+        session_(session),
+        driver_(new CanvasDriver(this, std::move(panel), session)) {}
   ~GlSurface() override {
     makeCurrent();
     renderer_.reset();
@@ -77,13 +79,15 @@ class GlSurface : public QOpenGLWidget {
 
 }  // namespace
 
-QWidget* make_canvas_surface(DrawPath path, std::unique_ptr<ui::Panel> panel, Session& session, QWidget* parent) {
+QWidget* make_canvas_surface(DrawPath path, std::unique_ptr<ui::Panel> panel, Session& session,
+                             QWidget* parent) {
   if (path == DrawPath::opengl) return new GlSurface(std::move(panel), session, parent);
   return new SoftwareSurface(std::move(panel), session, parent);
 }
 
 CanvasDriver* driver_of(const QWidget* surface) {
-  return surface == nullptr ? nullptr : surface->findChild<CanvasDriver*>(QString(), Qt::FindDirectChildrenOnly);
+  return surface == nullptr ? nullptr
+                            : surface->findChild<CanvasDriver*>(QString(), Qt::FindDirectChildrenOnly);
 }
 
 }  // namespace hmmscope::app

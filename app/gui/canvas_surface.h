@@ -1,6 +1,6 @@
 #pragma once
-/// The widget a panel is drawn in. Two kinds: OpenGL, and a plain widget that shows the picture rasterised in software
-/// (no usable OpenGL, remote desktops, the offscreen platform). Both behave the same.
+/// The widget a panel is drawn in. Two kinds: OpenGL, and a plain widget that shows the picture rasterised in
+/// software (no usable OpenGL, remote desktops, the offscreen platform). Both behave the same.
 
 #include <QString>
 #include <memory>
@@ -11,12 +11,14 @@ namespace hmmscope::app {
 
 enum class DrawPath : uint8_t { software, opengl };
 
-/// What this machine should draw with. HMMSCOPE_CANVAS=software|opengl overrides; else OpenGL where a context can be
-/// made and is not itself software (llvmpipe and its like are slower than the rasteriser). Asks the driver once.
+/// What this machine should draw with. HMMSCOPE_CANVAS=software|opengl overrides; else OpenGL where a context
+/// can be made and is not itself software (llvmpipe and its like are slower than the rasteriser). Asks the
+/// driver once.
 DrawPath choose_draw_path(QString* reason = nullptr);
 
 /// A canvas around `panel`. `session` must outlive it. The widget owns its driver.
-QWidget* make_canvas_surface(DrawPath path, std::unique_ptr<ui::Panel> panel, Session& session, QWidget* parent);
+QWidget* make_canvas_surface(DrawPath path, std::unique_ptr<ui::Panel> panel, Session& session,
+                             QWidget* parent);
 /// The driver of a widget made above; nullptr for any other widget.
 CanvasDriver* driver_of(const QWidget* surface);
 

@@ -19,13 +19,18 @@ namespace {
 
 enum Column : int { verdict, step, call, word, reason, column_count };
 
-QString text_of(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
+QString text_of(std::string_view text) {
+  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
 
 QString verdict_name(Verdict value) {
   switch (value) {
-    case Verdict::agreed: return QStringLiteral("agreed");
-    case Verdict::diverged: return QStringLiteral("diverged");
-    case Verdict::unknown: return QStringLiteral("unknown");
+    case Verdict::agreed:
+      return QStringLiteral("agreed");
+    case Verdict::diverged:
+      return QStringLiteral("diverged");
+    case Verdict::unknown:
+      return QStringLiteral("unknown");
   }
   return {};
 }
@@ -50,7 +55,8 @@ void CheckModel::set_recording(std::shared_ptr<const Recording> recording, bool 
     const auto weight = [&](uint32_t i) {
       return checks[i].verdict == Verdict::diverged ? 0 : checks[i].verdict == Verdict::unknown ? 1 : 2;
     };
-    std::stable_sort(shown_.begin(), shown_.end(), [&](uint32_t a, uint32_t b) { return weight(a) < weight(b); });
+    std::stable_sort(shown_.begin(), shown_.end(),
+                     [&](uint32_t a, uint32_t b) { return weight(a) < weight(b); });
   }
   endResetModel();
 }
@@ -72,13 +78,19 @@ QVariant CheckModel::data(const QModelIndex& index, int role) const {
   if (role == Qt::ToolTipRole) return QString::fromStdString(check->reason);
   if (role != Qt::DisplayRole) return {};
   switch (index.column()) {
-    case verdict: return verdict_name(check->verdict);
-    case step: return check->step == no_step ? QString() : grouped(uint64_t{check->step} + 1);
+    case verdict:
+      return verdict_name(check->verdict);
+    case step:
+      return check->step == no_step ? QString() : grouped(uint64_t{check->step} + 1);
     case call:
-      return check->call == no_call ? QString() : text_of(function_name(recording_->calls()[check->call].function));
-    case word: return check->word == no_word ? QString() : QString::fromStdString(recording_->word_name(check->word));
-    case reason: return QString::fromStdString(check->reason);
-    default: return {};
+      return check->call == no_call ? QString()
+                                    : text_of(function_name(recording_->calls()[check->call].function));
+    case word:
+      return check->word == no_word ? QString() : QString::fromStdString(recording_->word_name(check->word));
+    case reason:
+      return QString::fromStdString(check->reason);
+    default:
+      return {};
   }
 }
 
@@ -99,7 +111,8 @@ QString describe_check(const Recording& recording, const CallCheck& check, const
     const uint64_t differing = (check.kernel ^ check.engine) & check.known;
     html += row(QStringLiteral("differing bits"), hex_word(differing));
     if (check.known != ~uint64_t{0}) html += row(QStringLiteral("bits compared"), hex_word(check.known));
-    if (layout != nullptr && family_of(recording.regions()[recording.region_of(check.word)].kind) == layout->family) {
+    if (layout != nullptr &&
+        family_of(recording.regions()[recording.region_of(check.word)].kind) == layout->family) {
       html += row(QStringLiteral("kernel reads"), QString::fromStdString(describe(*layout, check.kernel)));
       html += row(QStringLiteral("engine reads"), QString::fromStdString(describe(*layout, check.engine)));
       for (const Field& field : layout->fields) {

@@ -1,5 +1,6 @@
 #pragma once
-/// Engine against kernel: every checked call, those that differ first, and for the chosen one both words, the fields that differ under the layout in force, and the reason.
+/// Engine against kernel: every checked call, those that differ first, and for the chosen one both words, the
+/// fields that differ under the layout in force, and the reason.
 
 #include <QAbstractTableModel>
 #include <QWidget>

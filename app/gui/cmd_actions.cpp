@@ -30,7 +30,10 @@ class ActionsCommand : public Command {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     std::string text;
     for (const ActionRow& row : action_table()) {
-      list.push_back({{"id", row.id}, {"menu", row.menu}, {"text", plain(row.text)}, {"keys", row.shortcuts},
+      list.push_back({{"id", row.id},
+                      {"menu", row.menu},
+                      {"text", plain(row.text)},
+                      {"keys", row.shortcuts},
                       {"hint", row.hint}});
       text += padded(row.id, 26) + padded(row.shortcuts, 20) + row.hint + "\n";
     }

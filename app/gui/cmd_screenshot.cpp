@@ -3,6 +3,7 @@
 #include <QEventLoop>
 #include <QImage>
 #include <QTimer>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -10,14 +11,14 @@
 #include "app/cli/window.h"
 #include "app/gui/fonts.h"
 #include "app/gui/main_window.h"
-#include "app/gui/session.h"
 #include "app/gui/program_style.h"
+#include "app/gui/session.h"
 #include "ui/canvas/canvas.h"
 
 namespace hmmscope::app {
 namespace {
 
-constexpr int size_limit = 16384;          // a side, in device pixels
+constexpr int size_limit = 16384;  // a side, in device pixels
 constexpr int window_width = 1680, window_height = 1040;
 constexpr int settle_frames = 8;
 
@@ -41,7 +42,8 @@ Result<Size> parse_size(const std::string& text, Size usual, double scale) {
   }
   const auto fits = [&](int side) { return side >= 16 && side * scale <= size_limit; };
   if (!fits(size.width) || !fits(size.height)) {
-    return fail("--size times --scale must be between 16 and " + std::to_string(size_limit) + " pixels a side");
+    return fail("--size times --scale must be between 16 and " + std::to_string(size_limit) +
+                " pixels a side");
   }
   return size;
 }
@@ -82,13 +84,19 @@ Result<void> draw_panel(const Request& request, const DocumentPtr& document) {
   return ui::save_png(image, request.out);
 }
 
+/// The offscreen platform complains of what it cannot do to windows nobody sees; the rest is worth reading.
+void say_what_matters(QtMsgType, const QMessageLogContext&, const QString& text) {
+  if (text.startsWith(QLatin1String("This plugin does not support"))) return;
+  std::fprintf(stderr, "hmmscope: %s\n", qPrintable(text));
+}
+
 Result<void> draw_window(const Request& request, const DocumentPtr& document) {
   const auto size = parse_size(request.size, {window_width, window_height}, request.scale);
   if (!size) return fail(size.error());
   // The picture must not depend on the display, nor need one.
   qputenv("QT_QPA_PLATFORM", "offscreen");
   qputenv("QT_SCALE_FACTOR", QByteArray::number(request.scale));
-  qputenv("QT_LOGGING_RULES", "qt.qpa.*=false");
+  qInstallMessageHandler(say_what_matters);
   int argc = 1;
   char name[] = "hmmscope";
   char* argv[] = {name, nullptr};
@@ -120,8 +128,9 @@ class ScreenshotCommand : public Command {
   std::string_view summary() const override { return "Draw the window or one panel into a PNG"; }
   void declare(CLI::App& app) override {
     app.add_option("FILE", request_.file, "A kernel trace, a scenario or a saved recording")->required();
-    app.add_option("--at", request_.at, "Cursor position (steps applied); default: the end for a panel, for the window "
-                                        "the first step that fills a pfn");
+    app.add_option("--at", request_.at,
+                   "Cursor position (steps applied); default: the end for a panel, for the window "
+                   "the first step that fills a pfn");
     app.add_option("--panel", request_.panel, "Only this panel: walk, bits, decision, history or timeline");
     app.add_option("--size", request_.size, "WxH in logical pixels");
     app.add_option("--theme", request_.theme, "dark or light")->check(CLI::IsMember({"dark", "light"}));
@@ -136,13 +145,16 @@ class ScreenshotCommand : public Command {
     const auto document = traces::open_document(request_.file, options);
     if (!document) return output.bad_input(document.error());
     if (request_.at && *request_.at > (*document)->recording->steps()) {
-      return output.bad_input({"--at: this recording has " + std::to_string((*document)->recording->steps()) + " steps",
-                               request_.file, 0, 0, false});
+      return output.bad_input(
+          {"--at: this recording has " + std::to_string((*document)->recording->steps()) + " steps",
+           request_.file, 0, 0, false});
     }
     if (!request_.layout.empty()) {
-      if (const auto layout = layout_or_error(request_.layout); !layout) return output.bad_input(layout.error());
+      if (const auto layout = layout_or_error(request_.layout); !layout)
+        return output.bad_input(layout.error());
     }
-    const auto drawn = request_.panel.empty() ? draw_window(request_, *document) : draw_panel(request_, *document);
+    const auto drawn =
+        request_.panel.empty() ? draw_window(request_, *document) : draw_panel(request_, *document);
     if (!drawn) return output.bad_input(drawn.error());
     if (output.json) output.print("{\"written\": true}\n");
     return exit_ok;

@@ -38,10 +38,12 @@ class RowDelegate : public QStyledItemDelegate {
     painter->setFont(mono_font(zoom, 11));
     painter->setPen(palette.color(QPalette::PlaceholderText));
     painter->drawText(inside, Qt::AlignVCenter | Qt::AlignRight, keys);
-    inside.setRight(inside.right() - painter->fontMetrics().horizontalAdvance(keys) - (keys.isEmpty() ? 0 : 16));
+    inside.setRight(inside.right() - painter->fontMetrics().horizontalAdvance(keys) -
+                    (keys.isEmpty() ? 0 : 16));
     painter->setFont(option.font);
     painter->setPen(palette.color(QPalette::WindowText));
-    const QString title = painter->fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, inside.width());
+    const QString title =
+        painter->fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, inside.width());
     painter->drawText(inside, Qt::AlignVCenter | Qt::AlignLeft, title);
     inside.setLeft(inside.left() + painter->fontMetrics().horizontalAdvance(title) + 12);
     painter->setFont(resized(option.font, zoom, 12));
@@ -62,7 +64,11 @@ bool fits(const QString& text, const QStringList& words) {
 }  // namespace
 
 CommandPalette::CommandPalette(Session& session, ActionRegistry& actions, QWidget* parent)
-    : QFrame(parent), session_(session), actions_(actions), field_(new QLineEdit(this)), list_(new QListWidget(this)) {
+    : QFrame(parent),
+      session_(session),
+      actions_(actions),
+      field_(new QLineEdit(this)),
+      list_(new QListWidget(this)) {
   setProperty("look", "popup");
   field_->setPlaceholderText(tr("step, address, pfn, flag, function, or what to do"));
   field_->setAccessibleName(tr("Find or run anything"));
@@ -157,12 +163,19 @@ bool CommandPalette::eventFilter(QObject* watched, QEvent* event) {
       return true;
     };
     switch (key.key()) {
-      case Qt::Key_Down: return move(1);
-      case Qt::Key_Up: return move(-1);
-      case Qt::Key_PageDown: return move(page);
-      case Qt::Key_PageUp: return move(-page);
-      case Qt::Key_Escape: close_palette(); return true;
-      default: break;
+      case Qt::Key_Down:
+        return move(1);
+      case Qt::Key_Up:
+        return move(-1);
+      case Qt::Key_PageDown:
+        return move(page);
+      case Qt::Key_PageUp:
+        return move(-page);
+      case Qt::Key_Escape:
+        close_palette();
+        return true;
+      default:
+        break;
     }
   }
   return QFrame::eventFilter(watched, event);

@@ -7,7 +7,8 @@ ui::ThemeKind desktop_theme(const QPalette& platform) {
   if (back.lightness() < front.lightness()) return ui::ThemeKind::dark;
   // GTK programs are told this way; Qt's own platform themes do not all pass it on.
   if (qgetenv("GTK_THEME").toLower().endsWith("dark")) return ui::ThemeKind::dark;
-  const bool desktop = !qEnvironmentVariableIsEmpty("XDG_CURRENT_DESKTOP") || !qEnvironmentVariableIsEmpty("DESKTOP_SESSION");
+  const bool desktop =
+      !qEnvironmentVariableIsEmpty("XDG_CURRENT_DESKTOP") || !qEnvironmentVariableIsEmpty("DESKTOP_SESSION");
   return desktop ? ui::ThemeKind::light : ui::ThemeKind::dark;
 }
 

@@ -5,16 +5,22 @@
 namespace hmmscope::app {
 namespace {
 
-constexpr uint32_t words_shown = 16;   // of one write; the Walk panel shows the rest
+constexpr uint32_t words_shown = 16;  // of one write; the Walk panel shows the rest
 
-QString text_of(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
+QString text_of(std::string_view text) {
+  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
 
 QString evidence_name(Evidence evidence) {
   switch (evidence) {
-    case Evidence::computed: return QStringLiteral("computed by the engine");
-    case Evidence::observed: return QStringLiteral("observed in the trace");
-    case Evidence::inferred: return QStringLiteral("inferred from the trace");
-    case Evidence::unknown: return QStringLiteral("not known");
+    case Evidence::computed:
+      return QStringLiteral("computed by the engine");
+    case Evidence::observed:
+      return QStringLiteral("observed in the trace");
+    case Evidence::inferred:
+      return QStringLiteral("inferred from the trace");
+    case Evidence::unknown:
+      return QStringLiteral("not known");
   }
   return {};
 }
@@ -23,10 +29,12 @@ QString call_lines(const Recording& recording, CallId call) {
   QString html;
   for (const CallId at : recording.path(call)) {
     QStringList arguments;
-    for (const uint64_t value : recording.arguments(at)) arguments << QStringLiteral("0x%1").arg(value, 0, 16);
+    for (const uint64_t value : recording.arguments(at))
+      arguments << QStringLiteral("0x%1").arg(value, 0, 16);
     const Call& made = recording.calls()[at];
-    html += QString(2 * made.depth, QChar(0xa0)) + QStringLiteral("<code>%1(%2)</code>").arg(
-                text_of(function_name(made.function)), arguments.join(QStringLiteral(", ")));
+    html += QString(2 * made.depth, QChar(0xa0)) +
+            QStringLiteral("<code>%1(%2)</code>")
+                .arg(text_of(function_name(made.function)), arguments.join(QStringLiteral(", ")));
     if (made.returned) html += QStringLiteral(" → %1").arg(made.result);
     html += QStringLiteral("<br>");
   }
@@ -35,16 +43,19 @@ QString call_lines(const Recording& recording, CallId call) {
 
 QString write_lines(const Session& session, const WriteView& write) {
   const Recording& recording = *session.recording();
-  QString html = QStringLiteral("<p>%1, %2</p>")
-                     .arg(write.count == 1 ? QObject::tr("1 word") : QObject::tr("%1 words").arg(grouped(write.count)),
-                          evidence_name(write.evidence));
+  QString html =
+      QStringLiteral("<p>%1, %2</p>")
+          .arg(write.count == 1 ? QObject::tr("1 word") : QObject::tr("%1 words").arg(grouped(write.count)),
+               evidence_name(write.evidence));
   const ui::ViewContext view = session.view();
   html += QStringLiteral("<table>");
   for (uint32_t k = 0; k < std::min(write.count, words_shown); ++k) {
     const WordIndex word = write.first + k;
     const uint64_t before = write.old_at(k), after = write.new_at(k);
-    html += QStringLiteral("<tr><td style='padding-right:14px'><code>%1</code></td><td><code>%2 → %3</code></td></tr>")
-                .arg(QString::fromStdString(recording.word_name(word)).toHtmlEscaped(), hex_word(before), hex_word(after));
+    html += QStringLiteral(
+                "<tr><td style='padding-right:14px'><code>%1</code></td><td><code>%2 → %3</code></td></tr>")
+                .arg(QString::fromStdString(recording.word_name(word)).toHtmlEscaped(), hex_word(before),
+                     hex_word(after));
     const auto meaning = [&](uint64_t value) {
       return QString::fromStdString(describe(ui::layout_of(view, word, value), value)).toHtmlEscaped();
     };
@@ -61,14 +72,16 @@ QString write_lines(const Session& session, const WriteView& write) {
 
 QString describe_step(const Session& session) {
   const Recording* recording = session.recording();
-  if (recording == nullptr) return QObject::tr("<p>Nothing is open. Open a trace, a scenario or a recording.</p>");
+  if (recording == nullptr)
+    return QObject::tr("<p>Nothing is open. Open a trace, a scenario or a recording.</p>");
   if (session.position() == 0) {
     return QObject::tr("<p>The state before the first step. Step to see what happens.</p>");
   }
   const StepIndex step = session.position() - 1;
   const Rule& row = rule(recording->rule_of(step));
   QString html = QStringLiteral("<p><b>%1</b></p>").arg(text_of(row.statement).toHtmlEscaped());
-  html += QStringLiteral("<p><code>%1</code> · %2</p>").arg(text_of(row.id), text_of(row.versions).toHtmlEscaped());
+  html += QStringLiteral("<p><code>%1</code> · %2</p>")
+              .arg(text_of(row.id), text_of(row.versions).toHtmlEscaped());
   if (const CallId call = recording->call_of(step); call != no_call) {
     html += QStringLiteral("<p>%1</p>").arg(call_lines(*recording, call));
   }
@@ -82,11 +95,14 @@ QString describe_step(const Session& session) {
     }
     html += QStringLiteral("</table>");
   }
-  for (uint32_t i = 0; i < recording->write_count(step); ++i) html += write_lines(session, recording->write(step, i));
+  for (uint32_t i = 0; i < recording->write_count(step); ++i)
+    html += write_lines(session, recording->write(step, i));
   if (recording->write_count(step) == 0) html += QObject::tr("<p>This step decides; it writes nothing.</p>");
   if (const EventIndex event = recording->event_of(step); event != no_event) {
     const Event& seen = recording->events()[event];
-    html += QObject::tr("<p>Trace: line %1, %2 s, CPU %3</p>").arg(grouped(seen.line), seconds(seen.time_ns)).arg(seen.cpu);
+    html += QObject::tr("<p>Trace: line %1, %2 s, CPU %3</p>")
+                .arg(grouped(seen.line), seconds(seen.time_ns))
+                .arg(seen.cpu);
   }
   return html;
 }
@@ -96,7 +112,8 @@ DetailsView::DetailsView(Session& session, QWidget* parent) : QTextBrowser(paren
   document()->setDocumentMargin(14);
   document()->setDefaultStyleSheet(QStringLiteral("code { font-family: 'JetBrains Mono', monospace; }"));
   setAccessibleName(tr("Details of the current step"));
-  for (const auto signal : {&Session::document_changed, &Session::position_changed, &Session::reading_changed}) {
+  for (const auto signal :
+       {&Session::document_changed, &Session::position_changed, &Session::reading_changed}) {
     connect(&session_, signal, this, &DetailsView::refresh);
   }
 }

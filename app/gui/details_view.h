@@ -1,6 +1,6 @@
 #pragma once
-/// The current step as selectable text: call path with arguments, rule with operands, every word it wrote with both
-/// values and what they mean.
+/// The current step as selectable text: call path with arguments, rule with operands, every word it wrote
+/// with both values and what they mean.
 
 #include <QTextBrowser>
 

@@ -13,8 +13,8 @@ namespace {
 constexpr double radius = 8;
 constexpr int title_margin = 14;
 
-/// The outline of a card, of which a title or a body is the upper or lower part. The part that is cut off lies
-/// outside of `rect`.
+/// The outline of a card, of which a title or a body is the upper or lower part. The part that is cut off
+/// lies outside of `rect`.
 QPainterPath card(const QRectF& rect, bool upper) {
   QRectF whole = rect.adjusted(0.5, 0.5, -0.5, -0.5);
   if (upper) {

@@ -1,6 +1,6 @@
 #pragma once
-/// A dock that looks like a card: a title in small capitals with a subtitle at the right, a hairline, the content,
-/// rounded corners around all of it. It can be moved, floated and closed like any dock.
+/// A dock that looks like a card: a title in small capitals with a subtitle at the right, a hairline, the
+/// content, rounded corners around all of it. It can be moved, floated and closed like any dock.
 
 #include <QDockWidget>
 #include <QString>

@@ -14,7 +14,7 @@ struct DocumentLoader::Job {
   std::atomic<bool> cancel{false};
   std::atomic<uint64_t> done{0}, total{0};
   std::mutex mutex;
-  std::string stage;   // under mutex
+  std::string stage;  // under mutex
   // Written by the worker before it posts its end, read after.
   std::optional<Result<DocumentPtr>> result;
   Landmarks landmarks;
@@ -67,7 +67,8 @@ void DocumentLoader::open(const QString& path, const QString& kernel) {
     job->result = open_guarded(job->path.toStdString(), options);
     if (job->result->has_value()) job->landmarks = find_landmarks(*(**job->result)->recording);
     // The loader outlives its workers: its destructor joins them before the event is dropped.
-    QMetaObject::invokeMethod(this, [this, job] { finish(job); }, Qt::QueuedConnection);
+    QMetaObject::invokeMethod(
+        this, [this, job] { finish(job); }, Qt::QueuedConnection);
   });
   poll_timer_.start();
   Q_EMIT started(path);
@@ -89,13 +90,13 @@ void DocumentLoader::poll() {
     stage = current_->stage;
   }
   Q_EMIT progressed(QString::fromStdString(stage), current_->done.load(std::memory_order_relaxed),
-                  current_->total.load(std::memory_order_relaxed));
+                    current_->total.load(std::memory_order_relaxed));
 }
 
 void DocumentLoader::finish(const std::shared_ptr<Job>& job) {
   job->worker.join();
   std::erase(running_, job);
-  if (job != current_) return;   // cancelled or replaced meanwhile
+  if (job != current_) return;  // cancelled or replaced meanwhile
   current_ = nullptr;
   poll_timer_.stop();
   if (job->result->has_value()) {

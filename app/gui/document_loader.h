@@ -1,8 +1,9 @@
 #pragma once
-/// Opens documents off the UI thread, with real progress and cancellation. One load at a time: a new one cancels the
-/// one under way.
+/// Opens documents off the UI thread, with real progress and cancellation. One load at a time: a new one
+/// cancels the one under way.
 ///
-/// Threads: all members on the thread it was made on; signals are emitted there. The destructor cancels and waits.
+/// Threads: all members on the thread it was made on; signals are emitted there. The destructor cancels and
+/// waits.
 
 #include <QObject>
 #include <QString>
@@ -10,8 +11,8 @@
 #include <memory>
 #include <vector>
 
-#include "app/gui/session.h"
 #include "app/gui/core.h"
+#include "app/gui/session.h"
 
 namespace hmmscope::app {
 
@@ -31,8 +32,8 @@ class DocumentLoader : public QObject {
   /// At most 30 times a second. total 0: not known.
   void progressed(const QString& stage, quint64 done, quint64 total);
   /// landmarks belong to the document's recording.
-  void opened(const hmmscope::app::DocumentPtr& document, const hmmscope::app::Landmarks& landmarks, const QString& path,
-              const QString& kernel);
+  void opened(const hmmscope::app::DocumentPtr& document, const hmmscope::app::Landmarks& landmarks,
+              const QString& path, const QString& kernel);
   void failed(const hmmscope::Error& error, const QString& path);
   void cancelled(const QString& path);
 
@@ -42,7 +43,7 @@ class DocumentLoader : public QObject {
   void finish(const std::shared_ptr<Job>& job);
 
   std::shared_ptr<Job> current_;
-  std::vector<std::shared_ptr<Job>> running_;   ///< the current one and cancelled ones that have not ended yet
+  std::vector<std::shared_ptr<Job>> running_;  ///< the current one and cancelled ones that have not ended yet
   QTimer poll_timer_;
 };
 

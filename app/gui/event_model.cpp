@@ -10,7 +10,9 @@ namespace {
 
 constexpr StepIndex slice_steps = 400000;
 
-QString text_of(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
+QString text_of(std::string_view text) {
+  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
 
 }  // namespace
 
@@ -36,7 +38,8 @@ void EventModel::set_filter(const QString& text) {
   shown_.clear();
   scanned_ = 0;
   if (recording_) {
-    for (const QString& word : text.split(QLatin1Char(' '), Qt::SkipEmptyParts)) terms_.push_back(compile(word));
+    for (const QString& word : text.split(QLatin1Char(' '), Qt::SkipEmptyParts))
+      terms_.push_back(compile(word));
   }
   endResetModel();
   if (!terms_.empty()) {
@@ -47,7 +50,9 @@ void EventModel::set_filter(const QString& text) {
 }
 
 EventModel::Term EventModel::compile(const QString& word) const {
-  const auto contains = [&](std::string_view text) { return text_of(text).contains(word, Qt::CaseInsensitive); };
+  const auto contains = [&](std::string_view text) {
+    return text_of(text).contains(word, Qt::CaseInsensitive);
+  };
   Term term;
   for (const Rule& row : rules()) term.rules.push_back(contains(row.id) || contains(row.statement));
   for (size_t i = 0; i < static_cast<size_t>(Function::count_); ++i) {
@@ -119,18 +124,24 @@ QString EventModel::text(StepIndex step, int column) const {
   const CallId call = recording_->call_of(step);
   const Rule& row = rule(recording_->rule_of(step));
   switch (column) {
-    case number: return grouped(uint64_t{step} + 1);
-    case time: return event == no_event ? QString() : seconds(recording_->events()[event].time_ns);
-    case cpu: return event == no_event ? QString() : QString::number(recording_->events()[event].cpu);
+    case number:
+      return grouped(uint64_t{step} + 1);
+    case time:
+      return event == no_event ? QString() : seconds(recording_->events()[event].time_ns);
+    case cpu:
+      return event == no_event ? QString() : QString::number(recording_->events()[event].cpu);
     case task: {
       if (recording_->tasks().empty() || call == no_call) return {};
-      const uint32_t index = event != no_event ? recording_->events()[event].task : recording_->calls()[call].task;
+      const uint32_t index =
+          event != no_event ? recording_->events()[event].task : recording_->calls()[call].task;
       if (index >= recording_->tasks().size()) return {};
       const Task& who = recording_->tasks()[index];
       return QStringLiteral("%1-%2").arg(QString::fromStdString(who.name)).arg(who.pid);
     }
-    case function: return call == no_call ? QString() : text_of(function_name(recording_->calls()[call].function));
-    case rule_id: return text_of(row.id);
+    case function:
+      return call == no_call ? QString() : text_of(function_name(recording_->calls()[call].function));
+    case rule_id:
+      return text_of(row.id);
     case operands: {
       QStringList parts;
       const auto values = recording_->operands(step);
@@ -139,18 +150,22 @@ QString EventModel::text(StepIndex step, int column) const {
       }
       return parts.join(QLatin1Char(' '));
     }
-    default: return {};
+    default:
+      return {};
   }
 }
 
 QVariant EventModel::data(const QModelIndex& index, int role) const {
   if (!index.isValid() || !recording_) return {};
   switch (role) {
-    case Qt::DisplayRole: return text(step_at(index.row()), index.column());
-    case Qt::ToolTipRole: return text_of(rule(recording_->rule_of(step_at(index.row()))).statement);
+    case Qt::DisplayRole:
+      return text(step_at(index.row()), index.column());
+    case Qt::ToolTipRole:
+      return text_of(rule(recording_->rule_of(step_at(index.row()))).statement);
     case Qt::TextAlignmentRole:
       return static_cast<int>(Qt::AlignVCenter | (index.column() <= cpu ? Qt::AlignRight : Qt::AlignLeft));
-    default: return {};
+    default:
+      return {};
   }
 }
 

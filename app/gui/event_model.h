@@ -1,7 +1,7 @@
 #pragma once
-/// The steps of a recording as a table: number, time, CPU and task of the trace event, function, rule, operands.
-/// Virtual: cells are made when they are looked at. A filter keeps the rows whose facts hold every word of it; it is
-/// evaluated in slices, so that 10 million steps do not stop the window.
+/// The steps of a recording as a table: number, time, CPU and task of the trace event, function, rule,
+/// operands. Virtual: cells are made when they are looked at. A filter keeps the rows whose facts hold every
+/// word of it; it is evaluated in slices, so that 10 million steps do not stop the window.
 
 #include <QAbstractTableModel>
 #include <QTimer>
@@ -22,8 +22,8 @@ class EventModel : public QAbstractTableModel {
 
   void set_recording(std::shared_ptr<const Recording> recording);
   const std::shared_ptr<const Recording>& recording() const { return recording_; }
-  /// Words separated by blanks; each must occur in the rule's id or statement, the function, the task, the event kind,
-  /// or, written as 0x..., be an operand. Empty = every step.
+  /// Words separated by blanks; each must occur in the rule's id or statement, the function, the task, the
+  /// event kind, or, written as 0x..., be an operand. Empty = every step.
   void set_filter(const QString& text);
   bool filtering() const { return slices_.isActive(); }
 
@@ -52,7 +52,7 @@ class EventModel : public QAbstractTableModel {
 
   std::shared_ptr<const Recording> recording_;
   std::vector<Term> terms_;
-  std::vector<StepIndex> shown_;    ///< with a filter only
+  std::vector<StepIndex> shown_;  ///< with a filter only
   StepIndex scanned_ = 0;
   QTimer slices_;
 };

@@ -51,7 +51,8 @@ EventView::EventView(Session& session, QWidget* parent)
   connect(filter_, &QLineEdit::textChanged, model_, &EventModel::set_filter);
   connect(model_, &EventModel::filter_progressed, this, &EventView::show_count);
   connect(model_, &EventModel::filter_progressed, this, &EventView::follow);
-  connect(table_, &QTableView::doubleClicked, this, [this](const QModelIndex& index) { go_to_row(index.row()); });
+  connect(table_, &QTableView::doubleClicked, this,
+          [this](const QModelIndex& index) { go_to_row(index.row()); });
   connect(&session_, &Session::position_changed, this, &EventView::follow);
   connect(&session_, &Session::document_changed, this, &EventView::refill);
   set_zoom(1);
@@ -63,7 +64,8 @@ void EventView::set_zoom(double zoom) {
   const QFontMetrics metrics(mono);
   table_->verticalHeader()->setDefaultSectionSize(metrics.height() + 6);
   const int widths[] = {12, 16, 6, 20, 28, 30, 40};
-  for (int i = 0; i < EventModel::column_count; ++i) table_->setColumnWidth(i, metrics.averageCharWidth() * widths[i]);
+  for (int i = 0; i < EventModel::column_count; ++i)
+    table_->setColumnWidth(i, metrics.averageCharWidth() * widths[i]);
 }
 
 void EventView::showEvent(QShowEvent* event) {
@@ -88,7 +90,8 @@ void EventView::follow() {
     return;
   }
   const int row = model_->row_of(session_.position() - 1);
-  if (row < 0 || (table_->currentIndex().row() == row && !table_->selectionModel()->selection().isEmpty())) return;
+  if (row < 0 || (table_->currentIndex().row() == row && !table_->selectionModel()->selection().isEmpty()))
+    return;
   table_->setCurrentIndex(model_->index(row, 0));
 }
 
@@ -99,7 +102,8 @@ void EventView::go_to_row(int row) {
 void EventView::show_count() {
   const auto rows = static_cast<uint64_t>(model_->rowCount());
   const QString all = grouped(session_.steps());
-  QString text = filter_->text().isEmpty() ? tr("%1 steps").arg(all) : tr("%1 of %2 steps").arg(grouped(rows), all);
+  QString text =
+      filter_->text().isEmpty() ? tr("%1 steps").arg(all) : tr("%1 of %2 steps").arg(grouped(rows), all);
   if (model_->filtering()) text += QStringLiteral("…");
   count_->setText(text);
 }

@@ -43,7 +43,7 @@ DrawPath choose_draw_path(QString* reason) {
   for (const char* without : {"offscreen", "minimal", "vnc", "linuxfb"}) {
     if (platform != QLatin1String(without)) continue;
     why = QStringLiteral("the %1 platform has no OpenGL windows").arg(platform);
-    return DrawPath::software;   // even when it was asked for: QOpenGLWidget does not survive here
+    return DrawPath::software;  // even when it was asked for: QOpenGLWidget does not survive here
   }
   const QString renderer = probe_renderer();
   if (renderer.isEmpty()) {

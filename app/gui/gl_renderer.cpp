@@ -59,7 +59,7 @@ GlRenderer::GlRenderer() {
   program_.bindAttributeLocation("uv", uv_slot);
   program_.bindAttributeLocation("colour", colour_slot);
   program_.link();
-  arrays_.create();   // optional before OpenGL 3; binding does nothing then
+  arrays_.create();  // optional before OpenGL 3; binding does nothing then
   vertices_.create();
   vertices_.setUsagePattern(QOpenGLBuffer::StreamDraw);
   indices_.create();
@@ -129,8 +129,10 @@ void GlRenderer::draw(const ui::Canvas& canvas) {
     for (const ImDrawCmd& command : list.CmdBuffer) {
       if (command.UserCallback != nullptr || command.ElemCount == 0) continue;
       const ImVec2 scale = data->FramebufferScale;
-      const int x0 = static_cast<int>(command.ClipRect.x * scale.x), y0 = static_cast<int>(command.ClipRect.y * scale.y);
-      const int x1 = static_cast<int>(command.ClipRect.z * scale.x), y1 = static_cast<int>(command.ClipRect.w * scale.y);
+      const int x0 = static_cast<int>(command.ClipRect.x * scale.x),
+                y0 = static_cast<int>(command.ClipRect.y * scale.y);
+      const int x1 = static_cast<int>(command.ClipRect.z * scale.x),
+                y1 = static_cast<int>(command.ClipRect.w * scale.y);
       if (x1 <= x0 || y1 <= y0) continue;
       glScissor(x0, height - y1, x1 - x0, y1 - y0);
       const size_t base = command.VtxOffset * sizeof(ImDrawVert);

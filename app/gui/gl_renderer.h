@@ -1,6 +1,6 @@
 #pragma once
-/// Draws a canvas's draw list with OpenGL 2 or OpenGL ES 2 and later. One a context; made, used and destroyed with
-/// that context current.
+/// Draws a canvas's draw list with OpenGL 2 or OpenGL ES 2 and later. One a context; made, used and destroyed
+/// with that context current.
 
 #include <QOpenGLBuffer>
 #include <QOpenGLFunctions>

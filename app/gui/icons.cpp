@@ -37,8 +37,12 @@ QPainterPath filled_part(Icon icon) {
       triangle(path, 2, 8, true);
       triangle(path, 10, 8, true);
       break;
-    case Icon::back: triangle(path, 5, 9.5, false); break;
-    case Icon::step: triangle(path, 5.5, 9.5, true); break;
+    case Icon::back:
+      triangle(path, 5, 9.5, false);
+      break;
+    case Icon::step:
+      triangle(path, 5.5, 9.5, true);
+      break;
     case Icon::run:
       triangle(path, 3.5, 8, true);
       path.addEllipse(QPointF(15, 10), 2.6, 2.6);
@@ -58,7 +62,8 @@ QPainterPath filled_part(Icon icon) {
       path.lineTo(5.5, 16.5);
       path.closeSubpath();
       break;
-    default: break;
+    default:
+      break;
   }
   return path;
 }
@@ -102,7 +107,8 @@ QPainterPath stroked_part(Icon icon) {
       path.lineTo(10, 12);
       path.lineTo(14, 8);
       break;
-    default: break;
+    default:
+      break;
   }
   return path;
 }

@@ -7,7 +7,21 @@
 namespace hmmscope::app {
 
 enum class Icon : uint8_t {
-  none, start, previous_call, back, step, step_over, next_call, end, run, search, close, open, bookmark, table, chevron,
+  none,
+  start,
+  previous_call,
+  back,
+  step,
+  step_over,
+  next_call,
+  end,
+  run,
+  search,
+  close,
+  open,
+  bookmark,
+  table,
+  chevron,
 };
 
 /// Normal and disabled state in the two colours.

@@ -46,14 +46,17 @@ void LessonLoader::open(const QString& id) {
   const uint64_t asked = ++generation_;
   worker_ = std::thread([this, asked, id] {
     auto result = std::make_shared<Result<std::shared_ptr<OpenLesson>>>(prepare(id.toStdString(), cancel_));
-    QMetaObject::invokeMethod(this, [this, asked, result] {
-      if (asked != generation_) return;
-      if (result->has_value()) {
-        Q_EMIT opened(**result);
-      } else {
-        Q_EMIT failed(result->error());
-      }
-    }, Qt::QueuedConnection);
+    QMetaObject::invokeMethod(
+        this,
+        [this, asked, result] {
+          if (asked != generation_) return;
+          if (result->has_value()) {
+            Q_EMIT opened(**result);
+          } else {
+            Q_EMIT failed(result->error());
+          }
+        },
+        Qt::QueuedConnection);
   });
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 /// Gets a lesson ready off the UI thread: reads it, opens its samples, computes its facts.
 ///
-/// Threads: all members on the thread it was made on; signals are emitted there. The destructor cancels and waits.
+/// Threads: all members on the thread it was made on; signals are emitted there. The destructor cancels and
+/// waits.
 
 #include <QObject>
 #include <QString>
@@ -41,7 +42,7 @@ class LessonLoader : public QObject {
   void stop();
   std::thread worker_;
   std::atomic<bool> cancel_{false};
-  uint64_t generation_ = 0;   ///< results of an earlier request are dropped
+  uint64_t generation_ = 0;  ///< results of an earlier request are dropped
 };
 
 }  // namespace hmmscope::app

@@ -53,7 +53,7 @@ void LessonView::rebuild() {
   auto* page = new QVBoxLayout(content);
   page->setContentsMargins(14, 8, 14, 12);
   page->setSpacing(14);
-  scroll_->setWidget(content);   // deletes the page before
+  scroll_->setWidget(content);  // deletes the page before
   content->setAutoFillBackground(false);
   if (!open_) {
     show_list();
@@ -66,7 +66,9 @@ void LessonView::rebuild() {
       add_label(page, QString::fromStdString(runner.lesson().title), "heading");
       if (const auto text = runner.paragraphs()) show_paragraphs(page, *text);
       if (runner.phase() == Phase::closing) {
-        add_label(page, tr("%1 of %2 tasks right.").arg(runner.right_count()).arg(runner.lesson().tasks.size()), "good");
+        add_label(page,
+                  tr("%1 of %2 tasks right.").arg(runner.right_count()).arg(runner.lesson().tasks.size()),
+                  "good");
       }
     }
     show_tasks_list(page);
@@ -124,9 +126,10 @@ void LessonView::show_task(QVBoxLayout* page) {
   show_paragraphs(page, view->text);
   const lessons::TaskState& state = runner.state(runner.task_index());
   QVBoxLayout* card = add_card(page, "card");
-  add_label(card, view->task->kind == lessons::TaskKind::go_to || view->task->kind == lessons::TaskKind::layout
-                      ? tr("Do")
-                      : tr("Predict"),
+  add_label(card,
+            view->task->kind == lessons::TaskKind::go_to || view->task->kind == lessons::TaskKind::layout
+                ? tr("Do")
+                : tr("Predict"),
             "accent");
   add_label(card, rich(view->prompt), nullptr);
   if (runner.phase() == Phase::asking) {
@@ -139,13 +142,15 @@ void LessonView::show_task(QVBoxLayout* page) {
     connect(editor_, &AnswerEditor::submitted, this, &LessonView::go_on);
     return;
   }
-  if (state.grade) add_label(card, tr("Your answer: %1").arg(QString::fromStdString(state.grade->given)), "muted");
+  if (state.grade)
+    add_label(card, tr("Your answer: %1").arg(QString::fromStdString(state.grade->given)), "muted");
   if (runner.phase() == Phase::watching) {
     QVBoxLayout* watch = add_card(page, "card");
     news_ = watch->parentWidget();
     add_label(watch, tr("Watch it happen"), "accent");
-    add_label(watch, tr("The cursor is now where it was decided. Look at the Bits and at the Decision, step around, "
-                        "then go on."),
+    add_label(watch,
+              tr("The cursor is now where it was decided. Look at the Bits and at the Decision, step around, "
+                 "then go on."),
               nullptr);
     return;
   }
@@ -171,8 +176,11 @@ void LessonView::show_tasks_list(QVBoxLayout* page) {
   const bool in_task = runner.phase() != Phase::introduction && runner.phase() != Phase::closing;
   for (size_t i = 0; i < runner.lesson().tasks.size(); ++i) {
     const lessons::TaskState& state = runner.state(i);
-    const QString mark = !state.grade ? QStringLiteral("☐") : state.grade->right ? QStringLiteral("☑") : QStringLiteral("☒");
-    auto* row = new QPushButton(mark + QStringLiteral("  ") + QString::fromStdString(runner.lesson().tasks[i].title));
+    const QString mark = !state.grade         ? QStringLiteral("☐")
+                         : state.grade->right ? QStringLiteral("☑")
+                                              : QStringLiteral("☒");
+    auto* row =
+        new QPushButton(mark + QStringLiteral("  ") + QString::fromStdString(runner.lesson().tasks[i].title));
     row->setProperty("look", in_task && i == runner.task_index() ? "task-now" : "task");
     row->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
     connect(row, &QPushButton::clicked, this, [this, i] {

@@ -82,7 +82,8 @@ void LessonView::read_list() {
   }
   if (open_) return;
   rebuild();
-  const QString last = settings_ == nullptr ? QString() : settings_->value(QStringLiteral("session/lesson")).toString();
+  const QString last =
+      settings_ == nullptr ? QString() : settings_->value(QStringLiteral("session/lesson")).toString();
   if (last.isEmpty() || !opening_.isEmpty()) return;
   open(last);
   resuming_ = true;
@@ -102,7 +103,8 @@ void LessonView::lesson_opened(const std::shared_ptr<OpenLesson>& lesson) {
   opening_.clear();
   open_ = lesson;
   if (settings_ != nullptr) {
-    const QString kept = settings_->value(QStringLiteral("lessons/") + QString::fromStdString(lesson->lesson.id)).toString();
+    const QString kept =
+        settings_->value(QStringLiteral("lessons/") + QString::fromStdString(lesson->lesson.id)).toString();
     // Progress of an older text of the lesson may not fit any more; the lesson then starts afresh.
     if (!kept.isEmpty()) (void)lesson->runner.load(kept.toStdString());
     settings_->setValue(QStringLiteral("session/lesson"), QString::fromStdString(lesson->lesson.id));
@@ -135,7 +137,8 @@ void LessonView::fill_menu(QMenu* menu) {
   menu->clear();
   for (const lessons::LessonInfo& info : list_) {
     const QString id = QString::fromStdString(info.id);
-    connect(menu->addAction(QString::fromStdString(info.title)), &QAction::triggered, this, [this, id] { open(id); });
+    connect(menu->addAction(QString::fromStdString(info.title)), &QAction::triggered, this,
+            [this, id] { open(id); });
   }
   if (menu->isEmpty()) menu->addAction(tr("No lessons were found"))->setEnabled(false);
 }
@@ -149,7 +152,8 @@ void LessonView::changed_phase() {
     QTimer::singleShot(50, news_, [this] {
       scroll_->widget()->layout()->activate();
       const int room = scroll_->viewport()->height();
-      scroll_->verticalScrollBar()->setValue(std::min(news_->y() - room / 6, news_->geometry().bottom() + 14 - room / 2));
+      scroll_->verticalScrollBar()->setValue(
+          std::min(news_->y() - room / 6, news_->geometry().bottom() + 14 - room / 2));
     });
   }
   if (!std::exchange(resuming_, false)) move_cursor();
@@ -167,8 +171,12 @@ void LessonView::move_cursor() {
 void LessonView::go_back() {
   lessons::Runner& runner = open_->runner;
   switch (runner.phase()) {
-    case Phase::introduction: leave(); return;
-    case Phase::closing: runner.go_to_task(runner.lesson().tasks.size() - 1); break;
+    case Phase::introduction:
+      leave();
+      return;
+    case Phase::closing:
+      runner.go_to_task(runner.lesson().tasks.size() - 1);
+      break;
     default:
       if (runner.task_index() == 0) {
         leave();
@@ -191,9 +199,14 @@ void LessonView::go_on() {
       }
       break;
     }
-    case Phase::watching: runner.show_result(); break;
-    case Phase::closing: leave(); return;
-    default: runner.next();
+    case Phase::watching:
+      runner.show_result();
+      break;
+    case Phase::closing:
+      leave();
+      return;
+    default:
+      runner.next();
   }
   changed_phase();
 }
@@ -207,19 +220,25 @@ void LessonView::show_buttons() {
   retry_->hide();
   next_->setEnabled(true);
   switch (runner.phase()) {
-    case Phase::introduction: next_->setText(tr("Start →")); break;
+    case Phase::introduction:
+      next_->setText(tr("Start →"));
+      break;
     case Phase::asking:
       next_->setText(tr("This is my answer"));
       next_->setEnabled(editor_ != nullptr && editor_->answer().has_value());
       break;
-    case Phase::watching: next_->setText(tr("What does it mean? →")); break;
+    case Phase::watching:
+      next_->setText(tr("What does it mean? →"));
+      break;
     case Phase::graded: {
       const auto& state = runner.state(runner.task_index());
       retry_->setVisible(state.grade && !state.grade->right);
       next_->setText(runner.task_index() + 1 < tasks ? tr("Next →") : tr("Finish →"));
       break;
     }
-    case Phase::closing: next_->setText(tr("Done")); break;
+    case Phase::closing:
+      next_->setText(tr("Done"));
+      break;
   }
   size_t graded = 0;
   for (size_t i = 0; i < tasks; ++i) graded += runner.state(i).grade ? 1 : 0;

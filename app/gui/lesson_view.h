@@ -1,6 +1,7 @@
 #pragma once
-/// The lesson dock: a list of lessons, and the one under way: text, the question to predict, what was right, the tasks,
-/// Back and Next. The lesson runner decides what comes; this shows it and asks the window to move the cursor.
+/// The lesson dock: a list of lessons, and the one under way: text, the question to predict, what was right,
+/// the tasks, Back and Next. The lesson runner decides what comes; this shows it and asks the window to move
+/// the cursor.
 
 #include <QSettings>
 #include <QWidget>
@@ -27,7 +28,7 @@ class LessonView : public QWidget {
   LessonView(Session& session, QSettings* settings, QWidget* parent);
 
   void open(const QString& id);
-  void leave();   ///< back to the list
+  void leave();  ///< back to the list
   const OpenLesson* lesson() const { return open_.get(); }
   void fill_menu(QMenu* menu);
   void set_zoom(double zoom);
@@ -50,7 +51,8 @@ class LessonView : public QWidget {
   void show_list();
   void show_task(QVBoxLayout* page);
   void show_tasks_list(QVBoxLayout* page);
-  void show_grade(QVBoxLayout* page, const lessons::Grade& grade, const std::vector<std::string>& explanation);
+  void show_grade(QVBoxLayout* page, const lessons::Grade& grade,
+                  const std::vector<std::string>& explanation);
   void show_paragraphs(QVBoxLayout* page, const std::vector<std::string>& paragraphs);
   void show_buttons();
   void show_title();
@@ -65,7 +67,7 @@ class LessonView : public QWidget {
   std::shared_ptr<OpenLesson> open_;
   std::vector<lessons::LessonInfo> list_;
   QString problem_;
-  QString opening_;       ///< id of the lesson that is being prepared
+  QString opening_;  ///< id of the lesson that is being prepared
   bool list_read_ = false;
   bool resuming_ = false;  ///< the lesson of the last time comes back; the cursor has its own place
   double zoom_ = 1;
@@ -74,8 +76,8 @@ class LessonView : public QWidget {
   QScrollArea* scroll_;
   QWidget* buttons_;
   QPushButton *back_, *next_, *retry_;
-  AnswerEditor* editor_ = nullptr;   ///< while a question is asked
-  QWidget* news_ = nullptr;          ///< the card that the last answer brought, to be scrolled to
+  AnswerEditor* editor_ = nullptr;  ///< while a question is asked
+  QWidget* news_ = nullptr;         ///< the card that the last answer brought, to be scrolled to
 };
 
 }  // namespace hmmscope::app

@@ -29,10 +29,10 @@ namespace hmmscope::app {
 namespace {
 
 constexpr int margin = 8;
-constexpr int lanes_least = 138;      // below this the timeline's lanes have no room for their names
+constexpr int lanes_least = 138;  // below this the timeline's lanes have no room for their names
 constexpr int canvas_least = 120;
 constexpr int timeline_least = lanes_least + 40;
-constexpr int usual_width = 1680, usual_height = 1040;   // as far as the screen has them
+constexpr int usual_width = 1680, usual_height = 1040;  // as far as the screen has them
 
 }  // namespace
 
@@ -75,10 +75,11 @@ Dock* MainWindow::add_dock(const QString& id, const QString& title, QWidget* con
 void MainWindow::make_docks() {
   lesson_ = new LessonView(session_, settings_, this);
   Dock* lesson = add_dock(QStringLiteral("lesson"), tr("Lesson"), lesson_);
-  connect(lesson_, &LessonView::title_changed, lesson, [lesson](const QString& title, const QString& subtitle) {
-    lesson->set_title(title);
-    lesson->set_subtitle(subtitle);
-  });
+  connect(lesson_, &LessonView::title_changed, lesson,
+          [lesson](const QString& title, const QString& subtitle) {
+            lesson->set_title(title);
+            lesson->set_subtitle(subtitle);
+          });
   for (auto& panel : ui::make_panels()) {
     auto* canvas = new CanvasPanel(setup_.path, std::move(panel), session_, this);
     canvases_.push_back(canvas);
@@ -91,7 +92,8 @@ void MainWindow::make_docks() {
   checks_ = new CheckView(session_, this);
   Dock* divergences = add_dock(QStringLiteral("divergences"), tr("Engine and kernel"), checks_);
   connect(&session_, &Session::document_changed, divergences, [this, divergences] {
-    divergences->set_subtitle(session_.recording() == nullptr ? QString() : summarise_checks(*session_.recording()));
+    divergences->set_subtitle(session_.recording() == nullptr ? QString()
+                                                              : summarise_checks(*session_.recording()));
   });
   add_dock(QStringLiteral("details"), tr("Details"), new DetailsView(session_, this));
 }
@@ -135,10 +137,11 @@ void MainWindow::make_menus() {
   auto* menus = findChild<QMenuBar*>(QStringLiteral("menu"));
   QHash<QString, QMenu*> by_name;
   for (const char* name : {"File", "Edit", "Run", "View", "Lessons", "Traces", "Help"}) {
-    by_name.insert(QString::fromLatin1(name), menus->addMenu(QStringLiteral("&") + QString::fromLatin1(name)));
+    by_name.insert(QString::fromLatin1(name),
+                   menus->addMenu(QStringLiteral("&") + QString::fromLatin1(name)));
   }
   for (QAction* action : actions_.actions()) {
-    addAction(action);   // shortcuts work wherever the focus is
+    addAction(action);  // shortcuts work wherever the focus is
     QMenu* menu = by_name.value(QString::fromLatin1(ActionRegistry::row(action).menu), nullptr);
     if (menu == nullptr) continue;
     if (ActionRegistry::row(action).separator_before) menu->addSeparator();
@@ -189,8 +192,9 @@ void MainWindow::arrange() {
 }
 
 void MainWindow::connect_all() {
-  connect(&loader_, &DocumentLoader::started, this,
-          [this](const QString& path) { progress_->start(QStringLiteral("Opening ") + QFileInfo(path).fileName()); });
+  connect(&loader_, &DocumentLoader::started, this, [this](const QString& path) {
+    progress_->start(QStringLiteral("Opening ") + QFileInfo(path).fileName());
+  });
   connect(&loader_, &DocumentLoader::progressed, progress_, &ProgressBar::progress);
   connect(&loader_, &DocumentLoader::opened, this, &MainWindow::document_opened);
   connect(&loader_, &DocumentLoader::failed, this, &MainWindow::document_failed);
@@ -216,14 +220,17 @@ void MainWindow::connect_all() {
   });
   connect(&session_, &Session::document_changed, this, &MainWindow::show_title);
   QAction* find = actions_.action(QStringLiteral("edit.palette"));
-  const auto show_key = [this, find] { bar_->search().set_key(find->shortcut().toString(QKeySequence::NativeText)); };
+  const auto show_key = [this, find] {
+    bar_->search().set_key(find->shortcut().toString(QKeySequence::NativeText));
+  };
   connect(find, &QAction::changed, this, show_key);
   show_key();
   autosave_.setSingleShot(true);
   autosave_.setInterval(2000);
   connect(&autosave_, &QTimer::timeout, this, &MainWindow::save_session);
-  for (const auto signal : {&Session::document_changed, &Session::position_changed, &Session::selection_changed,
-                            &Session::reading_changed, &Session::breakpoints_changed, &Session::bookmarks_changed}) {
+  for (const auto signal :
+       {&Session::document_changed, &Session::position_changed, &Session::selection_changed,
+        &Session::reading_changed, &Session::breakpoints_changed, &Session::bookmarks_changed}) {
     connect(&session_, signal, &actions_, &ActionRegistry::refresh);
     connect(&session_, signal, &autosave_, qOverload<>(&QTimer::start));
   }
@@ -272,7 +279,7 @@ void MainWindow::showEvent(QShowEvent* event) {
   QMainWindow::showEvent(event);
   if (arranged_) return;
   arranged_ = true;
-  setFocus();   // no panel has it yet: arrows step
+  setFocus();  // no panel has it yet: arrows step
   if (settings_ == nullptr || !settings_->contains(QStringLiteral("window/layout"))) arrange();
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-/// The window: menus, tool bar, docks, and what ties them to one session. It opens documents off the UI thread, never
-/// drops the open one because another could not be read, and remembers its state.
+/// The window: menus, tool bar, docks, and what ties them to one session. It opens documents off the UI
+/// thread, never drops the open one because another could not be read, and remembers its state.
 
 #include <QMainWindow>
 #include <QSettings>
@@ -38,10 +38,10 @@ class ToolBar;
 
 /// What the program found out before it makes the window.
 struct WindowSetup {
-  QSettings* settings = nullptr;   ///< nullptr: nothing is remembered; must outlive the window otherwise
+  QSettings* settings = nullptr;  ///< nullptr: nothing is remembered; must outlive the window otherwise
   DrawPath path = DrawPath::software;
-  QString path_reason;             ///< for the About box
-  ui::ThemeKind desktop = ui::ThemeKind::dark;   ///< the desktop's theme
+  QString path_reason;                          ///< for the About box
+  ui::ThemeKind desktop = ui::ThemeKind::dark;  ///< the desktop's theme
 };
 
 class MainWindow : public QMainWindow {
@@ -50,8 +50,8 @@ class MainWindow : public QMainWindow {
   explicit MainWindow(const WindowSetup& setup);
   ~MainWindow() override;
 
-  /// Opens off the UI thread. `kernel`: model override, empty = as the file says. `position`: where to go instead of
-  /// the remembered place.
+  /// Opens off the UI thread. `kernel`: model override, empty = as the file says. `position`: where to go
+  /// instead of the remembered place.
   void open(const QString& path, const QString& kernel = {}, std::optional<StepIndex> position = {});
   /// Shows what is open already; `position` as above.
   void show_document(const DocumentPtr& document, std::optional<StepIndex> position);
@@ -127,8 +127,8 @@ class MainWindow : public QMainWindow {
   std::vector<CanvasPanel*> canvases_;
   std::vector<Dock*> docks_;
 
-  QString path_, kernel_;                        ///< of the open document
-  std::optional<SessionState> state_to_restore_; ///< for the document being opened
+  QString path_, kernel_;                         ///< of the open document
+  std::optional<SessionState> state_to_restore_;  ///< for the document being opened
   std::optional<StepIndex> position_to_show_;
   QTimer autosave_;
   std::thread saver_;

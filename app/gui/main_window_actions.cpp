@@ -40,30 +40,42 @@ void MainWindow::bind_file_actions() {
   const auto open_document = [this] { return session_.document() != nullptr; };
   actions_.bind("file.open", [this] { ask_to_open({}); });
   actions_.bind("file.sample", [this] { ask_to_open(samples_folder()); });
-  actions_.bind("file.reload", [this] {
-    state_to_restore_ = session_.state();
-    open(path_, kernel_);
-  }, open_document);
-  actions_.bind("file.save", [this] { save_recording(); }, open_document);
-  actions_.bind("file.export_png", [this] { export_picture(); }, open_document);
-  actions_.bind("file.cancel", [this] { loader_.cancel(); }, [this] { return loader_.busy(); });
+  actions_.bind(
+      "file.reload",
+      [this] {
+        state_to_restore_ = session_.state();
+        open(path_, kernel_);
+      },
+      open_document);
+  actions_.bind(
+      "file.save", [this] { save_recording(); }, open_document);
+  actions_.bind(
+      "file.export_png", [this] { export_picture(); }, open_document);
+  actions_.bind(
+      "file.cancel", [this] { loader_.cancel(); }, [this] { return loader_.busy(); });
   actions_.bind("file.quit", [this] { close(); });
 }
 
 void MainWindow::bind_edit_actions() {
-  actions_.bind("edit.copy_hex", [this] {
-    const WordIndex word = session_.focused_word();
-    if (word == no_word) return;
-    ui::Intent intent;
-  intent.kind = ui::Intent::Kind::copy_text;
-    intent.text = hex_word(session_.cursor()->load(word)).toStdString();
-    session_.apply(intent);
-  }, [this] { return session_.focused_word() != no_word; });
-  actions_.bind("edit.copy_table", [this] {
-    CanvasPanel* panel = focused_canvas();
-    QGuiApplication::clipboard()->setText(panel->table_text());
-    toast_->say(tr("Copied the table behind %1").arg(panel->title()));
-  }, [this] { return session_.document() != nullptr; });
+  actions_.bind(
+      "edit.copy_hex",
+      [this] {
+        const WordIndex word = session_.focused_word();
+        if (word == no_word) return;
+        ui::Intent intent;
+        intent.kind = ui::Intent::Kind::copy_text;
+        intent.text = hex_word(session_.cursor()->load(word)).toStdString();
+        session_.apply(intent);
+      },
+      [this] { return session_.focused_word() != no_word; });
+  actions_.bind(
+      "edit.copy_table",
+      [this] {
+        CanvasPanel* panel = focused_canvas();
+        QGuiApplication::clipboard()->setText(panel->table_text());
+        toast_->say(tr("Copied the table behind %1").arg(panel->title()));
+      },
+      [this] { return session_.document() != nullptr; });
   actions_.bind("edit.palette", [this] { palette_->open(&bar_->search()); });
   actions_.bind("edit.shortcuts", [this] {
     ShortcutEditor(actions_, this).exec();
@@ -76,70 +88,105 @@ void MainWindow::bind_run_actions() {
     const char* id;
     Move move;
   };
-  static constexpr Row rows[] = {
-      {"run.start", Move::start}, {"run.end", Move::end}, {"run.step", Move::step}, {"run.back", Move::back},
-      {"run.step_over", Move::step_over}, {"run.back_over", Move::back_over}, {"run.step_out", Move::step_out},
-      {"run.back_out", Move::back_out}, {"run.next_call", Move::next_call}, {"run.previous_call", Move::previous_call},
-      {"run.next_fault", Move::next_fault}, {"run.previous_fault", Move::previous_fault},
-      {"run.next_change", Move::next_change}, {"run.previous_change", Move::previous_change},
-      {"run.next_divergence", Move::next_divergence}, {"run.previous_divergence", Move::previous_divergence},
-      {"run.next_bookmark", Move::next_bookmark}, {"run.previous_bookmark", Move::previous_bookmark}};
+  static constexpr Row rows[] = {{"run.start", Move::start},
+                                 {"run.end", Move::end},
+                                 {"run.step", Move::step},
+                                 {"run.back", Move::back},
+                                 {"run.step_over", Move::step_over},
+                                 {"run.back_over", Move::back_over},
+                                 {"run.step_out", Move::step_out},
+                                 {"run.back_out", Move::back_out},
+                                 {"run.next_call", Move::next_call},
+                                 {"run.previous_call", Move::previous_call},
+                                 {"run.next_fault", Move::next_fault},
+                                 {"run.previous_fault", Move::previous_fault},
+                                 {"run.next_change", Move::next_change},
+                                 {"run.previous_change", Move::previous_change},
+                                 {"run.next_divergence", Move::next_divergence},
+                                 {"run.previous_divergence", Move::previous_divergence},
+                                 {"run.next_bookmark", Move::next_bookmark},
+                                 {"run.previous_bookmark", Move::previous_bookmark}};
   const auto open_document = [this] { return session_.document() != nullptr; };
   for (const Row& row : rows) {
     const bool back = row.move == Move::start || row.move == Move::back || row.move == Move::back_over ||
                       row.move == Move::back_out || row.move == Move::previous_call;
     const bool ahead = row.move == Move::end || row.move == Move::step || row.move == Move::step_over ||
                        row.move == Move::step_out || row.move == Move::next_call;
-    actions_.bind(row.id, [this, move = row.move] { session_.go(move); }, [this, back, ahead] {
-      if (session_.document() == nullptr) return false;
-      if (back) return session_.position() > 0;
-      return !ahead || session_.position() < session_.steps();
-    });
+    actions_.bind(
+        row.id, [this, move = row.move] { session_.go(move); },
+        [this, back, ahead] {
+          if (session_.document() == nullptr) return false;
+          if (back) return session_.position() > 0;
+          return !ahead || session_.position() < session_.steps();
+        });
   }
   const auto watched = [this] { return !session_.breakpoints().empty(); };
-  actions_.bind("run.break", [this] { session_.go(Move::run_to_break); }, watched);
-  actions_.bind("run.break_back", [this] { session_.go(Move::run_back_to_break); }, watched);
-  actions_.bind("run.clear_breaks", [this] { session_.clear_breakpoints(); }, watched);
-  actions_.bind("run.toggle_break", [this] {
-    session_.toggle_breakpoint(session_.focused_word(), session_.focused_mask());
-  }, [this] { return session_.focused_word() != no_word; });
-  actions_.bind("run.goto", [this] { bar_->step_field().edit(); }, open_document);
-  actions_.bind("run.bookmark", [this] { session_.toggle_bookmark(session_.position()); }, open_document, [this] {
-    const auto& marks = session_.bookmarks();
-    return std::any_of(marks.begin(), marks.end(), [&](const Bookmark& m) { return m.position == session_.position(); });
-  });
-  actions_.bind("run.bookmarks", [this] { BookmarksDialog(session_, this).exec(); }, open_document);
-  actions_.bind("run.return", [this] { session_.return_to_past(); }, [this] { return session_.can_return(); });
-  actions_.bind("run.return_forward", [this] { session_.return_to_future(); },
-                [this] { return session_.can_redo_return(); });
+  actions_.bind(
+      "run.break", [this] { session_.go(Move::run_to_break); }, watched);
+  actions_.bind(
+      "run.break_back", [this] { session_.go(Move::run_back_to_break); }, watched);
+  actions_.bind(
+      "run.clear_breaks", [this] { session_.clear_breakpoints(); }, watched);
+  actions_.bind(
+      "run.toggle_break",
+      [this] { session_.toggle_breakpoint(session_.focused_word(), session_.focused_mask()); },
+      [this] { return session_.focused_word() != no_word; });
+  actions_.bind(
+      "run.goto", [this] { bar_->step_field().edit(); }, open_document);
+  actions_.bind(
+      "run.bookmark", [this] { session_.toggle_bookmark(session_.position()); }, open_document,
+      [this] {
+        const auto& marks = session_.bookmarks();
+        return std::any_of(marks.begin(), marks.end(),
+                           [&](const Bookmark& m) { return m.position == session_.position(); });
+      });
+  actions_.bind(
+      "run.bookmarks", [this] { BookmarksDialog(session_, this).exec(); }, open_document);
+  actions_.bind(
+      "run.return", [this] { session_.return_to_past(); }, [this] { return session_.can_return(); });
+  actions_.bind(
+      "run.return_forward", [this] { session_.return_to_future(); },
+      [this] { return session_.can_redo_return(); });
 }
 
 void MainWindow::bind_view_actions() {
-  for (const char* id : {"walk", "bits", "decision", "history", "timeline", "lesson", "events", "divergences", "details"}) {
+  for (const char* id :
+       {"walk", "bits", "decision", "history", "timeline", "lesson", "events", "divergences", "details"}) {
     Dock* shown = dock(QString::fromLatin1(id));
     if (shown == nullptr) continue;
     const QByteArray name = QByteArray("view.") + id;
-    const auto within = [shown] { return shown->isVisible() && shown->isAncestorOf(QApplication::focusWidget()); };
+    const auto within = [shown] {
+      return shown->isVisible() && shown->isAncestorOf(QApplication::focusWidget());
+    };
     // A second time, with the focus already there, puts the panel away.
-    actions_.bind(name.constData(), [shown, within] {
-      if (within()) {
-        shown->hide();
-      } else {
-        shown->go_to();
-      }
-    }, {}, [shown] { return !shown->isHidden(); });
+    actions_.bind(
+        name.constData(),
+        [shown, within] {
+          if (within()) {
+            shown->hide();
+          } else {
+            shown->go_to();
+          }
+        },
+        {}, [shown] { return !shown->isHidden(); });
   }
-  actions_.bind("view.tables", [this] {
-    tables_ = !tables_;
-    for (CanvasPanel* canvas : canvases_) canvas->show_table(tables_);
-  }, {}, [this] { return tables_; });
+  actions_.bind(
+      "view.tables",
+      [this] {
+        tables_ = !tables_;
+        for (CanvasPanel* canvas : canvases_) canvas->show_table(tables_);
+      },
+      {}, [this] { return tables_; });
   actions_.bind("view.layout", [this] { bar_->layout_choice().open(); });
   actions_.bind("view.machine", [this] { bar_->machine_choice().open(); });
-  actions_.bind("view.larger", [this] { set_zoom(zoom_ + zoom_step); }, [this] { return zoom_ < zoom_max - 0.01; });
-  actions_.bind("view.smaller", [this] { set_zoom(zoom_ - zoom_step); }, [this] { return zoom_ > zoom_min + 0.01; });
+  actions_.bind(
+      "view.larger", [this] { set_zoom(zoom_ + zoom_step); }, [this] { return zoom_ < zoom_max - 0.01; });
+  actions_.bind(
+      "view.smaller", [this] { set_zoom(zoom_ - zoom_step); }, [this] { return zoom_ > zoom_min + 0.01; });
   actions_.bind("view.normal", [this] { set_zoom(1); });
   const auto theme = [this](const char* id, ThemeChoice choice) {
-    actions_.bind(id, [this, choice] { choose_theme(choice); }, {}, [this, choice] { return theme_ == choice; });
+    actions_.bind(
+        id, [this, choice] { choose_theme(choice); }, {}, [this, choice] { return theme_ == choice; });
   };
   theme("view.theme_desktop", ThemeChoice::desktop);
   theme("view.theme_dark", ThemeChoice::dark);
@@ -187,7 +234,8 @@ void MainWindow::fill_samples(QMenu* menu) {
   menu->clear();
   const QDir folder(samples_folder());
   for (const QFileInfo& file : folder.entryInfoList(QDir::Files | QDir::Readable, QDir::Name)) {
-    if (!file.fileName().contains(QLatin1String(".trace")) && file.suffix() != QLatin1String("hmmrec")) continue;
+    if (!file.fileName().contains(QLatin1String(".trace")) && file.suffix() != QLatin1String("hmmrec"))
+      continue;
     const QString path = file.absoluteFilePath();
     connect(menu->addAction(file.fileName()), &QAction::triggered, this, [this, path] { open(path); });
   }
@@ -198,7 +246,8 @@ void MainWindow::save_recording() {
   const QFileInfo now(path_);
   const QString proposal = now.absoluteDir().filePath(QString::fromStdString(session_.document()->title) +
                                                       QStringLiteral(".hmmrec"));
-  QString path = QFileDialog::getSaveFileName(this, tr("Save the recording"), proposal, tr("Recordings (*.hmmrec)"));
+  QString path =
+      QFileDialog::getSaveFileName(this, tr("Save the recording"), proposal, tr("Recordings (*.hmmrec)"));
   if (path.isEmpty()) return;
   if (QFileInfo(path).suffix().isEmpty()) path += QStringLiteral(".hmmrec");
   if (saver_.joinable()) saver_.join();
@@ -206,14 +255,18 @@ void MainWindow::save_recording() {
   saver_ = std::thread([this, path, recording = session_.document()->recording] {
     const auto saved = RecordingFile::save(*recording, path.toStdString());
     const QString failure = saved ? QString() : QString::fromStdString(saved.error().to_string());
-    QMetaObject::invokeMethod(this, [this, path, failure] {
-      progress_->stop();
-      if (failure.isEmpty()) {
-        toast_->say(tr("Saved %1").arg(path));
-      } else {
-        message_->show_error(failure, tr("Nothing was written there. Choose another folder or free some space."));
-      }
-    }, Qt::QueuedConnection);
+    QMetaObject::invokeMethod(
+        this,
+        [this, path, failure] {
+          progress_->stop();
+          if (failure.isEmpty()) {
+            toast_->say(tr("Saved %1").arg(path));
+          } else {
+            message_->show_error(failure,
+                                 tr("Nothing was written there. Choose another folder or free some space."));
+          }
+        },
+        Qt::QueuedConnection);
   });
 }
 
@@ -222,10 +275,12 @@ void MainWindow::export_picture() {
   const QString proposal = QStringLiteral("%1-%2-%3.png")
                                .arg(QString::fromStdString(session_.document()->title), panel->id())
                                .arg(session_.position());
-  const QString path = QFileDialog::getSaveFileName(this, tr("Export %1").arg(panel->title()), proposal, tr("PNG (*.png)"));
+  const QString path =
+      QFileDialog::getSaveFileName(this, tr("Export %1").arg(panel->title()), proposal, tr("PNG (*.png)"));
   if (path.isEmpty()) return;
   if (const auto saved = panel->save_picture(path, 2); !saved) {
-    message_->show_error(QString::fromStdString(saved.error().to_string()), tr("Choose another file name or folder."));
+    message_->show_error(QString::fromStdString(saved.error().to_string()),
+                         tr("Choose another file name or folder."));
   } else {
     toast_->say(tr("Saved %1").arg(path));
   }
@@ -236,11 +291,12 @@ void MainWindow::show_about() {
   box.setWindowTitle(tr("About hmmscope"));
   box.setIconPixmap(program_icon().pixmap(64));
   box.setTextFormat(Qt::RichText);
-  box.setText(tr("<h3>hmmscope</h3>"
-                 "<p>Steps through Linux heterogeneous memory management, bit by bit, forwards and backwards, and "
-                 "holds its own engine against what a real kernel did.</p>"
-                 "<p>Canvases are drawn with %1.<br>MIT licence.</p>")
-                  .arg(setup_.path_reason.toHtmlEscaped()));
+  box.setText(
+      tr("<h3>hmmscope</h3>"
+         "<p>Steps through Linux heterogeneous memory management, bit by bit, forwards and backwards, and "
+         "holds its own engine against what a real kernel did.</p>"
+         "<p>Canvases are drawn with %1.<br>MIT licence.</p>")
+          .arg(setup_.path_reason.toHtmlEscaped()));
   box.exec();
 }
 

@@ -17,10 +17,11 @@
 namespace hmmscope::app {
 namespace {
 
-constexpr int layout_version = 1;        // raise when docks are renamed: an old layout is then left alone
+constexpr int layout_version = 1;  // raise when docks are renamed: an old layout is then left alone
 constexpr StepIndex steps_looked_at = 200000;
 
-/// The first step that fills a slot of hmm_pfns: there is something to see in every panel. 0 when there is none.
+/// The first step that fills a slot of hmm_pfns: there is something to see in every panel. 0 when there is
+/// none.
 StepIndex first_interesting(const Recording& recording) {
   const StepIndex end = std::min(recording.steps(), steps_looked_at);
   for (StepIndex step = 0; step < end; ++step) {
@@ -45,7 +46,8 @@ void MainWindow::open(const QString& path, const QString& kernel, std::optional<
 
 void MainWindow::show_document(const DocumentPtr& document, std::optional<StepIndex> position) {
   position_to_show_ = position;
-  document_opened(document, find_landmarks(*document->recording), QString::fromStdString(document->path.string()), {});
+  document_opened(document, find_landmarks(*document->recording),
+                  QString::fromStdString(document->path.string()), {});
 }
 
 void MainWindow::document_opened(const DocumentPtr& document, const Landmarks& landmarks, const QString& path,
@@ -91,10 +93,12 @@ void MainWindow::document_failed(const Error& error, const QString& path) {
   position_to_show_.reset();
   QString what = QString::fromStdString(error.to_string());
   if (error.file.empty()) what = QFileInfo(path).fileName() + QStringLiteral(": ") + what;
-  const QString kept = session_.document() == nullptr ? QString() : tr("What was open before is still open. ");
-  message_->show_error(tr("Could not open %1").arg(what),
-                       kept + tr("hmmscope reads ftrace text (plain, xz, gz, zst), scenarios (.json) and recordings "
-                                 "(.hmmrec)."));
+  const QString kept =
+      session_.document() == nullptr ? QString() : tr("What was open before is still open. ");
+  message_->show_error(
+      tr("Could not open %1").arg(what),
+      kept + tr("hmmscope reads ftrace text (plain, xz, gz, zst), scenarios (.json) and recordings "
+                "(.hmmrec)."));
   actions_.refresh();
 }
 

@@ -47,7 +47,8 @@ void MessageBar::show_error(const QString& what, const QString& advice) {
 
 QString MessageBar::text() const { return what_->text(); }
 
-ProgressBar::ProgressBar(QWidget* parent) : QFrame(parent), text_(new QLabel(this)), bar_(new QProgressBar(this)) {
+ProgressBar::ProgressBar(QWidget* parent)
+    : QFrame(parent), text_(new QLabel(this)), bar_(new QProgressBar(this)) {
   setProperty("look", "card");
   bar_->setTextVisible(false);
   auto* cancel = new QPushButton(tr("Cancel"), this);
@@ -73,10 +74,12 @@ void ProgressBar::start(const QString& what) {
 }
 
 void ProgressBar::progress(const QString& stage, quint64 done, quint64 total) {
-  text_->setText(total == 0 ? QStringLiteral("%1: %2").arg(what_, stage)
-                            : QStringLiteral("%1: %2, %3 of %4").arg(what_, stage, grouped(done), grouped(total)));
+  text_->setText(total == 0
+                     ? QStringLiteral("%1: %2").arg(what_, stage)
+                     : QStringLiteral("%1: %2, %3 of %4").arg(what_, stage, grouped(done), grouped(total)));
   bar_->setRange(0, total == 0 ? 0 : 1000);
-  if (total != 0) bar_->setValue(static_cast<int>(static_cast<double>(done) / static_cast<double>(total) * 1000));
+  if (total != 0)
+    bar_->setValue(static_cast<int>(static_cast<double>(done) / static_cast<double>(total) * 1000));
 }
 
 void ProgressBar::stop() {

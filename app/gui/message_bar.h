@@ -1,6 +1,6 @@
 #pragma once
-/// Lines under the tool bar: a failure that stays until it is dismissed, and the progress of a load with Cancel. And
-/// a note that comes and goes at the foot of the window.
+/// Lines under the tool bar: a failure that stays until it is dismissed, and the progress of a load with
+/// Cancel. And a note that comes and goes at the foot of the window.
 
 #include <QFrame>
 #include <QLabel>

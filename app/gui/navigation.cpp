@@ -56,7 +56,8 @@ Landmarks find_landmarks(const Recording& recording) {
     if (outermost && !is_container(call.function)) found.calls.push_back(call.first_step + 1);
   }
   for (const CallCheck& check : recording.checks()) {
-    if (check.verdict == Verdict::diverged && check.step < recording.steps()) found.divergences.push_back(check.step + 1);
+    if (check.verdict == Verdict::diverged && check.step < recording.steps())
+      found.divergences.push_back(check.step + 1);
   }
   tidy(found.calls);
   tidy(found.faults);

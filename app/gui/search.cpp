@@ -8,10 +8,12 @@
 namespace hmmscope::app {
 namespace {
 
-constexpr WordIndex words_scanned = 4u << 20;     // for values and pfns: a few milliseconds
-constexpr StepIndex steps_scanned = 8u << 20;     // for rules
+constexpr WordIndex words_scanned = 4u << 20;  // for values and pfns: a few milliseconds
+constexpr StepIndex steps_scanned = 8u << 20;  // for rules
 
-QString text_of(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
+QString text_of(std::string_view text) {
+  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
 
 ui::Intent seek_to(StepIndex position) {
   ui::Intent intent;
@@ -52,13 +54,15 @@ class Search {
     if (digits.startsWith(QLatin1String("step"), Qt::CaseInsensitive)) digits.remove(0, 4);
     const auto position = parse_grouped(digits);
     if (!position || *position > session_.steps()) return;
-    hits_.push_back({QStringLiteral("Step"), QStringLiteral("Go to step %1").arg(grouped(*position)),
+    hits_.push_back({QStringLiteral("Step"),
+                     QStringLiteral("Go to step %1").arg(grouped(*position)),
                      QStringLiteral("of %1").arg(grouped(session_.steps())),
                      {seek_to(static_cast<StepIndex>(*position))}});
   }
 
   void add_word(WordIndex word, const QString& why) {
-    hits_.push_back({QStringLiteral("Word"), QString::fromStdString(recording_.word_name(word)),
+    hits_.push_back({QStringLiteral("Word"),
+                     QString::fromStdString(recording_.word_name(word)),
                      QStringLiteral("%1, now %2").arg(why, hex_word(session_.cursor()->load(word))),
                      {select_word(word)}});
   }
@@ -119,15 +123,19 @@ class Search {
     if (session_.layout() == nullptr || word == no_word) return;
     for (const Field& field : session_.layout()->fields) {
       const QString name = QString::fromUtf8(field.name), symbol = QString::fromUtf8(field.symbol);
-      if (!name.contains(text_, Qt::CaseInsensitive) && !symbol.contains(text_, Qt::CaseInsensitive)) continue;
+      if (!name.contains(text_, Qt::CaseInsensitive) && !symbol.contains(text_, Qt::CaseInsensitive))
+        continue;
       ui::Intent intent;
-  intent.kind = ui::Intent::Kind::select_bit;
+      intent.kind = ui::Intent::Kind::select_bit;
       intent.word = word;
       intent.bit = field.shift;
-      hits_.push_back({QStringLiteral("Bit"), symbol.isEmpty() ? name : symbol,
-                       QStringLiteral("bit %1 of %2: %3").arg(field.shift)
-                           .arg(QString::fromStdString(recording_.word_name(word)), QString::fromUtf8(field.meaning)),
-                       {intent}});
+      hits_.push_back(
+          {QStringLiteral("Bit"),
+           symbol.isEmpty() ? name : symbol,
+           QStringLiteral("bit %1 of %2: %3")
+               .arg(field.shift)
+               .arg(QString::fromStdString(recording_.word_name(word)), QString::fromUtf8(field.meaning)),
+           {intent}});
     }
   }
 
@@ -136,8 +144,9 @@ class Search {
     size_t found = 0;
     const auto calls = recording_.calls();
     // Calls are numbered as they were entered: look behind the cursor first, then from the start.
-    const auto start = std::partition_point(calls.begin(), calls.end(),
-                                            [&](const Call& call) { return call.first_step + 1 <= session_.position(); });
+    const auto start = std::partition_point(calls.begin(), calls.end(), [&](const Call& call) {
+      return call.first_step + 1 <= session_.position();
+    });
     const auto look = [&](auto from, auto to) {
       for (auto it = from; it != to && found < limit_; ++it) {
         const auto id = static_cast<size_t>(it->function);
@@ -145,7 +154,8 @@ class Search {
         if (!text_of(function_name(it->function)).contains(text_, Qt::CaseInsensitive)) continue;
         seen[id] = true;
         ++found;
-        hits_.push_back({QStringLiteral("Function"), text_of(function_name(it->function)),
+        hits_.push_back({QStringLiteral("Function"),
+                         text_of(function_name(it->function)),
                          QStringLiteral("next call at step %1").arg(grouped(uint64_t{it->first_step} + 1)),
                          {seek_to(it->first_step + 1)}});
       }
@@ -170,7 +180,8 @@ class Search {
       wanted[id] = false;
       ++found;
       const Rule& row = rule(recording_.rule_of(step));
-      hits_.push_back({QStringLiteral("Rule"), text_of(row.id),
+      hits_.push_back({QStringLiteral("Rule"),
+                       text_of(row.id),
                        QStringLiteral("step %1: %2").arg(grouped(uint64_t{step} + 1), text_of(row.statement)),
                        {seek_to(step + 1)}});
     }

@@ -1,6 +1,6 @@
 #pragma once
-/// What the search field finds: a step number, words by address, pfn, value or name, bits by field name, the next
-/// call of a function, the next step of a rule. Free of widgets.
+/// What the search field finds: a step number, words by address, pfn, value or name, bits by field name, the
+/// next call of a function, the next step of a rule. Free of widgets.
 
 #include <QString>
 #include <vector>
@@ -10,10 +10,10 @@
 namespace hmmscope::app {
 
 struct Hit {
-  QString group;    ///< "Step", "Word", "Bit", "Function", "Rule"
+  QString group;  ///< "Step", "Word", "Bit", "Function", "Rule"
   QString title;
   QString detail;
-  std::vector<ui::Intent> intents;   ///< what choosing it does
+  std::vector<ui::Intent> intents;  ///< what choosing it does
 };
 
 /// At most `limit` hits of each group, best first. Empty text finds nothing.

@@ -11,23 +11,37 @@ constexpr size_t places_kept = 200;
 /// What to say when a move leads nowhere.
 const char* nowhere(Move move) {
   switch (move) {
-    case Move::next_fault: return "No fault after this step";
-    case Move::previous_fault: return "No fault before this step";
-    case Move::next_change: return "The selection does not change after this step";
-    case Move::previous_change: return "The selection did not change before this step";
-    case Move::next_divergence: return "Engine and kernel agree from here to the end";
-    case Move::previous_divergence: return "Engine and kernel agree from the start to here";
-    case Move::run_to_break: return "No breakpoint is hit after this step";
-    case Move::run_back_to_break: return "No breakpoint is hit before this step";
-    case Move::next_call: return "No call starts after this step";
-    case Move::previous_call: return "No call starts before this step";
-    case Move::next_bookmark: return "No bookmark after this step";
-    case Move::previous_bookmark: return "No bookmark before this step";
+    case Move::next_fault:
+      return "No fault after this step";
+    case Move::previous_fault:
+      return "No fault before this step";
+    case Move::next_change:
+      return "The selection does not change after this step";
+    case Move::previous_change:
+      return "The selection did not change before this step";
+    case Move::next_divergence:
+      return "Engine and kernel agree from here to the end";
+    case Move::previous_divergence:
+      return "Engine and kernel agree from the start to here";
+    case Move::run_to_break:
+      return "No breakpoint is hit after this step";
+    case Move::run_back_to_break:
+      return "No breakpoint is hit before this step";
+    case Move::next_call:
+      return "No call starts after this step";
+    case Move::previous_call:
+      return "No call starts before this step";
+    case Move::next_bookmark:
+      return "No bookmark after this step";
+    case Move::previous_bookmark:
+      return "No bookmark before this step";
     case Move::start:
     case Move::back:
     case Move::back_over:
-    case Move::back_out: return "This is the start of the recording";
-    default: return "This is the end of the recording";
+    case Move::back_out:
+      return "This is the start of the recording";
+    default:
+      return "This is the end of the recording";
   }
 }
 
@@ -92,14 +106,30 @@ void Session::apply(const ui::Intent& intent) {
     }
   };
   switch (intent.kind) {
-    case Kind::seek: seek(intent.position); break;
-    case Kind::select_word: select(intent.word); break;
-    case Kind::select_bit: select(intent.word, intent.bit); break;
-    case Kind::run_back_to_change: run(Move::previous_change); break;
-    case Kind::run_to_change: run(Move::next_change); break;
-    case Kind::toggle_break: toggle_breakpoint(intent.word, intent.mask); break;
-    case Kind::set_layout: choose_layout(QString::fromStdString(intent.text)); break;
-    case Kind::copy_text: Q_EMIT text_copied(QString::fromStdString(intent.text)); break;
+    case Kind::seek:
+      seek(intent.position);
+      break;
+    case Kind::select_word:
+      select(intent.word);
+      break;
+    case Kind::select_bit:
+      select(intent.word, intent.bit);
+      break;
+    case Kind::run_back_to_change:
+      run(Move::previous_change);
+      break;
+    case Kind::run_to_change:
+      run(Move::next_change);
+      break;
+    case Kind::toggle_break:
+      toggle_breakpoint(intent.word, intent.mask);
+      break;
+    case Kind::set_layout:
+      choose_layout(QString::fromStdString(intent.text));
+      break;
+    case Kind::copy_text:
+      Q_EMIT text_copied(QString::fromStdString(intent.text));
+      break;
   }
 }
 
@@ -177,28 +207,44 @@ std::optional<StepIndex> Session::target(Move move) const {
   };
   const WordIndex word = focused_word();
   switch (move) {
-    case Move::start: return behind(0);
-    case Move::end: return ahead(steps());
-    case Move::step: return ahead(std::min(here + 1, steps()));
-    case Move::back: return here == 0 ? std::nullopt : std::optional(here - 1);
-    case Move::step_over: return ahead(step_over(recording, here));
-    case Move::back_over: return behind(back_over(recording, here));
-    case Move::step_out: return ahead(step_out(recording, here));
-    case Move::back_out: return behind(back_out(recording, here));
-    case Move::next_call: return next_landmark(landmarks_.calls, here);
-    case Move::previous_call: return previous_landmark(landmarks_.calls, here);
-    case Move::next_fault: return next_landmark(landmarks_.faults, here);
-    case Move::previous_fault: return previous_landmark(landmarks_.faults, here);
-    case Move::next_divergence: return next_landmark(landmarks_.divergences, here);
-    case Move::previous_divergence: return previous_landmark(landmarks_.divergences, here);
+    case Move::start:
+      return behind(0);
+    case Move::end:
+      return ahead(steps());
+    case Move::step:
+      return ahead(std::min(here + 1, steps()));
+    case Move::back:
+      return here == 0 ? std::nullopt : std::optional(here - 1);
+    case Move::step_over:
+      return ahead(step_over(recording, here));
+    case Move::back_over:
+      return behind(back_over(recording, here));
+    case Move::step_out:
+      return ahead(step_out(recording, here));
+    case Move::back_out:
+      return behind(back_out(recording, here));
+    case Move::next_call:
+      return next_landmark(landmarks_.calls, here);
+    case Move::previous_call:
+      return previous_landmark(landmarks_.calls, here);
+    case Move::next_fault:
+      return next_landmark(landmarks_.faults, here);
+    case Move::previous_fault:
+      return previous_landmark(landmarks_.faults, here);
+    case Move::next_divergence:
+      return next_landmark(landmarks_.divergences, here);
+    case Move::previous_divergence:
+      return previous_landmark(landmarks_.divergences, here);
     case Move::next_change:
       if (word == no_word) return std::nullopt;
       return changed(document_->history->next_change(word, focused_mask(), here));
     case Move::previous_change:
       if (word == no_word || here == 0) return std::nullopt;
       return changed(document_->history->previous_change(word, focused_mask(), here - 1));
-    case Move::run_to_break: return next_break();
-    case Move::run_back_to_break: return previous_break();
+    case Move::run_to_break:
+      return next_break();
+    case Move::run_back_to_break:
+      return previous_break();
     case Move::next_bookmark:
     case Move::previous_bookmark: {
       std::vector<StepIndex> places;

@@ -1,7 +1,7 @@
 #pragma once
-/// What the window shows: the open document, the cursor in it, the selection, how words are read, breakpoints and
-/// bookmarks. Panels and actions ask the session to change; every view listens to its signals. No widgets, so that
-/// tests drive it directly.
+/// What the window shows: the open document, the cursor in it, the selection, how words are read, breakpoints
+/// and bookmarks. Panels and actions ask the session to change; every view listens to its signals. No
+/// widgets, so that tests drive it directly.
 ///
 /// Threads: the thread it was made on. Ownership: shares the document, owns the cursor.
 
@@ -14,8 +14,6 @@
 
 #include "app/gui/core.h"
 #include "app/gui/navigation.h"
-
-
 
 namespace hmmscope::app {
 
@@ -39,17 +37,34 @@ struct SessionState {
   StepIndex position = 0;
   WordIndex word = no_word;
   int bit = -1;
-  QString layout;     ///< id; empty = the document's own
-  QString geometry;   ///< id; empty = the document's own
+  QString layout;    ///< id; empty = the document's own
+  QString geometry;  ///< id; empty = the document's own
   std::vector<Breakpoint> breakpoints;
   std::vector<Bookmark> bookmarks;
 };
 
 /// A run command. Each leads to one position.
 enum class Move : uint8_t {
-  start, end, step, back, step_over, back_over, step_out, back_out, next_call, previous_call, next_fault,
-  previous_fault, next_change, previous_change, next_divergence, previous_divergence, run_to_break, run_back_to_break,
-  next_bookmark, previous_bookmark,
+  start,
+  end,
+  step,
+  back,
+  step_over,
+  back_over,
+  step_out,
+  back_out,
+  next_call,
+  previous_call,
+  next_fault,
+  previous_fault,
+  next_change,
+  previous_change,
+  next_divergence,
+  previous_divergence,
+  run_to_break,
+  run_back_to_break,
+  next_bookmark,
+  previous_bookmark,
 };
 
 class Session : public QObject {
@@ -75,7 +90,8 @@ class Session : public QObject {
 
   StepIndex position() const { return cursor_ ? cursor_->position() : 0; }
   StepIndex steps() const { return document_ ? document_->recording->steps() : 0; }
-  void seek(StepIndex position);   ///< clamped; remembered for go_to_previous_place when it is more than one step
+  void seek(
+      StepIndex position);  ///< clamped; remembered for go_to_previous_place when it is more than one step
   /// Where `move` leads from here; nothing when there is no such place.
   std::optional<StepIndex> target(Move move) const;
   /// Goes there. When there is nowhere to go, says so with notice() and stays.
@@ -97,7 +113,7 @@ class Session : public QObject {
   const Geometry* geometry() const;
   const QString& chosen_layout() const { return layout_id_; }      ///< empty = the document's own
   const QString& chosen_geometry() const { return geometry_id_; }  ///< empty = the document's own
-  void choose_layout(const QString& id);     ///< unknown ids are ignored
+  void choose_layout(const QString& id);                           ///< unknown ids are ignored
   void choose_geometry(const QString& id);
   ui::ThemeKind theme() const { return theme_; }
   void set_theme(ui::ThemeKind theme);
@@ -105,7 +121,7 @@ class Session : public QObject {
   const std::vector<Breakpoint>& breakpoints() const { return breakpoints_; }
   void toggle_breakpoint(WordIndex word, uint64_t mask);
   void clear_breakpoints();
-  const std::vector<Bookmark>& bookmarks() const { return bookmarks_; }   ///< by position
+  const std::vector<Bookmark>& bookmarks() const { return bookmarks_; }  ///< by position
   void toggle_bookmark(StepIndex position);
   void note_bookmark(StepIndex position, const QString& note);
 
@@ -117,11 +133,11 @@ class Session : public QObject {
   void document_changed();
   void position_changed();
   void selection_changed();
-  void reading_changed();       ///< layout, geometry or theme
+  void reading_changed();  ///< layout, geometry or theme
   void breakpoints_changed();
   void bookmarks_changed();
   void text_copied(const QString& text);
-  void notice(const QString& text);   ///< one line for the status bar
+  void notice(const QString& text);  ///< one line for the status bar
 
  private:
   void move_to(StepIndex position);

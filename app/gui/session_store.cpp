@@ -43,7 +43,8 @@ void SessionStore::save(const QString& path, const SessionState& state) {
   }
   if (!points.isEmpty()) settings_.setValue(QStringLiteral("breakpoints"), points);
   QStringList marks;
-  for (const Bookmark& mark : state.bookmarks) marks << QStringLiteral("%1:%2").arg(mark.position).arg(mark.note);
+  for (const Bookmark& mark : state.bookmarks)
+    marks << QStringLiteral("%1:%2").arg(mark.position).arg(mark.note);
   if (!marks.isEmpty()) settings_.setValue(QStringLiteral("bookmarks"), marks);
   settings_.endGroup();
 }
@@ -86,7 +87,9 @@ std::optional<LastDocument> SessionStore::last() const {
   return last;
 }
 
-QStringList SessionStore::recent() const { return settings_.value(QStringLiteral("session/recent")).toStringList(); }
+QStringList SessionStore::recent() const {
+  return settings_.value(QStringLiteral("session/recent")).toStringList();
+}
 
 void SessionStore::add_recent(const QString& path) {
   QStringList files = recent();

@@ -1,6 +1,7 @@
 #pragma once
-/// Sessions on disk: what was open last, and the cursor, selection, breakpoints and bookmarks of each document that
-/// was opened. Kept in the window's settings file. Values are checked when read: the file may have been edited.
+/// Sessions on disk: what was open last, and the cursor, selection, breakpoints and bookmarks of each
+/// document that was opened. Kept in the window's settings file. Values are checked when read: the file may
+/// have been edited.
 
 #include <QSettings>
 #include <QString>
@@ -17,7 +18,7 @@ std::unique_ptr<QSettings> open_settings();
 
 struct LastDocument {
   QString path;
-  QString kernel;   ///< model override; empty = as the file says
+  QString kernel;  ///< model override; empty = as the file says
 };
 
 class SessionStore {
@@ -31,7 +32,7 @@ class SessionStore {
   void set_last(const LastDocument& last);
   std::optional<LastDocument> last() const;
 
-  QStringList recent() const;                ///< newest first, at most 12
+  QStringList recent() const;  ///< newest first, at most 12
   void add_recent(const QString& path);
   void clear_recent();
 

@@ -86,7 +86,8 @@ void ShortcutEditor::fill() {
     show_keys(item);
     if (ActionRegistry::id(action) == before) tree_->setCurrentItem(item);
   }
-  if (tree_->currentItem() == nullptr && tree_->topLevelItemCount() > 0) tree_->setCurrentItem(tree_->topLevelItem(0));
+  if (tree_->currentItem() == nullptr && tree_->topLevelItemCount() > 0)
+    tree_->setCurrentItem(tree_->topLevelItem(0));
 }
 
 bool ShortcutEditor::assign(const QString& id, const QKeySequence& key) {

@@ -104,11 +104,28 @@ QSplitter::handle { background: @border; width: 1px; height: 1px; }
 )";
 
 QHash<QString, QColor> names(const Colours& c) {
-  return {{"window", c.window}, {"menu", c.menu}, {"bar", c.bar}, {"panel", c.panel}, {"raised", c.raised},
-          {"hover", c.hover}, {"inset", c.inset}, {"border", c.border}, {"control_border", c.control_border},
-          {"text", c.text}, {"muted", c.muted}, {"dim", c.dim}, {"accent", c.accent}, {"primary", c.primary},
-          {"primary_border", c.primary_border}, {"primary_text", c.primary_text}, {"selected", c.selected},
-          {"good", c.good}, {"good_fill", c.good_fill}, {"warn", c.warn}, {"bad", c.bad}, {"bad_fill", c.bad_fill}};
+  return {{"window", c.window},
+          {"menu", c.menu},
+          {"bar", c.bar},
+          {"panel", c.panel},
+          {"raised", c.raised},
+          {"hover", c.hover},
+          {"inset", c.inset},
+          {"border", c.border},
+          {"control_border", c.control_border},
+          {"text", c.text},
+          {"muted", c.muted},
+          {"dim", c.dim},
+          {"accent", c.accent},
+          {"primary", c.primary},
+          {"primary_border", c.primary_border},
+          {"primary_text", c.primary_text},
+          {"selected", c.selected},
+          {"good", c.good},
+          {"good_fill", c.good_fill},
+          {"warn", c.warn},
+          {"bad", c.bad},
+          {"bad_fill", c.bad_fill}};
 }
 
 }  // namespace

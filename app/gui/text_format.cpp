@@ -37,7 +37,8 @@ std::optional<uint64_t> parse_hex(const QString& text, bool bare) {
 
 QString seconds(int64_t nanoseconds) {
   const bool negative = nanoseconds < 0;
-  const uint64_t magnitude = negative ? 0 - static_cast<uint64_t>(nanoseconds) : static_cast<uint64_t>(nanoseconds);
+  const uint64_t magnitude =
+      negative ? 0 - static_cast<uint64_t>(nanoseconds) : static_cast<uint64_t>(nanoseconds);
   return QStringLiteral("%1%2.%3")
       .arg(negative ? QStringLiteral("-") : QString())
       .arg(magnitude / 1000000000)

@@ -77,9 +77,12 @@ QPalette make_palette(const Colours& c) {
 
 QString theme_name(ThemeChoice choice) {
   switch (choice) {
-    case ThemeChoice::dark: return QStringLiteral("dark");
-    case ThemeChoice::light: return QStringLiteral("light");
-    case ThemeChoice::desktop: break;
+    case ThemeChoice::dark:
+      return QStringLiteral("dark");
+    case ThemeChoice::light:
+      return QStringLiteral("light");
+    case ThemeChoice::desktop:
+      break;
   }
   return QStringLiteral("desktop");
 }

@@ -12,9 +12,12 @@ namespace {
 constexpr const char* run_buttons[] = {"run.start",     "run.previous_call", "run.back", "run.step",
                                        "run.step_over", "run.next_call",     "run.end"};
 
-QString text_of(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
+QString text_of(std::string_view text) {
+  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
 
-void add_choice(QMenu* menu, QActionGroup* group, const QString& text, bool chosen, const std::function<void()>& run) {
+void add_choice(QMenu* menu, QActionGroup* group, const QString& text, bool chosen,
+                const std::function<void()>& run) {
   QAction* action = menu->addAction(text);
   action->setCheckable(true);
   action->setChecked(chosen);
@@ -112,7 +115,8 @@ void ToolBar::fill_machines() {
   machines_->clear();
   auto* kernels = new QActionGroup(machines_);
   machines_->addAction(tr("Kernel model"))->setEnabled(false);
-  const QString model = session_.document() == nullptr ? QString() : QString::fromStdString(session_.document()->model.id);
+  const QString model =
+      session_.document() == nullptr ? QString() : QString::fromStdString(session_.document()->model.id);
   add_choice(machines_, kernels, tr("As the file says"), false, [this] { Q_EMIT kernel_chosen({}); });
   for (const KernelModel& kernel : kernel_models()) {
     const QString id = QString::fromStdString(kernel.id);

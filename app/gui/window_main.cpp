@@ -8,8 +8,8 @@
 #include "app/cli/window.h"
 #include "app/gui/desktop_theme.h"
 #include "app/gui/fonts.h"
-#include "app/gui/program_style.h"
 #include "app/gui/main_window.h"
+#include "app/gui/program_style.h"
 
 namespace hmmscope::app {
 namespace {

@@ -22,7 +22,8 @@ TEST(ActionTable, IdsAreUniqueAndEveryRowSaysWhatItDoes) {
 
 TEST(ActionTable, EveryWrittenKeyIsOneThatQtUnderstands) {
   for (const ActionRow& row : action_table()) {
-    for (const QString& part : QString::fromLatin1(row.shortcuts).split(QStringLiteral("; "), Qt::SkipEmptyParts)) {
+    for (const QString& part :
+         QString::fromLatin1(row.shortcuts).split(QStringLiteral("; "), Qt::SkipEmptyParts)) {
       const QKeySequence key = QKeySequence::fromString(part, QKeySequence::PortableText);
       ASSERT_EQ(key.count(), 1) << row.id << " " << part.toStdString();
       EXPECT_NE(key[0].key(), Qt::Key_unknown) << row.id << " " << part.toStdString();
@@ -48,7 +49,8 @@ TEST(ActionRegistry, PredicatesEnableAndHandlersRun) {
   ActionRegistry actions;
   int runs = 0;
   bool allowed = false;
-  actions.bind("run.step", [&] { ++runs; }, [&] { return allowed; });
+  actions.bind(
+      "run.step", [&] { ++runs; }, [&] { return allowed; });
   actions.refresh();
   actions.action(QStringLiteral("run.step"))->trigger();
   EXPECT_EQ(runs, 0);
@@ -69,7 +71,8 @@ TEST(ActionRegistry, ChangedKeysComeBackAndDefaultsAreNotStored) {
   }
   ActionRegistry actions;
   actions.load(settings);
-  EXPECT_EQ(actions.action(QStringLiteral("run.step"))->shortcut(), QKeySequence(QStringLiteral("Ctrl+Alt+S")));
+  EXPECT_EQ(actions.action(QStringLiteral("run.step"))->shortcut(),
+            QKeySequence(QStringLiteral("Ctrl+Alt+S")));
   EXPECT_TRUE(actions.action(QStringLiteral("run.back"))->shortcuts().isEmpty());
   EXPECT_EQ(actions.action(QStringLiteral("run.step_over"))->shortcut(), QKeySequence(QStringLiteral("F10")));
   EXPECT_FALSE(settings.contains(QStringLiteral("shortcuts/run.step_over")));

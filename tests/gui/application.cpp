@@ -26,6 +26,7 @@ class ApplicationEnvironment : public testing::Environment {
   std::unique_ptr<QApplication> application_;
 };
 
-[[maybe_unused]] const auto* const environment = testing::AddGlobalTestEnvironment(new ApplicationEnvironment);
+[[maybe_unused]] const auto* const environment =
+    testing::AddGlobalTestEnvironment(new ApplicationEnvironment);
 
 }  // namespace

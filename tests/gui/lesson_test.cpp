@@ -22,7 +22,7 @@ TEST(BitEditor, ClicksAndKeysFlipBits) {
   editor.resize(340, 96);
   editor.show();
   editor.set_layout(find_layout("hmm-6.16"), ui::ThemeKind::dark);
-  QTest::mouseClick(&editor, Qt::LeftButton, {}, QPoint(24, 10));   // the first cell
+  QTest::mouseClick(&editor, Qt::LeftButton, {}, QPoint(24, 10));  // the first cell
   EXPECT_EQ(editor.word(), uint64_t{1} << 63);
   QTest::keyClick(&editor, Qt::Key_Right);
   QTest::keyClick(&editor, Qt::Key_Space);
@@ -86,7 +86,8 @@ TEST_F(LessonDock, PredictThenWatchDrivesTheCursorAndProgressComesBack) {
   }
   MainWindow window(setup());
   window.show();
-  ASSERT_TRUE(wait_for([&] { return window.lesson_view().lesson() != nullptr; }));   // the last lesson comes back
+  ASSERT_TRUE(
+      wait_for([&] { return window.lesson_view().lesson() != nullptr; }));  // the last lesson comes back
   EXPECT_TRUE(window.lesson_view().lesson()->runner.state(0).grade);
 }
 
@@ -102,7 +103,8 @@ TEST_F(LessonDock, EveryKindOfTaskHasAnEditorThatGivesAndTakesItsAnswer) {
     open->runner.go_to_task(i);
     const auto task = open->runner.view();
     ASSERT_TRUE(task) << task.error().to_string();
-    const std::unique_ptr<AnswerEditor> editor(make_answer_editor(*task, window.session(), nullptr, 1, nullptr));
+    const std::unique_ptr<AnswerEditor> editor(
+        make_answer_editor(*task, window.session(), nullptr, 1, nullptr));
     ASSERT_NE(editor, nullptr) << open->lesson.tasks[i].id;
     lessons::Answer given;
     given.number = 42;

@@ -41,7 +41,7 @@ TEST(EventModel, FilterKeepsStepsThatHoldEveryWord) {
   ASSERT_EQ(model.rowCount(), 3);
   EXPECT_EQ(model.step_at(2), 6u);
   EXPECT_EQ(model.row_of(6), 2);
-  EXPECT_EQ(model.row_of(5), 1);   // the last shown step before it
+  EXPECT_EQ(model.row_of(5), 1);  // the last shown step before it
   EXPECT_EQ(model.row_of(0), -1);
   model.set_filter(QStringLiteral("hmm_range 0xabc"));
   finish_filter(model);
@@ -110,7 +110,7 @@ TEST_F(SearchTest, ANumberIsAStep) {
 
 TEST_F(SearchTest, AnAddressFindsTheWordsThatCoverIt) {
   const auto hits = of("0x11fff", "Word");
-  ASSERT_EQ(hits.size(), 2u);   // the array's slot and the table's entry
+  ASSERT_EQ(hits.size(), 2u);  // the array's slot and the table's entry
   session_.apply(hits.front().intents);
   EXPECT_EQ(session_.selection().word, test::pfns + 1);
 }
@@ -130,7 +130,7 @@ TEST_F(SearchTest, NamesFindSlotsFieldsFunctionsAndRules) {
   ASSERT_EQ(calls.size(), 1u);
   EXPECT_EQ(calls.front().intents.front().position, 2u);
   session_.seek(7);
-  EXPECT_EQ(of("handle_mm", "Function").front().intents.front().position, 2u);   // none ahead: from the start
+  EXPECT_EQ(of("handle_mm", "Function").front().intents.front().position, 2u);  // none ahead: from the start
   const std::string id(rule(session_.recording()->rule_of(6)).id);
   EXPECT_FALSE(of(id.c_str(), "Rule").empty());
 }

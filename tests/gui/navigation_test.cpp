@@ -34,9 +34,9 @@ TEST_F(Navigation, NextAndPreviousLandmarkExcludeTheOneUnderTheCursor) {
 }
 
 TEST_F(Navigation, StepOverPassesTheCallsMadeFromHere) {
-  EXPECT_EQ(step_over(recording_, 1), 4u);   // steps 1 and 2 are inside B
-  EXPECT_EQ(step_over(recording_, 2), 3u);   // inside B itself: one step
-  EXPECT_EQ(step_over(recording_, 6), 8u);   // D is passed, then E
+  EXPECT_EQ(step_over(recording_, 1), 4u);  // steps 1 and 2 are inside B
+  EXPECT_EQ(step_over(recording_, 2), 3u);  // inside B itself: one step
+  EXPECT_EQ(step_over(recording_, 6), 8u);  // D is passed, then E
   EXPECT_EQ(step_over(recording_, 8), 8u);
   EXPECT_EQ(step_over(recording_, 0), 1u);
 }

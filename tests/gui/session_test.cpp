@@ -61,7 +61,7 @@ TEST_F(SessionTest, RunsToFaultsCallsAndDivergencesInBothDirections) {
 
 TEST_F(SessionTest, ChangesOfASelectedBitSkipWritesThatLeaveItAlone) {
   session_.select(test::pfns, 1);
-  ASSERT_TRUE(session_.go(Move::next_change));   // 0 -> 1 leaves bit 1 alone; 1 -> 3 sets it
+  ASSERT_TRUE(session_.go(Move::next_change));  // 0 -> 1 leaves bit 1 alone; 1 -> 3 sets it
   EXPECT_EQ(session_.position(), 5u);
   ASSERT_TRUE(session_.go(Move::next_change));
   EXPECT_EQ(session_.position(), 8u);

@@ -19,7 +19,7 @@
 
 namespace hmmscope::app::test {
 
-inline constexpr WordIndex pfns = 0, pte = 4;   // first words of the two regions
+inline constexpr WordIndex pfns = 0, pte = 4;  // first words of the two regions
 
 inline DocumentPtr small_document() {
   Memory memory;

@@ -41,11 +41,13 @@ TEST_F(Store, EveryPartOfAStateComesBackFromTheFile) {
 
 TEST_F(Store, AnEditedFileNeverBreaksTheState) {
   store_.save(QStringLiteral("/a"), {});
-  const QString group = settings_.value(QStringLiteral("documents/order")).toStringList().first() + QLatin1Char('/');
+  const QString group =
+      settings_.value(QStringLiteral("documents/order")).toStringList().first() + QLatin1Char('/');
   settings_.setValue(group + QStringLiteral("position"), QStringLiteral("soon"));
   settings_.setValue(group + QStringLiteral("bit"), 400);
   settings_.setValue(group + QStringLiteral("word"), -3);
-  settings_.setValue(group + QStringLiteral("breakpoints"), QStringList{QStringLiteral("x"), QStringLiteral("1:zz"), QStringLiteral("4:f")});
+  settings_.setValue(group + QStringLiteral("breakpoints"),
+                     QStringList{QStringLiteral("x"), QStringLiteral("1:zz"), QStringLiteral("4:f")});
   settings_.setValue(group + QStringLiteral("bookmarks"), QStringLiteral("::::"));
   const auto found = store_.load(QStringLiteral("/a"));
   ASSERT_TRUE(found);
@@ -74,7 +76,8 @@ TEST(TextFormat, NumbersAreGroupedAndReadBack) {
   EXPECT_EQ(grouped(999), QStringLiteral("999"));
   EXPECT_EQ(grouped(1184), QStringLiteral("1\u2009184"));
   EXPECT_EQ(grouped(10000000), QStringLiteral("10\u2009000\u2009000"));
-  for (const uint64_t value : {0ull, 7ull, 1184ull, 262144ull, ~0ull}) EXPECT_EQ(parse_grouped(grouped(value)), value);
+  for (const uint64_t value : {0ull, 7ull, 1184ull, 262144ull, ~0ull})
+    EXPECT_EQ(parse_grouped(grouped(value)), value);
   EXPECT_EQ(parse_grouped(QStringLiteral("1,184")), 1184u);
   EXPECT_EQ(parse_grouped(QStringLiteral("12x")), std::nullopt);
   EXPECT_EQ(parse_grouped(QString()), std::nullopt);

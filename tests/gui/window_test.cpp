@@ -123,9 +123,9 @@ TEST_F(Window, OpensAFileOffTheUiThreadAndRestoresThePlace) {
     MainWindow window(setup());
     window.show();
     window.open(path);
-    EXPECT_EQ(window.session().document(), nullptr);   // not on this thread
+    EXPECT_EQ(window.session().document(), nullptr);  // not on this thread
     ASSERT_TRUE(wait_for([&] { return window.session().document() != nullptr; }));
-    EXPECT_EQ(window.session().position(), 1u);        // the first pfn that was written
+    EXPECT_EQ(window.session().position(), 1u);  // the first pfn that was written
     window.session().seek(6);
     window.session().select(test::pte, 1);
     window.session().toggle_bookmark(6);
@@ -144,7 +144,8 @@ TEST_F(Window, OpensAFileOffTheUiThreadAndRestoresThePlace) {
 TEST_F(Window, AnotherKernelModelOpensTheFileAgainAndKeepsThePlace) {
   MainWindow window(setup());
   window.show();
-  window.open(QStringLiteral(HMMSCOPE_SOURCE_DIR "/lessons/scenarios/two-owners.json"), QStringLiteral("6.12-v9"));
+  window.open(QStringLiteral(HMMSCOPE_SOURCE_DIR "/lessons/scenarios/two-owners.json"),
+              QStringLiteral("6.12-v9"));
   ASSERT_TRUE(wait_for([&] { return window.session().document() != nullptr; }));
   EXPECT_EQ(window.session().document()->model.id, "6.12-v9");
   window.session().seek(7);
