@@ -27,6 +27,8 @@ set(HMMSCOPE_SANITIZE "" CACHE STRING "Sanitizers, comma separated: address,unde
 if(HMMSCOPE_SANITIZE)
   add_compile_options(-fsanitize=${HMMSCOPE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${HMMSCOPE_SANITIZE})
+  # GCC 12 warns of std::variant and std::regex members in instrumented code that are set on every path.
+  add_compile_options(-Wno-maybe-uninitialized)
 endif()
 if(HMMSCOPE_FUZZ)  # every room is instrumented; the fuzz programs themselves add libFuzzer's main
   add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all)
