@@ -15,10 +15,14 @@ namespace {
 class SoftwareSurface : public QWidget {
  public:
   SoftwareSurface(std::unique_ptr<ui::Panel> panel, Session& session, QWidget* parent)
-      : QWidget(parent), session_(session), driver_(new CanvasDriver(this, std::move(panel), session)) {}
+      : QWidget(parent), session_(session) {
+    driver_ = new CanvasDriver(this, std::move(panel), session);
+  }
 
  protected:
-  bool event(QEvent* event) override { return driver_->handle(event) || QWidget::event(event); }
+  bool event(QEvent* event) override {
+    return (driver_ != nullptr && driver_->handle(event)) || QWidget::event(event);
+  }
   void paintEvent(QPaintEvent*) override {
     QPainter painter(this);
     if (!driver_->settle()) return;
@@ -36,7 +40,7 @@ class SoftwareSurface : public QWidget {
 
  private:
   Session& session_;
-  CanvasDriver* driver_;
+  CanvasDriver* driver_ = nullptr;  ///< events arrive while it is being made
   ui::Image image_;
   uint64_t drawn_frame_ = 0;
 };
@@ -44,9 +48,9 @@ class SoftwareSurface : public QWidget {
 class GlSurface : public QOpenGLWidget {
  public:
   GlSurface(std::unique_ptr<ui::Panel> panel, Session& session, QWidget* parent)
-      : QOpenGLWidget(parent),
-        session_(session),
-        driver_(new CanvasDriver(this, std::move(panel), session)) {}
+      : QOpenGLWidget(parent), session_(session) {
+    driver_ = new CanvasDriver(this, std::move(panel), session);
+  }
   ~GlSurface() override {
     makeCurrent();
     renderer_.reset();
@@ -54,7 +58,9 @@ class GlSurface : public QOpenGLWidget {
   }
 
  protected:
-  bool event(QEvent* event) override { return driver_->handle(event) || QOpenGLWidget::event(event); }
+  bool event(QEvent* event) override {
+    return (driver_ != nullptr && driver_->handle(event)) || QOpenGLWidget::event(event);
+  }
   void initializeGL() override {
     // A dock that is floated gets a new context; what lived in the old one goes with it.
     connect(context(), &QOpenGLContext::aboutToBeDestroyed, this, [this] {
@@ -73,7 +79,7 @@ class GlSurface : public QOpenGLWidget {
 
  private:
   Session& session_;
-  CanvasDriver* driver_;
+  CanvasDriver* driver_ = nullptr;  ///< events arrive while it is being made
   std::unique_ptr<GlRenderer> renderer_;
 };
 
