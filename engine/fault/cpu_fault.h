@@ -14,6 +14,8 @@
 
 namespace hmmscope {
 
+class MigrateHooks;  // engine/migrate/hooks.h
+
 /// The bits a fault sets or tests, as masks.
 namespace bit {
 inline constexpr uint64_t present = x86::present.mask(), rw = x86::rw.mask(), user = x86::user.mask(),
@@ -48,6 +50,8 @@ class CpuFault final : public FaultHandler {
   uint32_t handle_mm_fault(Machine& machine, AddressSpace& space, uint64_t addr, uint32_t flags) override;
 
   PageCache& page_cache() { return cache_; }
+  /// Asked when a fault brings a device page home; not owned, null for none.
+  void set_migrate_hooks(MigrateHooks* hooks) { migrate_hooks_ = hooks; }
   uint64_t free_hugetlb_pages(uint32_t page_shift) const;
 
  private:
@@ -76,6 +80,7 @@ class CpuFault final : public FaultHandler {
   uint64_t* hugetlb_pool(uint32_t page_shift);
 
   CpuFaultOptions options_;
+  MigrateHooks* migrate_hooks_ = nullptr;
   PageCache cache_;
 };
 

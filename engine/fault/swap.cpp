@@ -89,7 +89,7 @@ uint32_t CpuFault::bring_home(Fault& fault, WordIndex pte, const SwapEntry& entr
   folio.take();
   if (takes_lock) folio.lock(FolioLocker::fault);
   const uint32_t ret = migrate_to_ram(m, fault.space, fault.vma, fault.addr, entry.pfn,
-                                      [&] { return allocate(fault, 0); });
+                                      [&] { return allocate(fault, 0); }, migrate_hooks_);
   m.step(ret == 0 ? RuleId::swap_device_private_put : RuleId::swap_device_private_failed,
          {fault.addr, m.load(pte), entry.pfn});
   if (takes_lock) folio.unlock();

@@ -28,15 +28,17 @@ bool is_table(uint64_t entry) {
 
 bool Collect::run() {
   machine_.enter(Function::migrate_vma_collect, {args_.start, args_.end});
-  const Invalidation running =
-      args_.mm->notifiers().start({args_.start, args_.end, NotifyEvent::migrate, args_.pgmap_owner});
+  entered(Function::migrate_vma_collect, args_.start, args_.end, 0);
+  const Invalidation running = begin_invalidation(
+      *args_.mm, {args_.start, args_.end, NotifyEvent::migrate, args_.pgmap_owner}, args_.hooks);
   machine_.enter(Function::walk_page_range, {args_.start, args_.end});
   const bool came_back = walk(args_.mm->tables().top(), args_.start, args_.end);
   machine_.leave(0);
   if (came_back) {
-    if (!running.failed) args_.mm->notifiers().end(running);
+    end_invalidation(*args_.mm, running, args_.hooks);
     args_.end = args_.start + args_.npages * page_bytes;
   }
+  left(Function::migrate_vma_collect, args_.start, 0);
   machine_.leave();
   return came_back;
 }
@@ -44,6 +46,7 @@ bool Collect::run() {
 bool Collect::walk(Level level, uint64_t addr, uint64_t end) {
   for (uint64_t next = addr; addr < end; addr = next) {
     next = level_end(level, addr, end);
+    before(level, addr, next);
     const WordIndex word = args_.mm->tables().ensure_word(level, addr);
     const uint64_t entry = machine_.load(word);
     if (x86::pte_none(entry)) {
@@ -65,6 +68,20 @@ bool Collect::walk(Level level, uint64_t addr, uint64_t end) {
   return true;
 }
 
+void Collect::before(Level level, uint64_t addr, uint64_t end) {
+  if (args_.hooks == nullptr) return;
+  switch (level) {
+    case Level::pgd:
+      return args_.hooks->before_pgd(addr, end);
+    case Level::p4d:
+      return args_.hooks->before_p4d(addr, end);
+    case Level::pud:
+      return args_.hooks->before_pud(addr, end);
+    default:
+      return args_.hooks->before_pmd(addr, end);
+  }
+}
+
 /// Depths follow the kernel's levels; a folded p4d counts as the pgd.
 uint64_t Collect::depth(Level level) const {
   const bool folded = args_.mm->tables().levels() == 4;
@@ -82,11 +99,13 @@ uint64_t Collect::depth(Level level) const {
 
 void Collect::hole(uint64_t addr, uint64_t end, uint64_t depth) {
   machine_.enter(Function::migrate_vma_collect_hole, {addr, end, depth});
+  entered(Function::migrate_vma_collect_hole, addr, end, depth);
   const auto pages = static_cast<uint32_t>((end - addr) / page_bytes);
   const bool fillable = args_.vma.kind() == VmaKind::anonymous;
   machine_.step(fillable ? RuleId::collect_hole_anonymous : RuleId::collect_hole_skip, {addr, end});
   push_run(pages, fillable ? format_.migrate : 0);
   if (fillable) args_.cpages += pages;
+  left(Function::migrate_vma_collect_hole, addr, 0);
   machine_.leave(0);
 }
 
@@ -110,8 +129,10 @@ void Collect::push(uint64_t mpfn) {
 
 bool Collect::pmd(WordIndex word, uint64_t addr, uint64_t end) {
   machine_.enter(Function::migrate_vma_collect_pmd, {addr, end});
+  entered(Function::migrate_vma_collect_pmd, addr, end, 0);
   const Pmd outcome = huge_pmd(word, addr, end);
   if (outcome == Pmd::table) ptes(addr, end);
+  left(Function::migrate_vma_collect_pmd, addr, 0);
   machine_.leave(0);
   return outcome != Pmd::stuck;
 }
@@ -144,14 +165,14 @@ Collect::Pmd Collect::huge_pmd(WordIndex word, uint64_t addr, uint64_t end) {
     return Pmd::table;
   }
   const Folio folio = Folio::of(machine_, pfn);
-  if (!folio || folio.locked()) {
+  if (!folio || busy(addr, folio)) {
     skip(RuleId::collect_pmd_locked, addr, end, folio ? folio.get(FolioWord::lock_owner) : 0);
     return Pmd::done;
   }
   machine_.step(RuleId::collect_pmd_split, {addr, pmd, folio.refcount()});
   folio.take();
   folio.lock(FolioLocker::migration);
-  const bool split = split_folio(machine_, folio);
+  const bool split = split_folio(machine_, folio, args_.hooks);
   const Folio head = Folio::of(machine_, pfn);  // the first of the small ones after a split
   if (split)
     machine_.step(RuleId::collect_pmd_was_split, {addr, end});

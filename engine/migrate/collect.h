@@ -24,6 +24,7 @@ class Collect {
 
   // collect.cpp: the walk down to the pmd
   bool walk(Level level, uint64_t addr, uint64_t end);
+  void before(Level level, uint64_t addr, uint64_t end);
   uint64_t depth(Level level) const;
   void hole(uint64_t addr, uint64_t end, uint64_t depth);
   void skip(RuleId rule, uint64_t addr, uint64_t end, uint64_t detail);
@@ -37,7 +38,7 @@ class Collect {
   bool nonpresent(WordIndex word, uint64_t addr, uint64_t end);
   bool present(WordIndex word, uint64_t addr, uint64_t end);
   bool candidate(WordIndex word, uint64_t addr, uint64_t end, uint64_t mpfn);
-  bool large_candidate(WordIndex word, uint64_t addr, uint64_t end, const Folio& folio);
+  bool large_candidate(uint64_t addr, uint64_t end, const Folio& folio);
   bool lock(uint64_t addr, const Folio& folio);
   bool take_exclusive(WordIndex word, uint64_t addr, const Folio& folio);
   void make_entry(WordIndex word, uint64_t addr, const Folio& folio, uint64_t mpfn, uint64_t pte,
@@ -59,8 +60,19 @@ class Collect {
     ++args_.cpages;
     return true;
   }
+  /// The folio's lock cannot be had.
+  bool busy(uint64_t addr, const Folio& folio) const {
+    return folio.locked() || (args_.hooks != nullptr && args_.hooks->trylock(addr, folio.pfn()) == false);
+  }
   bool lock_is_the_faults(const Folio& folio) const {
     return machine_.model().fault_page_locked && args_.fault_page != 0 && folio.pfn() == args_.fault_page;
+  }
+
+  void entered(Function function, uint64_t addr, uint64_t end, uint64_t detail) {
+    if (args_.hooks != nullptr) args_.hooks->entered(function, addr, end, detail);
+  }
+  void left(Function function, uint64_t addr, int64_t ret) {
+    if (args_.hooks != nullptr) args_.hooks->left(function, addr, ret);
   }
 
   Machine& machine_;

@@ -8,6 +8,7 @@ void Collect::ptes(uint64_t addr, uint64_t end) {
   unmapped_ = false;
   const uint64_t first = addr;
   for (; addr < end; addr += page_bytes) {
+    if (args_.hooks != nullptr) args_.hooks->before_pte(addr, end);
     if (!pte(args_.mm->find_entry(Level::pte, addr), addr, end)) break;
   }
   if (!unmapped_) return;
@@ -67,7 +68,7 @@ bool Collect::present(WordIndex word, uint64_t addr, uint64_t end) {
 bool Collect::candidate(WordIndex word, uint64_t addr, uint64_t end, uint64_t mpfn) {
   const Folio folio = Folio::of(machine_, format_.pfn(mpfn));
   if (!folio || folio.mapping() == 0) return drop(RuleId::collect_pte_no_mapping, {addr, format_.pfn(mpfn)});
-  if (folio.large()) return large_candidate(word, addr, end, folio);
+  if (folio.large()) return large_candidate(addr, end, folio);
   if (!lock(addr, folio)) return true;
   const uint64_t pte = machine_.load(word);
   const bool exclusive = folio.has(folio_flag::anon) && folio.has(folio_flag::anon_exclusive);
@@ -76,7 +77,7 @@ bool Collect::candidate(WordIndex word, uint64_t addr, uint64_t end, uint64_t mp
   return true;
 }
 
-bool Collect::large_candidate(WordIndex word, uint64_t addr, uint64_t end, const Folio& folio) {
+bool Collect::large_candidate(uint64_t addr, uint64_t end, const Folio& folio) {
   if (!machine_.model().collect_splits_mapped_large) {
     return drop(RuleId::collect_pte_large, {addr, folio.pfn(), folio.order()});
   }
@@ -88,7 +89,7 @@ bool Collect::large_candidate(WordIndex word, uint64_t addr, uint64_t end, const
     folio.take();
     folio.lock(FolioLocker::migration);
   }
-  const bool split = !held && split_folio(machine_, folio);
+  const bool split = !held && split_folio(machine_, folio, args_.hooks);
   if (!split)
     skip(RuleId::collect_pte_large_split_failed, addr, end, folio.refcount());
   else
@@ -98,7 +99,9 @@ bool Collect::large_candidate(WordIndex word, uint64_t addr, uint64_t end, const
     head.unlock();
     head.put();
   }
-  return split && pte(word, addr, end);
+  if (!split) return false;
+  if (args_.hooks != nullptr) args_.hooks->before_pte(addr, end);
+  return pte(args_.mm->find_entry(Level::pte, addr), addr, end);
 }
 
 /// A reference and the lock; only a try, because two migrations could wait for each other's locks.
@@ -108,7 +111,7 @@ bool Collect::lock(uint64_t addr, const Folio& folio) {
     folio.take();
     return true;
   }
-  if (folio.locked()) {
+  if (busy(addr, folio)) {
     drop(RuleId::collect_pte_locked, {addr, folio.pfn(), folio.get(FolioWord::lock_owner)});
     return false;
   }
@@ -122,7 +125,9 @@ bool Collect::lock(uint64_t addr, const Folio& folio) {
 bool Collect::take_exclusive(WordIndex word, uint64_t addr, const Folio& folio) {
   const uint64_t pte = machine_.load(word);
   const bool flush = (pte & x86::present.mask()) != 0;
-  if (!folio.maybe_dma_pinned()) {
+  const std::optional<bool> told =
+      args_.hooks != nullptr ? args_.hooks->maybe_pinned(addr, folio.pfn()) : std::nullopt;
+  if (!told.value_or(folio.maybe_dma_pinned())) {
     machine_.step(RuleId::collect_pte_exclusive, {addr, pte, folio.refcount()});
     machine_.store(word, 0);
     if (flush) count_flush(machine_, *args_.mm);
@@ -152,6 +157,7 @@ void Collect::make_entry(WordIndex word, uint64_t addr, const Folio& folio, uint
   push(mpfn);
   ++args_.cpages;
   if (present) unmapped_ = true;
+  if (args_.hooks != nullptr) args_.hooks->replaced(*args_.mm, addr, pte, entry);
 }
 
 }  // namespace hmmscope

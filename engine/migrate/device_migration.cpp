@@ -38,7 +38,8 @@ uint64_t count_moved(const Machine& machine, const MigrateVma& args) {
 /// Calls `migrate(args)` for every piece; it returns what migrate_vma_setup returned.
 template <class Migrate>
 DriverResult for_each_piece(AddressSpace& space, uint64_t start, uint64_t end, const MigrateArrays& arrays,
-                            const DeviceMemory& memory, uint64_t select, Machine& machine, Migrate migrate) {
+                            const DeviceMemory& memory, uint64_t select, Machine& machine,
+                            MigrateHooks* hooks, Migrate migrate) {
   DriverResult result;
   for (uint64_t addr = start, next = addr; addr < end; addr = next) {
     const Vma vma = space.vma_at(addr);
@@ -57,6 +58,7 @@ DriverResult for_each_piece(AddressSpace& space, uint64_t start, uint64_t end, c
     args.dst = slot(arrays.dst, (addr - start) / page_bytes);
     args.select = select;
     args.pgmap_owner = memory.owner;
+    args.hooks = hooks;
     result.ret = migrate(args);
     result.stuck_at = args.stuck_at;
     if (result.ret != 0) return result;
@@ -71,7 +73,9 @@ void allocate_device_pages(Machine& machine, const MigrateVma& args, const Devic
   for (uint64_t k = 0; k < args.npages; ++k) {
     const uint64_t src = machine.load(slot(args.src, k));
     if (!format.migrates(src)) continue;
-    const uint64_t pfn = machine.physical().allocate_device_page(memory);
+    const uint64_t addr = args.start + k * page_bytes;
+    const bool room = args.hooks == nullptr || args.hooks->has_memory(MigrateMemory::device_page, k, addr);
+    const uint64_t pfn = room ? machine.physical().allocate_device_page(memory) : 0;
     if (pfn == 0) {
       machine.step(RuleId::driver_no_memory, {k, src});
       continue;
@@ -92,7 +96,9 @@ uint64_t allocate_system_pages(Machine& machine, const MigrateVma& args, DeviceD
     const uint64_t src = machine.load(slot(args.src, k));
     if (!format.migrates(src) || !format.has_page(src)) continue;
     if (machine.physical().device_of(format.pfn(src)) == nullptr) continue;
-    const uint64_t pfn = allocate();
+    const uint64_t addr = args.start + k * page_bytes;
+    const bool room = args.hooks == nullptr || args.hooks->has_memory(MigrateMemory::system_page, k, addr);
+    const uint64_t pfn = room ? allocate() : 0;
     if (pfn == 0) {
       machine.step(RuleId::driver_no_memory, {k, src});
       ++missing;
@@ -100,7 +106,7 @@ uint64_t allocate_system_pages(Machine& machine, const MigrateVma& args, DeviceD
     }
     const uint64_t dst = format.make(pfn) | (src & format.write);
     machine.step(RuleId::driver_allocate, {k, src, dst});
-    if (driver != nullptr && args.mm != nullptr) driver->unmap(*args.mm, args.start + k * page_bytes);
+    if (driver != nullptr && args.mm != nullptr) driver->unmap(*args.mm, addr);
     make_target(machine, pfn);
     machine.store(slot(args.dst, k), dst);
   }
@@ -119,11 +125,11 @@ void map_migrated_pages(Machine& machine, const MigrateVma& args, DeviceDriver& 
 }
 
 DriverResult migrate_to_device(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end,
-                               const MigrateArrays& arrays, const DeviceMemory& memory,
-                               DeviceDriver& driver) {
+                               const MigrateArrays& arrays, const DeviceMemory& memory, DeviceDriver& driver,
+                               MigrateHooks* hooks) {
   machine.enter(Function::device, {start, (end - start) / page_bytes});
   DriverResult result = for_each_piece(space, start, end, arrays, memory, migrate_select::system, machine,
-                                       [&](MigrateVma& args) {
+                                       hooks, [&](MigrateVma& args) {
                                          if (const int ret = migrate_vma_setup(machine, args); ret != 0)
                                            return ret;
                                          allocate_device_pages(machine, args, memory);
@@ -147,41 +153,43 @@ DriverResult migrate_to_device(Machine& machine, AddressSpace& space, uint64_t s
 
 DriverResult migrate_to_system(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end,
                                const MigrateArrays& arrays, const DeviceMemory& memory, DeviceDriver& driver,
-                               const AllocatePage& allocate) {
+                               const AllocatePage& allocate, MigrateHooks* hooks) {
   machine.enter(Function::device, {start, (end - start) / page_bytes});
   uint64_t moved = 0;
-  DriverResult result =
-      for_each_piece(space, start, end, arrays, memory, select_of(memory), machine, [&](MigrateVma& args) {
-        if (const int ret = migrate_vma_setup(machine, args); ret != 0) return ret;
-        allocate_system_pages(machine, args, &driver, allocate);
-        migrate_vma_pages(machine, args);
-        moved += count_moved(machine, args);
-        migrate_vma_finalize(machine, args);
-        return 0;
-      });
+  DriverResult result = for_each_piece(space, start, end, arrays, memory, select_of(memory), machine, hooks,
+                                       [&](MigrateVma& args) {
+                                         if (const int ret = migrate_vma_setup(machine, args); ret != 0)
+                                           return ret;
+                                         allocate_system_pages(machine, args, &driver, allocate);
+                                         migrate_vma_pages(machine, args);
+                                         moved += count_moved(machine, args);
+                                         migrate_vma_finalize(machine, args);
+                                         return 0;
+                                       });
   result.cpages = moved;
   machine.leave(result.ret);
   return result;
 }
 
 uint64_t evict_device(Machine& machine, const MigrateArrays& arrays, uint64_t first_pfn, uint64_t pages,
-                      const AllocatePage& allocate) {
+                      const AllocatePage& allocate, MigrateHooks* hooks) {
   machine.enter(Function::device, {first_pfn, pages});
   MigrateVma args;  // only the arrays count: the pages are found by pfn
   args.src = arrays.src;
   args.dst = arrays.dst;
   args.npages = pages;
-  migrate_device_range(machine, arrays.src, first_pfn, pages);
+  args.hooks = hooks;
+  migrate_device_range(machine, arrays.src, first_pfn, pages, hooks);
   allocate_system_pages(machine, args, nullptr, allocate);
-  migrate_device_pages(machine, arrays.src, arrays.dst, pages);
+  migrate_device_pages(machine, arrays.src, arrays.dst, pages, hooks);
   const uint64_t moved = count_moved(machine, args);
-  migrate_device_finalize(machine, arrays.src, arrays.dst, pages);
+  migrate_device_finalize(machine, arrays.src, arrays.dst, pages, hooks);
   machine.leave(static_cast<int64_t>(moved));
   return moved;
 }
 
 int migrate_device_coherent_folio(Machine& machine, const AddressSpace& space, uint64_t pfn,
-                                  const AllocatePage& allocate) {
+                                  const AllocatePage& allocate, MigrateHooks* hooks) {
   machine.enter(Function::migrate_device_coherent_folio, {pfn});
   const MigrateArrays arrays = add_migrate_arrays(machine, space, 0, 1, "coherent");
   const MigrateFormat format = MigrateFormat::from(machine.model());
@@ -193,11 +201,12 @@ int migrate_device_coherent_folio(Machine& machine, const AddressSpace& space, u
   args.src = arrays.src;
   args.dst = arrays.dst;
   args.npages = 1;
-  const bool ready = unmap_collected({machine, format, arrays.src, arrays.dst, 1}) != 0;
+  args.hooks = hooks;
+  const bool ready = unmap_collected({machine, format, arrays.src, arrays.dst, 1, 0, nullptr, hooks}) != 0;
   if (ready) {
     allocate_system_pages(machine, args, nullptr, allocate);
-    migrate_device_pages(machine, arrays.src, arrays.dst, 1);
-    migrate_device_finalize(machine, arrays.src, arrays.dst, 1);
+    migrate_device_pages(machine, arrays.src, arrays.dst, 1, hooks);
+    migrate_device_finalize(machine, arrays.src, arrays.dst, 1, hooks);
   }
   const uint64_t src = machine.load(arrays.src);
   const bool moved = ready && format.migrates(src);
@@ -210,7 +219,7 @@ int migrate_device_coherent_folio(Machine& machine, const AddressSpace& space, u
 }
 
 uint32_t migrate_to_ram(Machine& machine, AddressSpace& space, Vma vma, uint64_t addr, uint64_t device_pfn,
-                        const AllocatePage& allocate) {
+                        const AllocatePage& allocate, MigrateHooks* hooks) {
   const DeviceMemory* memory = machine.physical().device_of(device_pfn);
   machine.enter(Function::migrate_to_ram, {addr, device_pfn});
   const MigrateArrays arrays = add_migrate_arrays(machine, space, addr, 1, "fault");
@@ -224,6 +233,7 @@ uint32_t migrate_to_ram(Machine& machine, AddressSpace& space, Vma vma, uint64_t
   args.select = select_of(*memory);
   args.pgmap_owner = memory->owner;
   args.fault_page = device_pfn;
+  args.hooks = hooks;
   uint64_t missing = 0;
   const bool failed = migrate_vma_setup(machine, args) != 0;
   if (!failed) {

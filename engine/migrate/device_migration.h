@@ -46,24 +46,25 @@ struct DriverResult {
 /// The driver moves [start, end) to its memory, VMA by VMA and 64 pages at a time; src and dst are arrays for
 /// the whole range.
 DriverResult migrate_to_device(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end,
-                               const MigrateArrays& arrays, const DeviceMemory& memory, DeviceDriver& driver);
+                               const MigrateArrays& arrays, const DeviceMemory& memory, DeviceDriver& driver,
+                               MigrateHooks* hooks = nullptr);
 DriverResult migrate_to_system(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end,
                                const MigrateArrays& arrays, const DeviceMemory& memory, DeviceDriver& driver,
-                               const AllocatePage& allocate);
+                               const AllocatePage& allocate, MigrateHooks* hooks = nullptr);
 /// The driver empties [first_pfn, first_pfn + pages) of its memory, wherever it is mapped. Returns pages
 /// moved.
 uint64_t evict_device(Machine& machine, const MigrateArrays& arrays, uint64_t first_pfn, uint64_t pages,
-                      const AllocatePage& allocate);
+                      const AllocatePage& allocate, MigrateHooks* hooks = nullptr);
 
 /// migrate_device_coherent_folio: a long-term pin is wanted on a device-coherent page. The caller holds a
 /// reference, which goes with the page or is dropped. 0 or -EBUSY.
 int migrate_device_coherent_folio(Machine& machine, const AddressSpace& space, uint64_t pfn,
-                                  const AllocatePage& allocate);
+                                  const AllocatePage& allocate, MigrateHooks* hooks = nullptr);
 
 /// dev_pagemap_ops.migrate_to_ram: the CPU touched device_pfn at addr. Returns vm_fault bits: 0 (the access
 /// is tried again, whether or not the page moved) or SIGBUS when there is no memory (test_hmm would return 0
 /// and fault for ever). The fault path holds a reference on the page, from 6.15 on its lock too.
 uint32_t migrate_to_ram(Machine& machine, AddressSpace& space, Vma vma, uint64_t addr, uint64_t device_pfn,
-                        const AllocatePage& allocate);
+                        const AllocatePage& allocate, MigrateHooks* hooks = nullptr);
 
 }  // namespace hmmscope

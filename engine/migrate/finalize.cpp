@@ -30,7 +30,7 @@ void finalize_slot(const Migration& migration, uint64_t k) {
   }
   m.step(failed ? RuleId::finalize_back : RuleId::finalize_moved, {k, folio.pfn(), target.pfn()});
   if (!target.zone_device()) target.set_flag(folio_flag::lru);
-  remove_migration_ptes(m, folio, target);
+  remove_migration_ptes(m, folio, target, migration.hooks);
   m.step(RuleId::finalize_unlock, {k, folio.pfn(), folio.refcount()});
   if (!migration.lock_is_the_faults(folio)) folio.unlock();
   folio.put();
@@ -47,24 +47,29 @@ void run(const Migration& migration) {
 
 void migrate_vma_finalize(Machine& machine, const MigrateVma& args) {
   machine.enter(Function::migrate_vma_finalize, {args.start, args.end, args.cpages, args.npages});
-  run({machine, MigrateFormat::from(machine.model()), args.src, args.dst, args.npages, args.fault_page,
-       &args});
+  if (args.hooks != nullptr) args.hooks->entered(Function::migrate_vma_finalize, args.start, args.end, 0);
+  run({machine, MigrateFormat::from(machine.model()), args.src, args.dst, args.npages, args.fault_page, &args,
+       args.hooks});
+  if (args.hooks != nullptr) args.hooks->left(Function::migrate_vma_finalize, args.start, 0);
   machine.leave();
 }
 
-void migrate_device_finalize(Machine& machine, WordIndex src, WordIndex dst, uint64_t pages) {
+void migrate_device_finalize(Machine& machine, WordIndex src, WordIndex dst, uint64_t pages,
+                             MigrateHooks* hooks) {
   machine.enter(Function::migrate_device_finalize, {pages});
-  run({machine, MigrateFormat::from(machine.model()), src, dst, pages});
+  run({machine, MigrateFormat::from(machine.model()), src, dst, pages, 0, nullptr, hooks});
   machine.leave();
 }
 
-uint64_t migrate_device_range(Machine& machine, WordIndex src, uint64_t first_pfn, uint64_t pages) {
+uint64_t migrate_device_range(Machine& machine, WordIndex src, uint64_t first_pfn, uint64_t pages,
+                              MigrateHooks* hooks) {
   machine.enter(Function::migrate_device_range, {first_pfn, pages});
   const MigrateFormat format = MigrateFormat::from(machine.model());
   for (uint64_t k = 0; k < pages; ++k) {
     const Folio folio = Folio::of(machine, first_pfn + k);
     const bool in_use = folio && folio.refcount() != 0;
-    const bool taken = in_use && !folio.locked();
+    const bool taken = in_use && !folio.locked() &&
+                       !(hooks != nullptr && hooks->trylock(0, first_pfn + k) == false);
     machine.step(taken    ? RuleId::device_range_lock
                  : in_use ? RuleId::device_range_locked
                           : RuleId::device_range_free,
@@ -74,7 +79,7 @@ uint64_t migrate_device_range(Machine& machine, WordIndex src, uint64_t first_pf
     folio.take();
     folio.lock(FolioLocker::migration);
   }
-  const uint64_t ready = unmap_collected({machine, format, src, no_word, pages});
+  const uint64_t ready = unmap_collected({machine, format, src, no_word, pages, 0, nullptr, hooks});
   machine.leave(0);
   return ready;
 }

@@ -29,8 +29,13 @@ bool insert(const Migration& migration, uint64_t k, const Folio& page) {
   Machine& m = migration.machine;
   const MigrateVma& args = *migration.args;
   const uint64_t addr = migration.address(k);
+  if (migration.hooks != nullptr) migration.hooks->before_insert(k, addr);
   if (args.vma.kind() != VmaKind::anonymous) {
     m.step(RuleId::insert_not_anonymous, {k, addr});
+    return false;
+  }
+  if (migration.hooks != nullptr && !migration.hooks->has_memory(MigrateMemory::insertion, k, addr)) {
+    m.step(RuleId::insert_no_memory, {k, addr});
     return false;
   }
   const WordIndex word = place_for(m, *args.mm, k, addr);
@@ -71,6 +76,7 @@ bool insert(const Migration& migration, uint64_t k, const Folio& page) {
   if (present) count_flush(m, *args.mm);
   m.store(word, entry);
   migration.set_src(k, migration.format.migrate);
+  if (migration.hooks != nullptr) migration.hooks->replaced(*args.mm, addr, old, entry);
   return true;
 }
 
@@ -78,9 +84,13 @@ bool insert(const Migration& migration, uint64_t k, const Folio& page) {
 
 void insert_page(const Migration& migration, uint64_t slot, const Folio& page) {
   Machine& m = migration.machine;
-  m.enter(Function::migrate_vma_insert_page, {migration.address(slot), page.pfn()});
+  MigrateHooks* hooks = migration.hooks;
+  const uint64_t addr = migration.address(slot);
+  m.enter(Function::migrate_vma_insert_page, {addr, page.pfn()});
+  if (hooks != nullptr) hooks->entered(Function::migrate_vma_insert_page, addr, addr + page_bytes, 0);
   const bool inserted = insert(migration, slot, page);
   if (!inserted) migration.clear_migrate(slot);
+  if (hooks != nullptr) hooks->left(Function::migrate_vma_insert_page, addr, 0);
   m.leave();
 }
 

@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "engine/machine/folio.h"
+#include "engine/migrate/hooks.h"
 #include "engine/migrate/migrate_vma.h"
 
 namespace hmmscope {
@@ -17,6 +18,7 @@ struct Migration {
   uint64_t pages;
   uint64_t fault_page = 0;
   const MigrateVma* args = nullptr;
+  MigrateHooks* hooks = nullptr;
 
   uint64_t src_word(uint64_t k) const { return machine.load(src + static_cast<WordIndex>(k)); }
   uint64_t dst_word(uint64_t k) const { return machine.load(dst + static_cast<WordIndex>(k)); }
@@ -40,9 +42,20 @@ uint64_t unmap_collected(const Migration& migration);
 /// migrate_vma_insert_page. The notifier has been told.
 void insert_page(const Migration& migration, uint64_t slot, const Folio& page);
 
+/// mmu_notifier_invalidate_range_start and _end, of which the hooks hear too.
+inline Invalidation begin_invalidation(AddressSpace& space, const InvalidateRange& range,
+                                       MigrateHooks* hooks) {
+  if (hooks != nullptr) hooks->invalidating(space, range);
+  return space.notifiers().start(range);
+}
+inline void end_invalidation(AddressSpace& space, const Invalidation& running, MigrateHooks* hooks) {
+  if (hooks != nullptr) hooks->invalidated(space, running.range);
+  if (!running.failed) space.notifiers().end(running);
+}
+
 /// split_folio() for a 2M anonymous folio: its huge mappings become pte mappings and the folio 512 small
 /// ones, the first of which keeps lock and the caller's reference. False when somebody else refers to it.
-bool split_folio(Machine& machine, const Folio& folio);
+bool split_folio(Machine& machine, const Folio& folio, MigrateHooks* hooks);
 
 /// One TLB flush more in mm's counter. A step must be open.
 inline void count_flush(Machine& machine, const AddressSpace& space) {

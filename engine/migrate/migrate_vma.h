@@ -20,6 +20,7 @@
 namespace hmmscope {
 
 class Machine;
+class MigrateHooks;
 
 /// enum migrate_vma_direction
 namespace migrate_select {
@@ -51,6 +52,7 @@ struct MigrateVma {
   // filled in by migrate_vma_setup
   uint64_t cpages = 0, npages = 0;
   uint64_t stuck_at = 0;  ///< with -EDEADLK: the address of the entry that is waited for
+  MigrateHooks* hooks = nullptr;  ///< asked by all three calls; not owned
 };
 
 struct MigrateArrays {
@@ -71,8 +73,11 @@ void migrate_vma_finalize(Machine& machine, const MigrateVma& args);
 
 /// The same for device pages by pfn, wherever they are mapped (migrate_device_range and its kin). Returns how
 /// many slots can migrate.
-uint64_t migrate_device_range(Machine& machine, WordIndex src, uint64_t first_pfn, uint64_t pages);
-void migrate_device_pages(Machine& machine, WordIndex src, WordIndex dst, uint64_t pages);
-void migrate_device_finalize(Machine& machine, WordIndex src, WordIndex dst, uint64_t pages);
+uint64_t migrate_device_range(Machine& machine, WordIndex src, uint64_t first_pfn, uint64_t pages,
+                              MigrateHooks* hooks = nullptr);
+void migrate_device_pages(Machine& machine, WordIndex src, WordIndex dst, uint64_t pages,
+                          MigrateHooks* hooks = nullptr);
+void migrate_device_finalize(Machine& machine, WordIndex src, WordIndex dst, uint64_t pages,
+                             MigrateHooks* hooks = nullptr);
 
 }  // namespace hmmscope

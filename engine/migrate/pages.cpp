@@ -28,7 +28,7 @@ class Pages {
         insert_page(migration_, k, target);
       }
     }
-    if (notified && !running.failed) migration_.args->mm->notifiers().end(running);
+    if (notified) end_invalidation(*migration_.args->mm, running, migration_.hooks);
   }
 
  private:
@@ -37,7 +37,8 @@ class Pages {
     const MigrateVma& args = *migration_.args;
     const uint64_t addr = migration_.address(k);
     machine_.step(RuleId::pages_notify, {k, addr, args.end});
-    return args.mm->notifiers().start({addr, args.end, NotifyEvent::migrate, args.pgmap_owner});
+    return begin_invalidation(*args.mm, {addr, args.end, NotifyEvent::migrate, args.pgmap_owner},
+                              migration_.hooks);
   }
 
   void move(uint64_t k, const Folio& folio, const Folio& target) {
@@ -51,7 +52,10 @@ class Pages {
     const uint64_t fault = migration_.fault_page != 0 && folio.pfn() == migration_.fault_page ? 1 : 0;
     const uint64_t cache = had_mapping ? 1 + (folio.has(folio_flag::has_private) ? 1 : 0) : 0;
     const uint64_t expected = 1 + cache + fault;
-    const uint64_t refcount = folio.refcount();
+    uint64_t refcount = folio.refcount();
+    if (migration_.hooks != nullptr) {
+      refcount += migration_.hooks->unseen_references(ReferenceCheck::pages, k, folio.pfn());
+    }
     if (refcount != expected) {
       machine_.step(RuleId::pages_refcount, {k, folio.pfn(), refcount, expected, fault, cache});
       migration_.clear_migrate(k);
@@ -88,15 +92,18 @@ class Pages {
 
 void migrate_vma_pages(Machine& machine, const MigrateVma& args) {
   machine.enter(Function::migrate_vma_pages, {args.start, args.end, args.cpages, args.npages});
+  if (args.hooks != nullptr) args.hooks->entered(Function::migrate_vma_pages, args.start, args.end, 0);
   Pages({machine, MigrateFormat::from(machine.model()), args.src, args.dst, args.npages, args.fault_page,
-         &args})
+         &args, args.hooks})
       .run();
+  if (args.hooks != nullptr) args.hooks->left(Function::migrate_vma_pages, args.start, 0);
   machine.leave();
 }
 
-void migrate_device_pages(Machine& machine, WordIndex src, WordIndex dst, uint64_t pages) {
+void migrate_device_pages(Machine& machine, WordIndex src, WordIndex dst, uint64_t pages,
+                          MigrateHooks* hooks) {
   machine.enter(Function::migrate_device_pages, {pages});
-  Pages({machine, MigrateFormat::from(machine.model()), src, dst, pages}).run();
+  Pages({machine, MigrateFormat::from(machine.model()), src, dst, pages, 0, nullptr, hooks}).run();
   machine.leave();
 }
 

@@ -12,7 +12,8 @@ SwapKind kind_of(const Machine& machine, uint64_t pte) { return machine.entry_fo
 bool is_nonpresent_mapping(SwapKind kind) { return is_device_private(kind) || is_device_exclusive(kind); }
 
 /// try_to_migrate_one at an entry that maps the folio. False: the page is pinned and stays mapped.
-bool migrate_mapping(Machine& m, const RmapPlace& place, WordIndex word, const Folio& folio) {
+bool migrate_mapping(Machine& m, const RmapPlace& place, WordIndex word, const Folio& folio,
+                     MigrateHooks* hooks) {
   const SwapFormat& format = m.entry_format().swap;
   const uint64_t pte = m.load(word);
   const bool present = x86::pte_present(pte);
@@ -32,6 +33,7 @@ bool migrate_mapping(Machine& m, const RmapPlace& place, WordIndex word, const F
   m.store(word, entry);
   folio.remove_rmap();
   folio.put();
+  if (hooks != nullptr) hooks->replaced(*place.space, place.addr, pte, entry);
   return true;
 }
 
@@ -56,24 +58,30 @@ WordIndex find_migration_entry(const Machine& machine, const AddressSpace& space
   return machine.entry_format().swap.pfn(pte) == pfn ? word : no_word;
 }
 
-void try_to_migrate(Machine& machine, const Folio& folio) {
+void try_to_migrate(Machine& machine, const Folio& folio, MigrateHooks* hooks) {
   machine.enter(Function::try_to_migrate, {folio.pfn()});
+  if (hooks != nullptr) hooks->entered(Function::try_to_migrate, folio.pfn(), folio.pfn() + 1, 0);
   rmap_walk(machine, folio.mapping(), folio.index(), 1, [&](const RmapPlace& place) {
-    const Invalidation running = place.space->notifiers().start({place.addr, place.addr + page_bytes});
+    const Invalidation running =
+        begin_invalidation(*place.space, {place.addr, place.addr + page_bytes}, hooks);
     const WordIndex word = find_mapping(machine, *place.space, place.addr, folio.pfn());
     bool go_on = true;
     if (word == no_word)
       machine.step(RuleId::try_to_migrate_not_here, {place.addr, folio.mapcount()});
     else
-      go_on = migrate_mapping(machine, place, word, folio);
-    if (!running.failed) place.space->notifiers().end(running);
+      go_on = migrate_mapping(machine, place, word, folio, hooks);
+    end_invalidation(*place.space, running, hooks);
     return go_on && folio.mapped();
   });
+  if (hooks != nullptr) hooks->left(Function::try_to_migrate, folio.pfn(), 0);
   machine.leave();
 }
 
-void remove_migration_ptes(Machine& machine, const Folio& from, const Folio& to) {
+void remove_migration_ptes(Machine& machine, const Folio& from, const Folio& to, MigrateHooks* hooks) {
   machine.enter(Function::remove_migration_ptes, {from.pfn(), to.pfn()});
+  if (hooks != nullptr) {
+    hooks->entered(Function::remove_migration_ptes, from.pfn(), from.pfn() + 1, to.pfn());
+  }
   rmap_walk(machine, to.mapping(), to.index(), 1, [&](const RmapPlace& place) {
     const WordIndex word = find_migration_entry(machine, *place.space, place.addr, from.pfn());
     if (word == no_word) return true;
@@ -87,8 +95,10 @@ void remove_migration_ptes(Machine& machine, const Folio& from, const Folio& to)
     to.add_rmap();
     if (restored.exclusive) to.set_flag(folio_flag::anon_exclusive);
     machine.store(word, restored.entry);
+    if (hooks != nullptr) hooks->replaced(*place.space, place.addr, old, restored.entry);
     return true;
   });
+  if (hooks != nullptr) hooks->left(Function::remove_migration_ptes, from.pfn(), 0);
   machine.leave();
 }
 

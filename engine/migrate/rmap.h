@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "engine/machine/folio.h"
+#include "engine/migrate/hooks.h"
 
 namespace hmmscope {
 
@@ -48,8 +49,8 @@ WordIndex find_migration_entry(const Machine& machine, const AddressSpace& space
 
 /// try_to_migrate() for an order 0 folio: every remaining mapping becomes a migration entry. Each VMA is
 /// announced (CLEAR, no owner) before it is looked at, the migrating one too.
-void try_to_migrate(Machine& machine, const Folio& folio);
+void try_to_migrate(Machine& machine, const Folio& folio, MigrateHooks* hooks);
 /// Every migration entry of `from` becomes a mapping of `to`. No notifier: only permissions are added.
-void remove_migration_ptes(Machine& machine, const Folio& from, const Folio& to);
+void remove_migration_ptes(Machine& machine, const Folio& from, const Folio& to, MigrateHooks* hooks);
 
 }  // namespace hmmscope

@@ -46,6 +46,7 @@ int setup(Machine& m, MigrateVma& args) {
   const auto pages = static_cast<uint64_t>(length >> page_bits);
   args.start &= ~(page_bytes - 1);
   args.end &= ~(page_bytes - 1);
+  if (args.hooks != nullptr) args.hooks->before_vma(args.start, args.end);
   if (refused(m, args, pages)) return -EINVAL;
 
   m.step(RuleId::setup_begin, {args.start, args.end, args.select, args.pgmap_owner, args.fault_page});
@@ -57,7 +58,7 @@ int setup(Machine& m, MigrateVma& args) {
     return 0;
   }
   const Migration migration{
-      m, MigrateFormat::from(m.model()), args.src, args.dst, args.npages, args.fault_page, &args};
+      m, MigrateFormat::from(m.model()), args.src, args.dst, args.npages, args.fault_page, &args, args.hooks};
   const uint64_t collected = args.cpages;
   args.cpages = unmap_collected(migration);
   m.step(RuleId::setup_done, {args.npages, collected, args.cpages});
@@ -95,7 +96,10 @@ MigrateArrays add_migrate_arrays(Machine& machine, const AddressSpace& space, ui
 int migrate_vma_setup(Machine& machine, MigrateVma& args) {
   machine.enter(Function::migrate_vma_setup,
                 {args.start, args.end, args.select, args.pgmap_owner, args.fault_page});
+  const uint64_t start = args.start;
+  if (args.hooks != nullptr) args.hooks->entered(Function::migrate_vma_setup, start, args.end, 0);
   const int ret = setup(machine, args);
+  if (args.hooks != nullptr) args.hooks->left(Function::migrate_vma_setup, start, ret);
   machine.leave(ret);
   return ret;
 }

@@ -68,8 +68,9 @@ void make_small_folios(Machine& m, const Folio& large, const Counts& counts) {
 
 }  // namespace
 
-bool split_folio(Machine& machine, const Folio& folio) {
+bool split_folio(Machine& machine, const Folio& folio, MigrateHooks* hooks) {
   machine.enter(Function::split_folio, {folio.pfn(), folio.order()});
+  const bool refused = hooks != nullptr && hooks->split(folio.index(), folio.pfn()) == false;
   std::vector<RmapPlace> places;
   rmap_walk(machine, folio.mapping(), folio.index(), folio.pages(), [&](const RmapPlace& place) {
     places.push_back(place);
@@ -80,7 +81,7 @@ bool split_folio(Machine& machine, const Folio& folio) {
   const uint64_t whole = folio.pages() == max_pages ? count_mappings(machine, places, folio, counts) : 0;
   const uint64_t found = total(counts, whole);
   const uint64_t callers = 1;
-  if (folio.pages() != max_pages || found != folio.mapcount() ||
+  if (refused || folio.pages() != max_pages || found != folio.mapcount() ||
       folio.refcount() != folio.mapcount() + callers) {
     machine.step(RuleId::split_folio_pinned, {folio.pfn(), folio.refcount(), folio.mapcount(), found});
     machine.leave(-11);  // -EAGAIN
@@ -91,8 +92,8 @@ bool split_folio(Machine& machine, const Folio& folio) {
       split_huge_pmd(machine, *place.space, place.addr, RuleId::split_folio_pmd);
     }
     const Invalidation running =
-        place.space->notifiers().start({place.addr, place.addr + place.pages * page_bytes});
-    if (!running.failed) place.space->notifiers().end(running);
+        begin_invalidation(*place.space, {place.addr, place.addr + place.pages * page_bytes}, hooks);
+    end_invalidation(*place.space, running, hooks);
   }
   count_mappings(machine, places, folio, counts);
   machine.step(RuleId::split_folio_done, {folio.pfn(), folio.refcount(), folio.mapcount()});

@@ -13,9 +13,14 @@ class Unmap {
 
   uint64_t run() {
     machine_.enter(Function::migrate_device_unmap, {migration_.pages, migration_.fault_page});
+    MigrateHooks* hooks = migration_.hooks;
+    const uint64_t first = migration_.address(0), end = migration_.address(migration_.pages);
+    if (hooks != nullptr) hooks->entered(Function::migrate_device_unmap, first, end, 0);
     for (uint64_t k = 0; k < migration_.pages; ++k) unmap(k);
     for (uint64_t k = 0; k < migration_.pages && failed_ != 0; ++k) restore(k);
-    machine_.leave(static_cast<int64_t>(ready_));
+    const auto ready = static_cast<int64_t>(ready_);
+    if (hooks != nullptr) hooks->left(Function::migrate_device_unmap, first, ready);
+    machine_.leave(ready);
     return ready_;
   }
 
@@ -33,7 +38,7 @@ class Unmap {
       machine_.step(RuleId::unmap_device, {k, folio.pfn(), folio.refcount()});
     else if (!isolate(k, folio))
       return;
-    if (folio.mapped()) try_to_migrate(machine_, folio);
+    if (folio.mapped()) try_to_migrate(machine_, folio, migration_.hooks);
     if (!may_move(k, folio)) {
       // Back on the LRU; the isolation's reference stays until the page is restored.
       if (!folio.zone_device()) folio.set_flag(folio_flag::lru);
@@ -45,8 +50,9 @@ class Unmap {
   }
 
   bool isolate(uint64_t k, const Folio& folio) {
-    if (!folio.has(folio_flag::lru) && !drained_) drain_all(k);
-    if (!folio.has(folio_flag::lru)) {
+    const bool taken = migration_.hooks != nullptr && migration_.hooks->isolate(k, folio.pfn()) == false;
+    if ((taken || !folio.has(folio_flag::lru)) && !drained_) drain_all(k);
+    if (taken || !folio.has(folio_flag::lru)) {
       machine_.step(RuleId::unmap_isolate_failed, {k, folio.pfn(), folio.get(FolioWord::flags)});
       migration_.clear_migrate(k);
       ++failed_;
@@ -86,10 +92,14 @@ class Unmap {
     const uint64_t device = folio.zone_device() ? 1 : 0;
     const uint64_t cache = folio.in_a_cache() ? 1 + (folio.has(folio_flag::has_private) ? 1 : 0) : 0;
     const uint64_t extra = 1 + fault + device + cache;
-    const auto unexplained = static_cast<int64_t>(folio.refcount()) - static_cast<int64_t>(extra);
+    uint64_t refcount = folio.refcount();
+    if (migration_.hooks != nullptr) {
+      refcount += migration_.hooks->unseen_references(ReferenceCheck::unmap, k, folio.pfn());
+    }
+    const auto unexplained = static_cast<int64_t>(refcount) - static_cast<int64_t>(extra);
     const bool pinned = unexplained > static_cast<int64_t>(folio.mapcount());
     machine_.step(pinned ? RuleId::unmap_pinned : RuleId::unmap_ready,
-                  {k, folio.pfn(), folio.refcount(), extra, folio.mapcount(), fault, device, cache});
+                  {k, folio.pfn(), refcount, extra, folio.mapcount(), fault, device, cache});
     return !pinned;
   }
 
@@ -97,7 +107,7 @@ class Unmap {
     const uint64_t mpfn = migration_.src_word(k);
     const Folio folio = migration_.folio(mpfn);
     if (!folio || migration_.format.migrates(mpfn)) return;
-    remove_migration_ptes(machine_, folio, folio);
+    remove_migration_ptes(machine_, folio, folio, migration_.hooks);
     machine_.step(RuleId::unmap_restore, {k, folio.pfn(), folio.refcount()});
     migration_.set_src(k, 0);
     if (!migration_.lock_is_the_faults(folio)) folio.unlock();

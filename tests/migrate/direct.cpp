@@ -135,6 +135,24 @@ Recording busy_coherent_page() {
   });
 }
 
+/// No memory for the page tables of an insertion.
+Recording insertion_without_memory() {
+  struct NoMemory : MigrateHooks {
+    bool has_memory(MigrateMemory what, uint64_t, uint64_t) override { return what != MigrateMemory::insertion; }
+  };
+  NoMemory hooks;
+  Direct direct;
+  return recorded(direct, [&](Direct& d) {
+    MigrateVma args = d.args();
+    args.hooks = &hooks;
+    EXPECT_EQ(migrate_vma_setup(d.machine(), args), 0);
+    allocate_device_pages(d.machine(), args, d.machine().physical().devices()[0]);
+    migrate_vma_pages(d.machine(), args);
+    EXPECT_EQ(d.machine().load(args.src), 0u);
+    migrate_vma_finalize(d.machine(), args);
+  });
+}
+
 }  // namespace
 
 std::vector<Recording> direct_recordings() {
@@ -146,6 +164,7 @@ std::vector<Recording> direct_recordings() {
   all.push_back(unselected_slots());
   all.push_back(exclusive_with_reader());
   all.push_back(busy_coherent_page());
+  all.push_back(insertion_without_memory());
   return all;
 }
 
