@@ -42,6 +42,7 @@ class Program {
     add(make_replay_command());
     add(make_check_command());
     add(make_rules_command());
+    add(make_selftest_command());
     add(make_lesson_command());
     if (frontend.screenshot != nullptr) add(frontend.screenshot());
     if (frontend.actions != nullptr) add(frontend.actions());

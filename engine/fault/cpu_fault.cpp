@@ -1,5 +1,7 @@
 #include "engine/fault/cpu_fault.h"
 
+#include "engine/machine/page_data.h"
+
 namespace hmmscope {
 
 uint64_t mapping_flags(const Vma& vma, bool writable) {
@@ -18,6 +20,11 @@ void add_anon_folio(Machine& machine, const Vma& vma, uint64_t addr, uint64_t pf
   folio.set(FolioWord::mapcount, exclusive ? 1 : 2);
   folio.set(FolioWord::mapping, anon_mapping);
   folio.set(FolioWord::index, page_index(vma, addr & ~((page_bytes << order) - 1)));
+  if (PageData* data = machine.page_data(); data != nullptr) data->clear(pfn, 1ull << order);
+}
+
+void copy_page_data(Machine& machine, uint64_t from, uint64_t to, uint32_t order) {
+  if (PageData* data = machine.page_data(); data != nullptr) data->copy(from, to, 1ull << order);
 }
 
 void add_file_folio(Machine& machine, uint64_t file, uint64_t index, uint64_t pfn) {

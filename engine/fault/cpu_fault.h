@@ -86,9 +86,11 @@ class CpuFault final : public FaultHandler {
 
 /// Present flags of a new mapping in the VMA: P US A (NX unless VM_EXEC), and RW D when `writable`.
 uint64_t mapping_flags(const Vma& vma, bool writable);
-/// Makes the folio of an anonymous page newly mapped at addr: one reference, one mapping, exclusive; or, not
+/// Makes the folio of a zeroed anonymous page newly mapped at addr: one reference, one mapping, exclusive; or, not
 /// exclusive, with a second mapping in a process that is not part of the machine. A step must be open.
 void add_anon_folio(Machine& machine, const Vma& vma, uint64_t addr, uint64_t pfn, uint32_t order, bool exclusive);
+/// Copies what the pages hold, when the machine keeps it (Machine::keep_page_data). A step must be open.
+void copy_page_data(Machine& machine, uint64_t from, uint64_t to, uint32_t order = 0);
 /// Makes the folio of a page of the page cache: one reference, the cache's.
 void add_file_folio(Machine& machine, uint64_t file, uint64_t index, uint64_t pfn);
 /// One mapping of the page more or less, with its reference; the last reference frees the folio. Nothing happens when

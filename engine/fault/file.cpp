@@ -64,6 +64,7 @@ uint32_t CpuFault::do_fault(Fault& fault, WordIndex pte) {
   }
   step(RuleId::file_cow, copy);
   add_anon_folio(m, fault.vma, fault.addr, copy, 0, true);
+  copy_page_data(m, pfn, copy);
   count_rss(fault, MmWord::rss_anon);
   m.store(pte, e.make(copy, mapping_flags(fault.vma, true)));
   return 0;

@@ -68,6 +68,7 @@ uint32_t CpuFault::hugetlb_fault(Fault& fault) {
   m.step(RuleId::hugetlb_write, {fault.addr, old, copy});
   unmap_folio(m, pfn);
   add_anon_folio(m, fault.vma, fault.addr, copy, order, true);
+  copy_page_data(m, pfn, copy, order);
   m.store(word, e.make(copy, mapping_flags(fault.vma, true) | bit::huge));
   if (!running.failed) fault.space.notifiers().end(running);
   return 0;

@@ -94,6 +94,12 @@ uint32_t CpuFault::do_wp_page(Fault& fault, WordIndex pte) {
     return vm_fault::oom;
   }
   const Invalidation running = fault.space.notifiers().start({fault.addr, fault.addr + page_bytes});
+  if (m.load(pte) != old) {   // pte_same: somebody was faster while devices were told
+    m.step(RuleId::wp_raced, {fault.addr, old, m.load(pte)});
+    m.physical().free(copy, 0);
+    if (!running.failed) fault.space.notifiers().end(running);
+    return 0;
+  }
   if (zero) {
     m.step(RuleId::wp_zero_page, {fault.addr, old, copy});
   } else {
@@ -101,6 +107,7 @@ uint32_t CpuFault::do_wp_page(Fault& fault, WordIndex pte) {
     unmap_folio(m, pfn);
   }
   add_anon_folio(m, fault.vma, fault.addr, copy, 0, true);
+  if (!zero) copy_page_data(m, pfn, copy);
   if (zero || file_page) {
     const WordIndex rss = fault.space.word(MmWord::rss_anon);
     m.store(rss, m.load(rss) + 1);

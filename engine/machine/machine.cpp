@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/machine/page_data.h"
 #include "engine/machine/word_runs.h"
 
 namespace hmmscope {
@@ -26,6 +27,10 @@ Machine::Machine(KernelModel model)
     : model_(std::move(model)), pfn_(PfnFormat::from(model_)), entry_(model_), physical_(*this) {}
 
 Machine::~Machine() = default;
+
+void Machine::keep_page_data() {
+  if (page_data_ == nullptr) page_data_ = std::make_unique<PageData>(*this);
+}
 
 void Machine::fill_keeping(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, uint64_t keep) {
   if (recorder_ != nullptr) recorder_->fill_keeping(first, count, base, stride, keep);

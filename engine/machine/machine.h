@@ -27,6 +27,16 @@
 namespace hmmscope {
 
 class FaultHandler;  // engine/fault/handle_mm_fault.h
+class PageData;      // engine/machine/page_data.h
+
+/// Told of everything a recording machine is about to do: schedulers, injected failures and checks of the whole state
+/// hang here. Called before the step is opened or the call entered, when the writes of the step before are complete.
+class StepObserver {
+ public:
+  virtual ~StepObserver() = default;
+  virtual void before_step(RuleId rule, std::initializer_list<uint64_t> operands) = 0;
+  virtual void before_enter(Function function) = 0;
+};
 
 class Machine {
  public:
@@ -60,7 +70,9 @@ class Machine {
 
   // recording; nothing happens without a recorder
   void enter(Function function, std::initializer_list<uint64_t> arguments = {}) {
-    if (recorder_ != nullptr) recorder_->enter(function, arguments, task_);
+    if (recorder_ == nullptr) return;
+    if (observer_ != nullptr) [[unlikely]] observer_->before_enter(function);
+    recorder_->enter(function, arguments, task_);
   }
   void leave(int64_t result) {
     if (recorder_ != nullptr) recorder_->leave(result);
@@ -69,8 +81,12 @@ class Machine {
     if (recorder_ != nullptr) recorder_->leave();
   }
   void step(RuleId rule, std::initializer_list<uint64_t> operands = {}) {
-    if (recorder_ != nullptr) recorder_->step(rule, operands);
+    if (recorder_ == nullptr) return;
+    if (observer_ != nullptr) [[unlikely]] observer_->before_step(rule, operands);
+    recorder_->step(rule, operands);
   }
+  /// nullptr: nobody watches. Only a recording machine tells its observer.
+  void set_observer(StepObserver* observer) { observer_ = observer; }
 
   // regions, address spaces and arrays
   /// Memory::add_region, but returns the first word.
@@ -80,6 +96,11 @@ class Machine {
   const std::vector<std::unique_ptr<AddressSpace>>& address_spaces() const { return spaces_; }
   /// An hmm_pfns array for `pages` pages from virtual address `start`; returns its first word. Slots are zero.
   WordIndex add_hmm_pfns(const AddressSpace& space, uint64_t start, uint32_t pages, std::string name = "hmm_pfns");
+
+  /// From now on pages have content. Before this page_data() is nullptr and content costs nothing.
+  void keep_page_data();
+  PageData* page_data() { return page_data_.get(); }
+  const PageData* page_data() const { return page_data_.get(); }
 
   PhysicalMemory& physical() { return physical_; }
   const PhysicalMemory& physical() const { return physical_; }
@@ -96,10 +117,12 @@ class Machine {
   EntryFormat entry_;
   Memory memory_;
   Recorder* recorder_ = nullptr;
+  StepObserver* observer_ = nullptr;
   uint32_t task_ = 0;
   PhysicalMemory physical_;
   std::vector<std::unique_ptr<AddressSpace>> spaces_;
   FaultHandler* fault_handler_ = nullptr;
+  std::unique_ptr<PageData> page_data_;
 };
 
 }  // namespace hmmscope

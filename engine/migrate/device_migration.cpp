@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "engine/fault/handle_mm_fault.h"
+#include "engine/machine/page_data.h"
 #include "engine/migrate/migrate_internal.h"
 
 namespace hmmscope {
@@ -23,6 +24,16 @@ Folio make_target(Machine& machine, uint64_t pfn) {
   const Folio folio = make_allocated_folio(machine, pfn, 0);
   folio.lock(FolioLocker::driver);
   return folio;
+}
+
+/// The driver copies the page, or clears the new one where there was none.
+void fill_target(Machine& machine, uint64_t from, uint64_t to) {
+  PageData* data = machine.page_data();
+  if (data == nullptr) return;
+  if (from != 0)
+    data->copy(from, to);
+  else
+    data->clear(to);
 }
 
 uint64_t count_moved(const Machine& machine, const MigrateVma& args) {
@@ -84,6 +95,7 @@ void allocate_device_pages(Machine& machine, const MigrateVma& args, const Devic
     const uint64_t dst = format.make(pfn) | (write ? format.write : 0);
     machine.step(RuleId::driver_allocate, {k, src, dst});
     make_target(machine, pfn);
+    fill_target(machine, format.has_page(src) ? format.pfn(src) : 0, pfn);
     machine.store(slot(args.dst, k), dst);
   }
 }
@@ -108,6 +120,7 @@ uint64_t allocate_system_pages(Machine& machine, const MigrateVma& args, DeviceD
     machine.step(RuleId::driver_allocate, {k, src, dst});
     if (driver != nullptr && args.mm != nullptr) driver->unmap(*args.mm, addr);
     make_target(machine, pfn);
+    fill_target(machine, format.pfn(src), pfn);
     machine.store(slot(args.dst, k), dst);
   }
   return missing;

@@ -74,6 +74,9 @@ KernelModel model_of(uint32_t version, const KernelConfig& config) {
   m.fault_page_locked = version >= 6015;
   m.exclusive_entries_are_mapped = version >= 6015;
   m.collect_splits_mapped_large = version >= 6019;
+  m.dmirror_release = version >= 6001;
+  m.dmirror_flags = version >= 6019;
+  m.device_coherent = version >= 6000;
   m.fault_style = version >= 7002 ? FaultStyle::outside_walk : FaultStyle::inside_walk;
   return m;
 }

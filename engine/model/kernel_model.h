@@ -51,6 +51,10 @@ struct KernelModel {
   bool fault_page_locked = false;  ///< 6.15+: do_swap_page try-locks the device page, migration relies on it
   bool exclusive_entries_are_mapped = false;  ///< 6.15+: device-exclusive entries count in mapcount
   bool collect_splits_mapped_large = false;   ///< 6.19+: a large folio mapped by ptes is split, not skipped
+  // lib/test_hmm.c
+  bool dmirror_release = true;   ///< 6.1+: ioctl RELEASE
+  bool dmirror_flags = false;    ///< 6.19+: ioctl FLAGS
+  bool device_coherent = true;   ///< 6.0+: devices with coherent memory
   FaultStyle fault_style = FaultStyle::inside_walk;
 
   uint32_t version = 0;  ///< major * 1000 + minor, for menus and sorting; rules ask the questions above

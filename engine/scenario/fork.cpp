@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/fault/cpu_fault.h"
 #include "engine/machine/folio.h"
 #include "engine/migrate/entry_conversion.h"
 
@@ -83,6 +84,7 @@ class Copy {
     fresh.set(FolioWord::mapping, anon_mapping);
     fresh.set(FolioWord::index, page_index(vma_, addr));
     fresh.add_rmap();
+    copy_page_data(m_, pfn, copy);
     child_.set_entry(Level::pte, addr, EntryFormat::make(copy, with_dirty_in_place(m_.model(), flags)));
   }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/machine/page_data.h"
 #include "engine/scenario/vm_operations.h"
 
 namespace hmmscope::scenario {
@@ -11,7 +12,13 @@ namespace {
 struct Access {
   bool allowed = false;
   WordIndex word = no_word;   ///< the entry that decided; no_word: nothing is mapped
+  Level level = Level::pte;
 };
+
+uint64_t pfn_behind(const Access& access, uint64_t entry, uint64_t addr) {
+  if (access.level == Level::pte) return x86::pte_pfn(entry);
+  return leaf_pfn(access.level, entry) + (addr & (level_size(access.level) - 1)) / page_bytes;
+}
 
 Access check_access(const Machine& machine, const AddressSpace& space, uint64_t addr, bool write) {
   const Vma vma = space.vma_at(addr);
@@ -23,7 +30,7 @@ Access check_access(const Machine& machine, const AddressSpace& space, uint64_t 
     const bool leaf = level == Level::pte || machine.entry_format().is_huge(entry);
     if (!leaf && x86::pmd_present(entry)) continue;
     const bool present = (entry & bit::present) != 0;
-    return {present && (!write || x86::pte_write(entry)), word};
+    return {present && (!write || x86::pte_write(entry)), word, level};
   }
   return {};
 }
@@ -61,7 +68,7 @@ Result<void> Operations::in_vmas(const Result<void>& result, Line line) const {
   return {};
 }
 
-std::string Operations::touch(AddressSpace& space, uint64_t addr, bool write) {
+std::string Operations::touch(AddressSpace& space, uint64_t addr, bool write, std::optional<uint64_t> content) {
   constexpr int enough = 8;   // a fault that succeeds this often without allowing the access waits for ever
   machine_.enter(Function::scenario, {addr, write});
   machine_.step(RuleId::scenario_touch, {addr, write});
@@ -73,6 +80,7 @@ std::string Operations::touch(AddressSpace& space, uint64_t addr, bool write) {
     if (access.allowed) {
       machine_.step(RuleId::scenario_touch_hit, {addr, entry});
       machine_.store(access.word, entry | bit::accessed | (write ? bit::dirty : 0));
+      if (content && machine_.page_data() != nullptr) machine_.page_data()->store(pfn_behind(access, entry, addr), *content);
       result = "ok";
       break;
     }
@@ -94,13 +102,31 @@ std::string Operations::touch(AddressSpace& space, uint64_t addr, bool write) {
   return result;
 }
 
+std::optional<uint64_t> Operations::content_at(AddressSpace& space, uint64_t addr) {
+  const Access access = check_access(machine_, space, addr, false);
+  if (!access.allowed || machine_.page_data() == nullptr) return std::nullopt;
+  return machine_.page_data()->load(pfn_behind(access, machine_.load(access.word), addr));
+}
+
+void Operations::expect_content(uint64_t addr, uint64_t expected, std::optional<uint64_t> found, Line line) {
+  ++outcome_.expectations;
+  if (found == expected) return;
+  machine_.step(RuleId::expect_data_failed, {addr, expected, found.value_or(0)});
+  failed(line, fmt::format("the page at {:#x}: expected it to hold {}, found {}", addr, expected,
+                           found ? std::to_string(*found) : "no page"));
+}
+
 Result<void> Operations::perform(const TouchOp& op, Line line) {
   const auto start = world_.resolve(op.at, line);
   if (!start) return fail(start.error());
   for (uint64_t k = 0; k < op.pages; ++k) {
     const uint64_t addr = *start + k * page_bytes;
-    const std::string result = touch(world_.process(op.process), addr, op.write);
+    AddressSpace& space = world_.process(op.process);
+    const bool writes_data = op.data && op.write;
+    const std::string result =
+        touch(space, addr, op.write, writes_data ? std::optional(op.data->of(k)) : std::nullopt);
     if (op.expect) expect_result(*op.expect, result, addr, line);
+    if (op.data && !op.write) expect_content(addr, op.data->of(k), content_at(space, addr), line);
   }
   return {};
 }

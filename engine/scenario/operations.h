@@ -38,6 +38,11 @@ class Operations {
   Result<void> perform(const ForkOp& op, Line line);
   Result<void> perform(const ExpectPageOp& op, Line line);
   Result<void> perform(const ExpectDeviceOp& op, Line line);
+  // device_operations.cpp
+  Result<void> perform(const IoctlOp& op, Line line);
+  Result<void> perform(const MremapOp& op, Line line);
+  Result<void> perform(const MadviseFreeOp& op, Line line);
+  Result<void> perform(const FileDataOp& op, Line line);
 
  private:
   struct Loop;   ///< one driver loop around hmm_range_fault
@@ -45,7 +50,10 @@ class Operations {
   Result<void> write_slots(const RangeFaultOp& op, const Array& array, Line line);
   int driver_loop(const RangeFaultOp& op, const Loop& loop);
   /// "ok" or the name of what the access got.
-  std::string touch(AddressSpace& space, uint64_t addr, bool write);
+  std::string touch(AddressSpace& space, uint64_t addr, bool write, std::optional<uint64_t> content = {});
+  /// What the page mapped at addr holds; empty when none is.
+  std::optional<uint64_t> content_at(AddressSpace& space, uint64_t addr);
+  void expect_content(uint64_t addr, uint64_t expected, std::optional<uint64_t> found, Line line);
   Result<MigrateArrays> arrays_for(const std::string& migration, uint64_t start, uint64_t pages, Line line);
   /// VMAs cannot change between migrate-setup and migrate-finalize: the driver holds mmap_lock for reading.
   Result<void> no_migration_runs(Line line);

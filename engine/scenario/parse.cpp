@@ -1,10 +1,12 @@
 // Reads scenario JSON. The schema has checked names, types and ranges; what is left are references between the parts.
 
+#include <algorithm>
 #include <array>
 #include <set>
 
 #include "engine/base/json_document.h"
 #include "engine/scenario/json_values.h"
+#include "engine/scenario/parse_device.h"
 #include "engine/scenario/parse_migration.h"
 #include "engine/scenario/scenario.h"
 
@@ -113,6 +115,7 @@ OpBody operation(const json& object) {
   if (name == "expect") return expectation(object);
   if (name == "set-page") return SetPageOp{page(object)};
   if (auto op = migration_operation(name, object)) return std::move(*op);
+  if (auto op = device_operation(name, object)) return std::move(*op);
   const Address at = address(object.at("at"));
   const uint64_t pages = object.value("pages", uint64_t{1});
   const std::string process = object.value("process", std::string());
@@ -120,8 +123,9 @@ OpBody operation(const json& object) {
   if (name == "madvise-dontneed") return DontNeedOp{at, pages, process};
   if (name == "mprotect") return ProtectOp{at, pages, protection(object.at("prot").get<std::string>()), process};
   if (name == "invalidate") return InvalidateOp{at, pages, object.value("event", std::string("CLEAR")), object.value("owner", std::string())};
-  TouchOp touch{at, pages, object.value("access", std::string("read")) == "write", std::nullopt, process};
+  TouchOp touch{at, pages, object.value("access", std::string("read")) == "write", std::nullopt, process, std::nullopt};
   if (object.contains("expect")) touch.expect = object.at("expect").get<std::string>();
+  touch.data = page_content(object);
   return touch;
 }
 
@@ -163,10 +167,13 @@ Result<void> check_references(const JsonDocument& document, const Scenario& scen
       ok = known(where, set->page.at, set->page.device);
     } else if (const auto* invalidate = std::get_if<InvalidateOp>(&scenario.operations[k].body)) {
       ok = known(where, invalidate->at, invalidate->owner);
+    } else if (const auto* file = std::get_if<FileDataOp>(&scenario.operations[k].body)) {
+      ok = known(where, {file->vma, 0}, "");
     } else {
       const json& operation = document.root().at("operations").at(k);
       const Address at = operation.contains("at") ? address(operation.at("at")) : Address();
       ok = known(where, at, operation.value("device", std::string()));
+      if (ok && operation.contains("to")) ok = known(where, address(operation.at("to")), "");
     }
     if (!ok) return ok;
   }
@@ -188,6 +195,16 @@ Result<Scenario> parse(std::string_view text, std::string_view name) {
   scenario.levels = root.value("levels", scenario.levels);
   scenario.hugetlb_2m_pages = root.value("hugetlb_2m_pages", scenario.hugetlb_2m_pages);
   scenario.hugetlb_1g_pages = root.value("hugetlb_1g_pages", scenario.hugetlb_1g_pages);
+  if (root.contains("selftest")) {
+    const json& declared = root.at("selftest");
+    SelftestDecl& selftest = scenario.selftest.emplace();
+    selftest.since = declared.at("since").get<std::string>();
+    selftest.earlier = declared.value("earlier", std::string());
+    const json variants = declared.value("variants", json::array({"private", "coherent"}));
+    const auto has = [&](const char* variant) { return std::find(variants.begin(), variants.end(), variant) != variants.end(); };
+    selftest.private_variant = has("private");
+    selftest.coherent_variant = has("coherent");
+  }
   const auto each = [&](const char* key, auto add) {
     if (!root.contains(key)) return;
     size_t index = 0;
@@ -204,7 +221,12 @@ Result<Scenario> parse(std::string_view text, std::string_view name) {
     scenario.pages.push_back(page(item));
     scenario.pages.back().line = line;
   });
-  each("operations", [&](const json& item, Line line) { scenario.operations.push_back({operation(item), line}); });
+  each("operations", [&](const json& item, Line line) {
+    Operation& added = scenario.operations.emplace_back(Operation{operation(item), line});
+    if (item.contains("only")) added.only_coherent = item.at("only") == "coherent";
+    added.task = item.value("task", std::string());
+    scenario.page_data = scenario.page_data || item.contains("data") || item.contains("uffd_data");
+  });
   if (auto ok = check_references(*document, scenario); !ok) return fail(ok.error());
   return scenario;
 }

@@ -15,7 +15,9 @@ Result<Outcome> run(const Scenario& scenario, std::string_view kernel) {
   Outcome outcome;
   outcome.model = machine.model();
   Operations operations(**world, recorder, outcome);
+  const bool coherent = !scenario.devices.empty() && scenario.devices.front().coherent;
   for (const Operation& operation : scenario.operations) {
+    if (operation.only_coherent && *operation.only_coherent != coherent) continue;
     const auto ok = std::visit([&](const auto& body) { return operations.perform(body, operation.line); }, operation.body);
     if (!ok) return fail(ok.error());
   }

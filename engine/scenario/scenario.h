@@ -86,12 +86,18 @@ struct RangeFaultOp {
   uint64_t rounds = 8;             ///< how often the driver calls again after -EBUSY
   std::optional<std::string> expect;   ///< "0", "-EFAULT", ...: the last round's result
 };
+/// What pages hold, one word a page: `first`, then `step` more each page.
+struct PageContent {
+  uint64_t first = 0, step = 0;
+  uint64_t of(uint64_t page) const { return first + page * step; }
+};
 struct TouchOp {
   Address at;
   uint64_t pages = 1;
   bool write = false;
   std::optional<std::string> expect;   ///< "ok", "SIGBUS", "SIGSEGV", "HWPOISON", "OOM", "wait"
   std::string process;                 ///< empty: the first one; else a child made by `fork`
+  std::optional<PageContent> data;     ///< written, or expected when read
 };
 struct UnmapOp { Address at; uint64_t pages = 0; std::string process; };
 struct ProtectOp { Address at; uint64_t pages = 0; uint64_t flags = 0; std::string process; };   ///< flags: vm::read/write/exec
@@ -181,12 +187,40 @@ struct ExpectDeviceOp {
   std::optional<bool> writable;
 };
 
+// --- the test driver of the kernel's selftests, and the calls they make
+
+/// An ioctl of test_hmm's device file; "OPEN" and "CLOSE" open and close it.
+struct IoctlOp {
+  std::string device, command, process;
+  Address at;
+  uint64_t pages = 0;
+  std::optional<std::string> expect;           ///< "0", "-EPERM", ...
+  std::optional<uint64_t> cpages, faults;
+  std::optional<PageContent> data;             ///< written, or expected to be read
+  std::vector<std::string> bytes;              ///< SNAPSHOT: one for each page, or one for all
+  std::optional<PageContent> uffd;             ///< what a userfaultfd handler copies into missing pages
+};
+struct MremapOp { Address at; uint64_t pages = 0; Address to; bool dontunmap = false; std::string process; };
+struct MadviseFreeOp { Address at; uint64_t pages = 0; std::string process; };
+/// Somebody writes into the file behind a VMA, or looks at what it holds.
+struct FileDataOp { std::string vma; uint64_t page = 0, pages = 1; PageContent data; bool write = true; };
+
 using OpBody = std::variant<RangeFaultOp, TouchOp, UnmapOp, ProtectOp, DontNeedOp, InvalidateOp, SetPageOp, ExpectOp,
                             MigrateSetupOp, MigratePagesOp, MigrateFinalizeOp, MigrateOp, EvictOp, MakeExclusiveOp, HoldOp,
-                            ForkOp, ExpectMigrateOp, ExpectPageOp, ExpectDeviceOp>;
+                            ForkOp, ExpectMigrateOp, ExpectPageOp, ExpectDeviceOp, IoctlOp, MremapOp, MadviseFreeOp,
+                            FileDataOp>;
 struct Operation {
   OpBody body;
   Line line = 0;
+  std::optional<bool> only_coherent = {};   ///< performed only when the first device's memory is (not) coherent
+  std::string task = {};                    ///< which task performs it; empty: the first one
+};
+
+/// What makes a scenario one of the kernel's selftests.
+struct SelftestDecl {
+  std::string since;                    ///< release whose hmm-tests has it
+  std::string earlier;                  ///< under earlier releases: "holds", or part of the message it fails with
+  bool private_variant = true, coherent_variant = true;
 };
 
 struct Scenario {
@@ -195,6 +229,8 @@ struct Scenario {
   std::string kernel = "6.12";
   uint8_t levels = 4;
   uint64_t hugetlb_2m_pages = 64, hugetlb_1g_pages = 4;
+  std::optional<SelftestDecl> selftest;
+  bool page_data = false;          ///< some operation speaks of what pages hold
   std::vector<DeviceDecl> devices;
   std::vector<VmaDecl> vmas;
   std::vector<PageDecl> pages;

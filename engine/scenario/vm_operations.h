@@ -16,4 +16,11 @@ Result<void> madvise_dontneed(Machine& machine, AddressSpace& space, uint64_t st
 /// flags: vm::read, write, exec.
 Result<void> mprotect(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end, uint64_t flags);
 
+/// MADV_FREE: present anonymous pages become clean and old, so that reclaim may drop them; swap entries go; entries of
+/// device memory stay as they are.
+Result<void> madvise_free(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end);
+/// mremap(MREMAP_MAYMOVE | MREMAP_FIXED [| MREMAP_DONTUNMAP]) to new_start, where nothing may be mapped. The moved
+/// memory keeps its page offsets. A 2M leaf moves whole when both places are aligned to it, else it is split.
+Result<void> mremap(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end, uint64_t new_start, bool dontunmap);
+
 }  // namespace hmmscope

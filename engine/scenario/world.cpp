@@ -15,78 +15,6 @@ constexpr uint64_t owner_token(uint32_t id) { return 0xffffffffa0000000ull + (ui
 
 }  // namespace
 
-Device::Device(Machine& machine, AddressSpace& space, std::string name, uint64_t owner, uint32_t id)
-    : machine_(&machine), space_(&space), name_(std::move(name)), owner_(owner), id_(id) {
-  notifier_ = &space.notifiers().insert(0, space.tables().limit(), name_, this);
-}
-
-void Device::reserve_table(uint64_t start, uint64_t pages) {
-  const auto covers = [&](const Table& t) { return t.start == start && t.pages == pages; };
-  if (std::any_of(tables_.begin(), tables_.end(), covers)) return;
-  Region region;
-  region.kind = RegionKind::device_table;
-  region.owner = id_;
-  region.count = static_cast<uint32_t>(pages);
-  region.address = start;
-  region.stride = page_bytes;
-  region.name = name_ + " page table";
-  Memory& memory = machine_->memory();
-  const RegionId id = memory.add_region(std::move(region));
-  tables_.push_back({start, pages, memory.region(id).first});
-}
-
-void Device::commit(uint64_t start, WordIndex slots, uint64_t pages) {
-  const uint64_t valid = machine_->model().hmm_pfn->mask(Role::valid);
-  for (const Table& table : tables_) {
-    if (table.start != start || table.pages != pages) continue;
-    for (uint32_t k = 0; k < pages; ++k) {
-      const uint64_t slot = machine_->load(slots + k);
-      const uint64_t entry = (slot & valid) != 0 ? slot : 0;
-      if (machine_->load(table.first + k) != entry) machine_->store(table.first + k, entry);
-    }
-  }
-}
-
-void Device::store_entry(uint64_t addr, uint64_t entry) {
-  for (const Table& table : tables_) {
-    if (addr < table.start || addr - table.start >= table.pages * page_bytes) continue;
-    const WordIndex word = table.first + static_cast<WordIndex>((addr - table.start) / page_bytes);
-    if (machine_->load(word) != entry) machine_->store(word, entry);
-  }
-}
-
-void Device::map(AddressSpace& space, uint64_t addr, uint64_t pfn, bool write) {
-  const PfnFormat& format = machine_->pfn_format();
-  if (&space == space_) store_entry(addr, format.pfn(pfn) | format.valid | (write ? format.write : 0));
-}
-
-void Device::unmap(AddressSpace& space, uint64_t addr) {
-  if (&space == space_) store_entry(addr, 0);
-}
-
-uint64_t Device::entry(uint64_t addr) const {
-  for (const Table& table : tables_) {
-    if (addr < table.start || addr - table.start >= table.pages * page_bytes) continue;
-    const uint64_t entry = machine_->load(table.first + static_cast<WordIndex>((addr - table.start) / page_bytes));
-    if (entry != 0) return entry;
-  }
-  return 0;
-}
-
-bool Device::invalidate(IntervalNotifier& notifier, const InvalidateRange& range, uint64_t cur_seq) {
-  if (range.event == NotifyEvent::migrate && range.owner == owner_) return true;
-  notifier.set_seq(cur_seq);
-  for (const Table& table : tables_) {
-    const uint64_t table_end = table.start + table.pages * page_bytes;
-    const uint64_t start = std::max(range.start, table.start), end = std::min(range.end, table_end);
-    if (start >= end) continue;
-    machine_->step(RuleId::scenario_drop, {start, end});
-    machine_->fill_keeping(table.first + static_cast<uint32_t>((start - table.start) / page_bytes),
-                           static_cast<uint32_t>((end - start) / page_bytes), 0, 0, 0);
-  }
-  return true;
-}
-
 Result<std::unique_ptr<World>> World::build(const Scenario& scenario, std::string_view kernel) {
   Result<KernelModel> model = kernel_model(kernel.empty() ? std::string_view(scenario.kernel) : kernel);
   if (!model) return fail(model.error());
@@ -97,6 +25,7 @@ Result<std::unique_ptr<World>> World::build(const Scenario& scenario, std::strin
   if (!machine) return fail(machine.error());
   world->machine_ = std::move(*machine);
   world->faults_ = std::make_unique<CpuFault>(CpuFaultOptions{true, scenario.hugetlb_2m_pages, scenario.hugetlb_1g_pages});
+  if (scenario.page_data) world->machine_->keep_page_data();
   world->machine_->set_fault_handler(world->faults_.get());
   world->space_ = &world->machine_->add_address_space("process");
 
@@ -135,6 +64,29 @@ Result<std::unique_ptr<World>> World::build(const Scenario& scenario, std::strin
 Device* World::device(const std::string& name) {
   const auto found = devices_.find(name);
   return found == devices_.end() ? nullptr : found->second.get();
+}
+
+Dmirror& World::mirror(const std::string& name, const std::string& process_name) {
+  const auto [place, fresh] = mirrors_.try_emplace({name, process_name});
+  Mirror& mirror = place->second;
+  if (!fresh && mirror.ioctls != nullptr) return *mirror.ioctls;
+  Device& base = *device(name);
+  const bool first = fresh && process_name.empty();   // opened with the device
+  if (!first) {
+    const auto id = static_cast<uint32_t>(devices_.size() + mirrors_.size() + closed_.size());
+    mirror.own = std::make_unique<Device>(*machine_, process(process_name), name, base.owner(), id);
+  }
+  Device& table = first ? base : *mirror.own;
+  mirror.ioctls = std::make_unique<Dmirror>(*machine_, table, memory_of(base));
+  return *mirror.ioctls;
+}
+
+void World::close_mirror(const std::string& name, const std::string& process_name) {
+  mirror(name, process_name);
+  Mirror& mirror = mirrors_[{name, process_name}];
+  (mirror.own != nullptr ? *mirror.own : *device(name)).close();
+  if (mirror.own != nullptr) closed_.push_back(std::move(mirror.own));
+  mirror.ioctls.reset();
 }
 
 Result<uint64_t> World::resolve(const Address& at, Line line) const {

@@ -12,48 +12,12 @@
 #include "engine/machine/machine.h"
 #include "engine/migrate/device_migration.h"
 #include "engine/scenario/scenario.h"
+#include "engine/test_hmm/device_mirror.h"
+#include "engine/test_hmm/dmirror.h"
 
 namespace hmmscope::scenario {
 
-/// The driver of one device: its interval notifier over the whole address space and its page table. The table keeps
-/// the hmm_pfns words the device committed, one region an array.
-class Device final : public IntervalNotifier::Ops, public DeviceDriver {
- public:
-  Device(Machine& machine, AddressSpace& space, std::string name, uint64_t owner, uint32_t id);
-
-  const std::string& name() const { return name_; }
-  uint64_t owner() const { return owner_; }
-  IntervalNotifier& notifier() { return *notifier_; }
-
-  /// Maps the valid slots of the array in the device's table for [start, ...). A step must be open.
-  void commit(uint64_t start, WordIndex slots, uint64_t pages);
-  /// Makes room for a table; regions may be added at any time.
-  void reserve_table(uint64_t start, uint64_t pages);
-
-  // DeviceDriver: what migration changes in the table. Only the address space of the device counts.
-  void map(AddressSpace& space, uint64_t addr, uint64_t pfn, bool write) override;
-  void unmap(AddressSpace& space, uint64_t addr) override;
-  bool maps(const AddressSpace& space, uint64_t addr) const override { return &space == space_ && entry(addr) != 0; }
-  /// The hmm_pfns word the device maps addr with; 0 when it does not.
-  uint64_t entry(uint64_t addr) const;
-
-  /// Its own migrations are skipped; anything else moves the sequence and drops the range from the table.
-  bool invalidate(IntervalNotifier& notifier, const InvalidateRange& range, uint64_t cur_seq) override;
-
- private:
-  struct Table {
-    uint64_t start, pages;
-    WordIndex first;
-  };
-  void store_entry(uint64_t addr, uint64_t entry);
-  Machine* machine_;
-  AddressSpace* space_;
-  std::string name_;
-  uint64_t owner_;
-  uint32_t id_;
-  std::vector<Table> tables_;
-  IntervalNotifier* notifier_ = nullptr;
-};
+using Device = DeviceMirror;
 
 struct Array {
   uint64_t start = 0, pages = 0;
@@ -89,6 +53,9 @@ class World {
   CpuFault& faults() { return *faults_; }
   const Scenario& scenario() const { return *scenario_; }
   Device* device(const std::string& name);          ///< nullptr for ""
+  /// The device file as opened by a process; opened now if it is not open. The first process opens it at the start.
+  Dmirror& mirror(const std::string& device, const std::string& process);
+  void close_mirror(const std::string& device, const std::string& process);
   std::map<std::string, Array>& arrays() { return arrays_; }
 
   Result<uint64_t> resolve(const Address& at, Line line) const;
@@ -113,6 +80,12 @@ class World {
   std::unique_ptr<CpuFault> faults_;
   AddressSpace* space_ = nullptr;
   std::map<std::string, std::unique_ptr<Device>> devices_;
+  struct Mirror {
+    std::unique_ptr<Device> own;   ///< empty: the device's own mirror, of the first process
+    std::unique_ptr<Dmirror> ioctls;
+  };
+  std::map<std::pair<std::string, std::string>, Mirror> mirrors_;   ///< by device and process
+  std::vector<std::unique_ptr<Device>> closed_;                     ///< their notifiers still name them
   std::map<std::string, Array> arrays_;
   std::map<std::string, AddressSpace*> processes_;
   std::map<std::string, RunningMigration> migrations_;

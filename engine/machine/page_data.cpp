@@ -1,0 +1,45 @@
+#include "engine/machine/page_data.h"
+
+#include "engine/machine/machine.h"
+
+namespace hmmscope {
+namespace {
+
+constexpr uint64_t chunk_pages = 512;
+
+}  // namespace
+
+WordIndex PageData::find(uint64_t pfn) const {
+  const auto found = chunks_.find(pfn / chunk_pages);
+  return found == chunks_.end() ? no_word : found->second + static_cast<WordIndex>(pfn % chunk_pages);
+}
+
+uint64_t PageData::load(uint64_t pfn) const {
+  const WordIndex word = find(pfn);
+  return word == no_word ? 0 : machine_->load(word);
+}
+
+void PageData::store(uint64_t pfn, uint64_t value) {
+  WordIndex word = find(pfn);
+  if (word == no_word) {
+    if (value == 0) return;
+    Region region;
+    region.kind = RegionKind::counters;
+    region.count = chunk_pages;
+    region.address = pfn / chunk_pages * chunk_pages;
+    region.name = "page data";
+    chunks_[pfn / chunk_pages] = machine_->add_region(std::move(region));
+    word = find(pfn);
+  }
+  if (machine_->load(word) != value) machine_->store(word, value);
+}
+
+void PageData::copy(uint64_t from, uint64_t to, uint64_t pages) {
+  for (uint64_t k = 0; k < pages; ++k) store(to + k, load(from + k));
+}
+
+void PageData::clear(uint64_t pfn, uint64_t pages) {
+  for (uint64_t k = 0; k < pages; ++k) store(pfn + k, 0);
+}
+
+}  // namespace hmmscope

@@ -1,0 +1,34 @@
+#pragma once
+/// What pages hold: one word a page, standing for the page's bytes (tests use its first value). A machine keeps none
+/// unless somebody asks for it (Machine::keep_page_data); then faults clear new pages and copy written ones, and
+/// drivers copy what they migrate, so that a test can ask whether the right bytes arrived.
+///
+/// Words live in regions of 512 pages, made when a page first holds something other than zero; a page without a
+/// region holds zero. Ownership: by the Machine. Threads: one at a time.
+
+#include <cstdint>
+#include <map>
+
+#include "engine/recording/memory.h"
+
+namespace hmmscope {
+
+class Machine;
+
+class PageData {
+ public:
+  explicit PageData(Machine& machine) : machine_(&machine) {}
+
+  uint64_t load(uint64_t pfn) const;
+  /// When recording, a step must be open.
+  void store(uint64_t pfn, uint64_t value);
+  void copy(uint64_t from, uint64_t to, uint64_t pages = 1);
+  void clear(uint64_t pfn, uint64_t pages = 1);
+
+ private:
+  WordIndex find(uint64_t pfn) const;
+  Machine* machine_;
+  std::map<uint64_t, WordIndex> chunks_;   ///< pfn / 512 -> first word
+};
+
+}  // namespace hmmscope

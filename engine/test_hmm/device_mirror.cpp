@@ -1,0 +1,104 @@
+#include "engine/test_hmm/device_mirror.h"
+
+#include <algorithm>
+
+namespace hmmscope {
+
+DeviceMirror::DeviceMirror(Machine& machine, AddressSpace& space, std::string name, uint64_t owner, uint32_t id)
+    : machine_(&machine), space_(&space), name_(std::move(name)), owner_(owner), id_(id) {
+  notifier_ = &space.notifiers().insert(0, space.tables().limit(), name_, this);
+}
+
+WordIndex DeviceMirror::add_words(RegionKind kind, uint64_t start, uint64_t pages, const char* what) {
+  Region region;
+  region.kind = kind;
+  region.owner = id_;
+  region.count = static_cast<uint32_t>(pages);
+  region.address = start;
+  region.stride = page_bytes;
+  region.name = name_ + what;
+  return machine_->add_region(std::move(region));
+}
+
+void DeviceMirror::reserve_table(uint64_t start, uint64_t pages) {
+  const auto covers = [&](const Table& t) { return t.start == start && t.pages == pages; };
+  if (std::any_of(tables_.begin(), tables_.end(), covers)) return;
+  tables_.push_back({start, pages, add_words(RegionKind::device_table, start, pages, " page table")});
+}
+
+void DeviceMirror::commit(uint64_t start, WordIndex slots, uint64_t pages) {
+  const uint64_t valid = machine_->model().hmm_pfn->mask(Role::valid);
+  for (const Table& table : tables_) {
+    if (table.start != start || table.pages != pages) continue;
+    for (uint32_t k = 0; k < pages; ++k) {
+      const uint64_t slot = machine_->load(slots + k);
+      const uint64_t entry = (slot & valid) != 0 ? slot : 0;
+      if (machine_->load(table.first + k) != entry) machine_->store(table.first + k, entry);
+    }
+  }
+}
+
+void DeviceMirror::store_entry(uint64_t addr, uint64_t entry) {
+  for (const Table& table : tables_) {
+    if (addr < table.start || addr - table.start >= table.pages * page_bytes) continue;
+    const WordIndex word = table.first + static_cast<WordIndex>((addr - table.start) / page_bytes);
+    if (machine_->load(word) != entry) machine_->store(word, entry);
+    if (table.atomic == no_word) continue;
+    const WordIndex atomic = table.atomic + (word - table.first);
+    if (machine_->load(atomic) != 0) machine_->store(atomic, 0);
+  }
+}
+
+void DeviceMirror::map(AddressSpace& space, uint64_t addr, uint64_t pfn, bool write) {
+  const PfnFormat& format = machine_->pfn_format();
+  if (&space == space_) store_entry(addr, format.pfn(pfn) | format.valid | (write ? format.write : 0));
+}
+
+void DeviceMirror::unmap(AddressSpace& space, uint64_t addr) {
+  if (&space == space_) store_entry(addr, 0);
+}
+
+uint64_t DeviceMirror::entry(uint64_t addr) const {
+  for (const Table& table : tables_) {
+    if (addr < table.start || addr - table.start >= table.pages * page_bytes) continue;
+    const uint64_t entry = machine_->load(table.first + static_cast<WordIndex>((addr - table.start) / page_bytes));
+    if (entry != 0) return entry;
+  }
+  return 0;
+}
+
+void DeviceMirror::map_atomic(uint64_t addr, uint64_t pfn) {
+  map(*space_, addr, pfn, true);
+  for (Table& table : tables_) {
+    if (addr < table.start || addr - table.start >= table.pages * page_bytes) continue;
+    if (table.atomic == no_word) {
+      table.atomic = add_words(RegionKind::counters, table.start, table.pages, " ATOMIC");
+    }
+    machine_->store(table.atomic + static_cast<WordIndex>((addr - table.start) / page_bytes), 1);
+  }
+}
+
+bool DeviceMirror::is_atomic(uint64_t addr) const {
+  for (const Table& table : tables_) {
+    if (table.atomic == no_word || addr < table.start || addr - table.start >= table.pages * page_bytes) continue;
+    const auto k = static_cast<WordIndex>((addr - table.start) / page_bytes);
+    if (machine_->load(table.first + k) != 0 && machine_->load(table.atomic + k) != 0) return true;
+  }
+  return false;
+}
+
+bool DeviceMirror::invalidate(IntervalNotifier& notifier, const InvalidateRange& range, uint64_t cur_seq) {
+  if (range.event == NotifyEvent::migrate && range.owner == owner_) return true;
+  notifier.set_seq(cur_seq);
+  for (const Table& table : tables_) {
+    const uint64_t table_end = table.start + table.pages * page_bytes;
+    const uint64_t start = std::max(range.start, table.start), end = std::min(range.end, table_end);
+    if (start >= end) continue;
+    machine_->step(RuleId::scenario_drop, {start, end});
+    machine_->fill_keeping(table.first + static_cast<uint32_t>((start - table.start) / page_bytes),
+                           static_cast<uint32_t>((end - start) / page_bytes), 0, 0, 0);
+  }
+  return true;
+}
+
+}  // namespace hmmscope

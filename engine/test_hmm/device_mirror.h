@@ -1,0 +1,76 @@
+#pragma once
+/// A device's mirror of one address space: its interval notifier over all of it, and its own page table. The table
+/// holds the hmm_pfns words the device took, one region a range; lib/test_hmm.c keeps the same in an xarray.
+///
+/// Ownership: the tables' words belong to the machine; the notifier to the address space. Not movable (it is called
+/// back by address). Threads: one at a time.
+
+#include <string>
+#include <vector>
+
+#include "engine/machine/machine.h"
+#include "engine/migrate/device_migration.h"
+#include "engine/mirror/interval_notifier.h"
+
+namespace hmmscope {
+
+class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
+ public:
+  /// `owner` is what dev_private_owner is compared with; `id` becomes the tables' Region::owner.
+  DeviceMirror(Machine& machine, AddressSpace& space, std::string name, uint64_t owner, uint32_t id);
+
+  const std::string& name() const { return name_; }
+  uint64_t owner() const { return owner_; }
+  AddressSpace& space() const { return *space_; }
+  IntervalNotifier& notifier() { return *notifier_; }
+  /// Takes the notifier away. The mirror must not be used afterwards.
+  void close() { space_->notifiers().remove(*notifier_); }
+
+  /// Maps the valid slots of the array in the device's table for [start, ...). A step must be open.
+  void commit(uint64_t start, WordIndex slots, uint64_t pages);
+  /// Makes room for a table; regions may be added at any time.
+  void reserve_table(uint64_t start, uint64_t pages);
+
+  // DeviceDriver: what migration changes in the table. Only the address space of the device counts.
+  void map(AddressSpace& space, uint64_t addr, uint64_t pfn, bool write) override;
+  void unmap(AddressSpace& space, uint64_t addr) override;
+  bool maps(const AddressSpace& space, uint64_t addr) const override { return &space == space_ && entry(addr) != 0; }
+  /// The hmm_pfns word the device maps addr with; 0 when it does not.
+  uint64_t entry(uint64_t addr) const;
+  /// Calls visit(addr, entry) for every page the device maps.
+  template <class Visit>
+  void for_each_entry(Visit visit) const {
+    for (const Table& table : tables_) {
+      for (uint64_t k = 0; k < table.pages; ++k) {
+        const uint64_t entry = machine_->load(table.first + static_cast<WordIndex>(k));
+        if (entry != 0) visit(table.start + k * page_bytes, entry);
+      }
+    }
+  }
+
+  /// The ATOMIC tag of device-exclusive pages; it holds as long as the page stays mapped.
+  void map_atomic(uint64_t addr, uint64_t pfn);
+  bool is_atomic(uint64_t addr) const;
+
+  /// Its own migrations are skipped; anything else moves the sequence and drops the range from the table.
+  bool invalidate(IntervalNotifier& notifier, const InvalidateRange& range, uint64_t cur_seq) override;
+
+ private:
+  struct Table {
+    uint64_t start, pages;
+    WordIndex first;
+    WordIndex atomic = no_word;   ///< one word a page: 1 = ATOMIC
+  };
+  void store_entry(uint64_t addr, uint64_t entry);
+  WordIndex add_words(RegionKind kind, uint64_t start, uint64_t pages, const char* what);
+
+  Machine* machine_;
+  AddressSpace* space_;
+  std::string name_;
+  uint64_t owner_;
+  uint32_t id_;
+  std::vector<Table> tables_;
+  IntervalNotifier* notifier_ = nullptr;
+};
+
+}  // namespace hmmscope
