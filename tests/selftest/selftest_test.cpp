@@ -45,8 +45,8 @@ TEST_P(SelftestsUnder, EndAsTheirFilesSay) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, SelftestsUnder, testing::Values("5.8", "5.13", "5.15", "6.1", "6.12", "6.16", "7.3"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& model) {
+                           std::string name = model.param;
                            for (char& c : name) c = c == '.' ? '_' : c;
                            return "Linux" + name;
                          });
