@@ -24,6 +24,7 @@ struct Opened {
 };
 
 std::string title_of(const std::filesystem::path& path) {
+  if (is_standard_input(path)) return display_name(path);
   std::filesystem::path name = path.filename();
   constexpr std::array<std::string_view, 8> suffixes = {".xz", ".gz", ".zst", ".txt", ".trace", ".json", ".hmmrec", ".dat"};
   for (bool stripped = true; stripped;) {
@@ -37,18 +38,25 @@ std::string title_of(const std::filesystem::path& path) {
   return name.string();
 }
 
+/// Numbers the entry types as a kernel of `release` with this configuration does. An empty configuration says nothing.
+Result<void> apply_config(const std::string& config_text, const std::string& release_text, KernelModel& model) {
+  const auto release = parse_release(release_text);
+  if (!release || config_text.empty()) return {};
+  const auto config = parse_config(config_text, *release);
+  if (!config) return tl::unexpected(config.error());
+  model.config = *config;
+  model.types = swap_types(release->version, *config);
+  return {};
+}
+
 /// `kernel` replaces the release and the patch; the machine and the configuration stay the trace's own, because they
 /// number the entry types.
 Result<KernelModel> model_of(const TraceInfo& info, const std::string& kernel) {
   Result<KernelModel> model = fail("");
   if (!kernel.empty()) {
     model = kernel_model(kernel);
-    const auto release = parse_release(kernel);
-    if (model && release && !info.config.empty()) {
-      const auto config = parse_config(info.config, *release);
-      if (!config) return tl::unexpected(config.error());
-      model->config = *config;
-      model->types = swap_types(release->version, *config);
+    if (model) {
+      if (auto done = apply_config(info.config, kernel, *model); !done) return tl::unexpected(done.error());
     }
   } else if (info.kernel.empty()) {
     return fail(Error{"the trace does not say which kernel it came from: name one with --kernel", info.name, 0, 0, false});
@@ -66,7 +74,7 @@ Result<Opened> from_trace(std::shared_ptr<const Bytes> bytes, const std::filesys
   if (!trace) return tl::unexpected(trace.error());
   auto model = model_of((*trace)->info(), options.kernel);
   if (!model) {
-    if (model.error().file.empty()) model.error().file = path.string();
+    if (model.error().file.empty()) model.error().file = display_name(path);
     return tl::unexpected(model.error());
   }
   auto recording = replay(**trace, ReplayOptions{*model, options.progress});
@@ -75,7 +83,7 @@ Result<Opened> from_trace(std::shared_ptr<const Bytes> bytes, const std::filesys
 }
 
 Result<Opened> from_scenario(std::string_view text, const std::filesystem::path& path, const OpenOptions& options) {
-  const auto parsed = scenario::parse(text, path.string());
+  const auto parsed = scenario::parse(text, display_name(path));
   if (!parsed) return tl::unexpected(parsed.error());
   auto outcome = scenario::run(*parsed, options.kernel);
   if (!outcome) return tl::unexpected(outcome.error());
@@ -84,18 +92,19 @@ Result<Opened> from_scenario(std::string_view text, const std::filesystem::path&
 }
 
 Result<Opened> from_recording(std::string_view bytes, const std::filesystem::path& path, const OpenOptions& options) {
-  auto recording = RecordingFile::from_bytes({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, path.string());
+  auto recording = RecordingFile::from_bytes({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, display_name(path));
   if (!recording) return tl::unexpected(recording.error());
   // A recording holds what happened; another model cannot change that, only how its words are read.
   const std::string id = options.kernel.empty() ? recording->meta("model") : options.kernel;
   if (id.empty()) {
-    return fail(Error{"the recording does not say which kernel model it was made with: name one with --kernel", path.string(), 0, 0, false});
+    return fail(Error{"the recording does not say which kernel model it was made with: name one with --kernel", display_name(path), 0, 0, false});
   }
   auto model = kernel_model(id);
   if (!model) {
-    if (model.error().file.empty()) model.error().file = path.string();
+    if (model.error().file.empty()) model.error().file = display_name(path);
     return tl::unexpected(model.error());
   }
+  if (auto done = apply_config(recording->meta("config"), id, *model); !done) return tl::unexpected(done.error());
   return Opened{SourceKind::recording, std::move(*model), std::move(*recording)};
 }
 
@@ -107,7 +116,7 @@ Result<Opened> open_by_content(const std::filesystem::path& path, const OpenOpti
   std::shared_ptr<const Bytes> unpacked_head;  // keeps `head` alive
   std::string_view head = raw.substr(0, head_size);
   if (packing != Packing::none) {
-    const auto unpacked = unpack_head(raw, packing, path.string(), head_size);
+    const auto unpacked = unpack_head(raw, packing, display_name(path), head_size);
     if (!unpacked) return tl::unexpected(unpacked.error());
     unpacked_head = *unpacked;
     head = unpacked_head->view();
@@ -116,7 +125,7 @@ Result<Opened> open_by_content(const std::filesystem::path& path, const OpenOpti
   if (!recording && !scenario::is_scenario(head)) return from_trace(std::move(*file), path, options);
   std::shared_ptr<const Bytes> content = *file;
   if (packing != Packing::none) {
-    auto unpacked = unpack(raw, packing, path.string(), options.progress);
+    auto unpacked = unpack(raw, packing, display_name(path), options.progress);
     if (!unpacked) return tl::unexpected(unpacked.error());
     content = *unpacked;
   }

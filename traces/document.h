@@ -40,7 +40,7 @@ struct OpenOptions {
 };
 
 /// Recognises the kind by content (recording magic, scenario JSON, trace.dat, ftrace text; xz, gz and zstd are unpacked on
-/// the way). A trace that does not say which kernel it came from needs `kernel`. Errors name file and line or offset; a
+/// the way); "-" is standard input. A trace that does not say which kernel it came from needs `kernel`. Errors name file and line or offset; a
 /// cancelled open fails with the message "cancelled".
 Result<std::shared_ptr<const Document>> open_document(const std::filesystem::path& path, const OpenOptions& options = {});
 

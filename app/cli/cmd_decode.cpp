@@ -3,6 +3,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <vector>
 
 #include "app/cli/command.h"
@@ -10,6 +11,7 @@
 #include "engine/encoding/swap_entry.h"
 #include "engine/model/kernel_model.h"
 #include "engine/model/kernel_release.h"
+#include "traces/reader/bytes.h"
 
 namespace hmmscope::app {
 namespace {
@@ -30,7 +32,7 @@ class DecodeCommand : public Command {
   std::string_view summary() const override { return "Name every bit of a word"; }
 
   void declare(CLI::App& app) override {
-    app.add_option("WORD", words_, "Words: 0x.. hexadecimal, 0b.. binary, or decimal")->required();
+    app.add_option("WORD", words_, "Words: 0x.. hexadecimal, 0b.. binary, or decimal; - reads them from standard input")->required();
     app.add_option("--layout", layout_,
                    "Layout id (see 'hmmscope layouts'), or 'all' for a family (default: hmm-6.16)")
         ->type_name("ID");
@@ -45,6 +47,11 @@ class DecodeCommand : public Command {
 
   int run(const Output& output) override {
     std::vector<uint64_t> words;
+    if (words_ == std::vector<std::string>{"-"}) {
+      auto piped = words_of_input();
+      if (!piped) return output.bad_input(piped.error());
+      words_ = std::move(*piped);
+    }
     for (const std::string& text : words_) {
       const auto word = parse_word(text);
       if (!word) return output.bad_input(word.error());
@@ -56,6 +63,17 @@ class DecodeCommand : public Command {
   }
 
  private:
+  /// What stands between blanks on standard input.
+  static Result<std::vector<std::string>> words_of_input() {
+    const auto input = traces::open_bytes("-");
+    if (!input) return tl::unexpected(input.error());
+    std::vector<std::string> words;
+    std::istringstream text{std::string((*input)->view())};
+    for (std::string word; text >> word;) words.push_back(word);
+    if (words.empty()) return fail(Error{"holds no words", "standard input", 0, 0, false});
+    return words;
+  }
+
   /// Resolves the options into `model_`, `layouts_` and `others_`.
   Result<void> prepare() {
     if (auto done = prepare_model(); !done) return done;

@@ -49,9 +49,10 @@ inline std::string content_of(const std::filesystem::path& file) {
 }
 
 /// Runs in the source directory, without a display. `environment` adds NAME=VALUE; `out` replaces the output
-/// file.
+/// file, `in` the empty standard input.
 inline Ran run_program(const std::vector<std::string>& arguments,
-                       const std::vector<std::string>& environment = {}, const std::string& out = {}) {
+                       const std::vector<std::string>& environment = {}, const std::string& out = {},
+                       const std::string& in = "/dev/null") {
   const ScratchDirectory scratch;
   const std::string out_name = out.empty() ? (scratch.path() / "out").string() : out;
   const std::string err_name = (scratch.path() / "err").string();
@@ -72,7 +73,7 @@ inline Ran run_program(const std::vector<std::string>& arguments,
 
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, in.c_str(), O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out_name.c_str(), O_WRONLY | O_CREAT | O_TRUNC,
                                    0600);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, err_name.c_str(), O_WRONLY | O_CREAT | O_TRUNC,

@@ -72,21 +72,40 @@ Result<std::shared_ptr<const Bytes>> read_stream(int fd, const std::string& name
   return buffer;
 }
 
-}  // namespace
+/// Bytes of standard input that somebody has read already are no part of it.
+bool at_its_beginning(int fd) { return ::lseek(fd, 0, SEEK_CUR) <= 0; }
 
-Result<std::shared_ptr<const Bytes>> open_bytes(const std::filesystem::path& path, const Progress& progress) {
-  const std::string name = path.string();
-  const Descriptor fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.get() < 0) return fail(system_error(name, "cannot be opened"));
+Result<std::shared_ptr<const Bytes>> open_descriptor(int fd, const std::string& name, const Progress& progress) {
   struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) return fail(system_error(name, "cannot be examined"));
+  if (::fstat(fd, &status) != 0) return fail(system_error(name, "cannot be examined"));
   if (S_ISDIR(status.st_mode)) return fail(Error{"is a directory, not a file", name, 0, 0, false});
   const uint64_t size = S_ISREG(status.st_mode) ? static_cast<uint64_t>(status.st_size) : 0;
-  if (size < map_from) return read_stream(fd.get(), name, size, progress);
-  void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+  if (size < map_from || !at_its_beginning(fd)) return read_stream(fd, name, size, progress);
+  void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (address == MAP_FAILED) return fail(system_error(name, "cannot be mapped"));
   ::madvise(address, size, MADV_SEQUENTIAL);
   return std::make_shared<MappedFile>(address, size);
+}
+
+}  // namespace
+
+bool is_standard_input(const std::filesystem::path& path) { return path.native() == "-"; }
+
+std::string display_name(const std::filesystem::path& path) {
+  return is_standard_input(path) ? "standard input" : path.string();
+}
+
+Result<std::shared_ptr<const Bytes>> open_bytes(const std::filesystem::path& path, const Progress& progress) {
+  const std::string name = display_name(path);
+  if (is_standard_input(path)) {
+    if (::isatty(STDIN_FILENO) != 0) {
+      return fail(Error{"is a terminal: name a file, or pipe one in", name, 0, 0, false});
+    }
+    return open_descriptor(STDIN_FILENO, name, progress);
+  }
+  const Descriptor fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return fail(system_error(name, "cannot be opened"));
+  return open_descriptor(fd.get(), name, progress);
 }
 
 Result<std::shared_ptr<const Bytes>> copy_bytes(std::string_view bytes, std::string_view name) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "engine/base/result.h"
@@ -31,8 +32,14 @@ Packing detect_packing(std::string_view head);
 /// a trace text does not. At least 256 MiB, at most 4 GiB, in between 200 times the packed size.
 uint64_t unpack_limit(uint64_t packed_size);
 
+/// "-" names standard input (a file of that name is "./-").
+bool is_standard_input(const std::filesystem::path& path);
+/// What messages call a file: "standard input", or its path.
+std::string display_name(const std::filesystem::path& path);
+
 /// Maps a large file read-only; a small one, a pipe or a /proc file is read into memory, so that rewriting it in place
-/// does not change an open trace. The file as it is: nothing is unpacked.
+/// does not change an open trace. The file as it is: nothing is unpacked. Standard input is read to its end, and refused
+/// when it is a terminal.
 Result<std::shared_ptr<const Bytes>> open_bytes(const std::filesystem::path& path, const Progress& progress = {});
 /// A copy of `bytes`.
 Result<std::shared_ptr<const Bytes>> copy_bytes(std::string_view bytes, std::string_view name);

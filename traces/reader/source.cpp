@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "traces/reader/capture_bundle.h"
 #include "traces/reader/ftrace_text.h"
 #include "traces/reader/trace_dat.h"
 #include "traces/reader/trace_info.h"
@@ -54,7 +55,8 @@ Result<Trace::Parts> read_bytes(std::shared_ptr<const Bytes> bytes, std::string_
 }  // namespace
 
 std::span<const TraceSource* const> trace_sources() {
-  static const std::array<const TraceSource*, 2> sources = {&trace_dat_source(), &ftrace_text_source()};
+  static const std::array<const TraceSource*, 3> sources = {&trace_dat_source(), &capture_bundle_source(),
+                                                        &ftrace_text_source()};
   return sources;
 }
 
@@ -75,8 +77,9 @@ Result<std::shared_ptr<const Trace>> open_trace(const std::filesystem::path& pat
 
 Result<std::shared_ptr<const Trace>> open_trace(std::shared_ptr<const Bytes> file, const std::filesystem::path& path,
                                                 const Progress& progress) {
-  auto parts = read_bytes(std::move(file), path.string(), progress);
+  auto parts = read_bytes(std::move(file), display_name(path), progress);
   if (!parts) return tl::unexpected(parts.error());
+  if (is_standard_input(path)) return std::make_shared<const Trace>(std::move(*parts));
   if (auto meta = read_meta_beside(path, parts->info); !meta) return tl::unexpected(meta.error());
   return std::make_shared<const Trace>(std::move(*parts));
 }

@@ -28,10 +28,17 @@ namespace hmmscope::traces {
 using KindId = uint16_t;
 inline constexpr KindId no_kind = 0xffff;
 
+/// A note of the capture scripts, "maps 123 start" and what it says, a line each.
+struct TraceSection {
+  std::string title;
+  std::string text;
+};
+
 /// What the trace says of itself. Unknown texts are empty, unknown numbers 0.
 struct TraceInfo {
   std::string name;            ///< file name as opened, for messages
-  std::string format;          ///< "ftrace text", "trace-cmd report", "trace-cmd report -R", "trace.dat"
+  std::string format;          ///< "ftrace text", "trace-cmd report", "trace-cmd report -R", "trace.dat",
+                               ///< "hmmscope capture"
   std::string kernel;          ///< uname release: "6.12.117-hmmcap"
   std::string arch;            ///< "x86_64"
   std::string patch;           ///< "none", "dma-mapped-v9-as-posted"; "" when the trace does not say
@@ -48,6 +55,7 @@ struct TraceInfo {
   bool arrays_reliable = true; ///< false for `trace-cmd report` without -R, which prints every element of an array as the first
   uint64_t unparsed_lines = 0; ///< lines that are neither comment nor event (continuations of a marker, tool chatter)
   uint64_t first_unparsed_line = 0;
+  std::vector<TraceSection> sections;  ///< empty but for captures of the scripts in traces/capture
 };
 
 struct TraceTask {

@@ -1,0 +1,309 @@
+// The capture script against directories that look like tracefs and /proc of some kernel: what it would
+// probe, that the reader knows every event and field of it, that it leaves nothing behind, and that hmmscope
+// opens what it writes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "tests/support/program.h"
+#include "traces/reader/source.h"
+#include "traces/replay/event_kinds.h"
+
+namespace hmmscope {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using testing_support::content_of;
+using testing_support::Ran;
+using testing_support::run_program;
+using testing_support::ScratchDirectory;
+
+const std::filesystem::path root = HMMSCOPE_SOURCE_DIR;
+const std::string script = (root / "traces/capture/hmmscope-capture").string();
+const std::filesystem::path sample = root / "traces/samples/6.12-snapshot.trace.txt";
+const std::filesystem::path dat_sample = root / "traces/samples/dat/6.12-snapshot-v7.dat.xz";
+
+const std::string walker =
+    "hmm_range_fault\nhmm_vma_walk_test\nhmm_vma_walk_hole\nhmm_vma_walk_pud\nhmm_vma_walk_pmd\n"
+    "hmm_vma_walk_hugetlb_entry\nhmm_vma_fault.isra.0\nhmm_range_need_fault\nhandle_mm_fault\n"
+    "__mmu_notifier_invalidate_range_start\n__mmu_notifier_invalidate_range_end\nmmu_interval_read_begin\n"
+    "mmu_interval_notifier_insert\nmmu_interval_notifier_remove\nmigrate_vma_setup\nmigrate_vma_pages\n"
+    "migrate_vma_finalize\nmigrate_vma_collect_pmd\nmigrate_vma_collect_hole\nmigrate_device_range\n"
+    "migrate_device_pages\nmigrate_device_finalize\nmake_device_exclusive_range\n";
+const std::string old_readme = "\t  fetcharg: $arg<N>, $retval\n";
+const std::string new_readme = old_readme + "\t  kernel return probes support: $retval, $arg<N>, $comm\n";
+const std::string btf_readme = new_readme + "\t  <argname>[->field[->field|.field...]],\n";
+/// The configuration of the sample's kernel.
+const std::string config =
+    "CONFIG_DEVICE_PRIVATE=y\nCONFIG_MIGRATION=y\n# CONFIG_MEMORY_FAILURE is not "
+    "set\nCONFIG_PTE_MARKER_UFFD_WP=y\n"
+    "CONFIG_USERFAULTFD=y\nCONFIG_SWAP=y\nCONFIG_TRANSPARENT_HUGEPAGE=y\nCONFIG_HUGETLB_PAGE=y\n"
+    "CONFIG_ARCH_HAS_PTE_DEVMAP=y\n";
+
+/// A machine made of files.
+class Machine {
+ public:
+  Machine(const std::string& release, const std::string& readme, const std::string& functions) {
+    for (const char* name :
+         {"tracing/options", "proc/sys/kernel", "proc/123/task/123", "proc/123/task/124", "boot", "tmp"})
+      std::filesystem::create_directories(path() / name);
+    scratch_.write("tracing/README", readme);
+    scratch_.write("tracing/available_filter_functions", functions);
+    for (const char* name : {"tracing/kprobe_events", "tracing/trace", "tracing/trace_pipe"})
+      scratch_.write(name, "");
+    scratch_.write("proc/sys/kernel/osrelease", release + "\n");
+    scratch_.write("proc/cpuinfo", "processor\t: 0\nprocessor\t: 1\n");
+    scratch_.write("boot/config-" + release, config);
+    scratch_.write("proc/123/maps", "7f0000000000-7f0000004000 rw-p 00000000 00:00 0 \n");
+  }
+  const std::filesystem::path& path() const { return scratch_.path(); }
+  void write(const std::string& name, const std::string& text) const { scratch_.write(name, text); }
+  std::string read(const std::string& name) const { return content_of(path() / name); }
+
+  Ran run(const std::string& arguments, const std::string& before = "") const {
+    const std::string here = path().string();
+    const std::string command = before + "HMMSCOPE_PROC=" + here + "/proc HMMSCOPE_BOOT=" + here +
+                                "/boot HMMSCOPE_ARCH=x86_64 TMPDIR=" + here + "/tmp sh '" + script +
+                                "' --tracefs " + here + "/tracing " + arguments + " >" + here + "/out 2>" +
+                                here + "/err";
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read("out"), read("err")};
+  }
+  bool left_nothing() const { return std::filesystem::is_empty(path() / "tmp"); }
+
+ private:
+  ScratchDirectory scratch_;
+};
+
+/// Event name -> its arguments' names, from "p:group/event function name=... name=...".
+std::map<std::string, std::vector<std::string>> definitions(const std::string& text) {
+  std::map<std::string, std::vector<std::string>> found;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t slash = line.find("hmmscope/");
+    if (slash == std::string::npos || line.find(':') > slash) continue;
+    std::istringstream words(line.substr(slash + 9));
+    std::string event, word;
+    words >> event >> word;
+    while (words >> word) found[event].push_back(word.substr(0, word.find('=')));
+  }
+  return found;
+}
+
+TEST(CaptureScript, IsPlainShell) {
+  for (const char* file : {"hmmscope-capture", "probes.sh"}) {
+    const std::string path = (root / "traces/capture" / file).string();
+    EXPECT_EQ(std::system(("dash -n '" + path + "'").c_str()), 0) << file;
+    EXPECT_EQ(
+        std::system(("cd '" + root.string() + "' && shellcheck -x -s sh traces/capture/" + file).c_str()), 0)
+        << file;
+  }
+}
+
+TEST(CaptureScript, BadUsageEndsWithTwo) {
+  const Machine machine("6.12.1", btf_readme, walker);
+  for (const char* arguments :
+       {"", "--moon", "--pid", "--pid x --dry-run", "--pid 99 --dry-run", "--pages 65 --all", "--all true",
+        "--seconds 0 --all", "--callback 'a;b' --all", "--method magic --all"}) {
+    const Ran ran = machine.run(arguments);
+    EXPECT_EQ(ran.code, 2) << arguments << ran.err;
+    EXPECT_THAT(ran.err, HasSubstr("hmmscope-capture: ")) << arguments;
+  }
+  EXPECT_TRUE(machine.left_nothing());
+  EXPECT_EQ(machine.run("--help").code, 0);
+}
+
+TEST(CaptureScript, AKernelThatCannotBeTracedEndsWithThree) {
+  const Machine machine("6.12.1", btf_readme, "nothing\n");
+  EXPECT_EQ(machine.run("--all").code, 3);
+  std::filesystem::remove(machine.path() / "tracing/kprobe_events");
+  EXPECT_EQ(machine.run("--all --method kprobe").code, 3);
+  EXPECT_TRUE(machine.left_nothing());
+}
+
+/// The reader and the replay know every event that the script defines.
+TEST(CaptureScript, EveryEventIsKnownToTheReplay) {
+  const Machine machine("6.12.1", btf_readme,
+                        walker + "hmm_vma_handle_pte\nhmm_vma_handle_pmd\ndmirror_interval_invalidate\n");
+  const Ran ran = machine.run("--all --dry-run");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const std::set<std::string> shown_only = {"md_range", "md_pages", "md_fin"};  // listed, not replayed
+  const auto events = definitions(ran.out);
+  EXPECT_GT(events.size(), 40u);
+  for (const auto& [event, fields] : events) {
+    if (!shown_only.contains(event)) {
+      EXPECT_NE(traces::event_kind(event), traces::EventKind::other) << event;
+    }
+  }
+}
+
+/// The events of a capture taken with the same probe set have every field the script asks for.
+TEST(CaptureScript, FieldsAreThoseOfTheSample) {
+  const Machine machine("6.12.117", new_readme,
+                        walker + "hmm_vma_handle_pte\nhmm_vma_handle_pmd\ndmirror_interval_invalidate\n");
+  const Ran ran = machine.run("--all --dry-run --pages 64");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto defined = definitions(ran.out);
+  const auto trace = traces::open_trace(dat_sample);
+  ASSERT_TRUE(trace) << trace.error().to_string();
+  std::set<std::string> compared;
+  std::array<uint64_t, 64> words{};
+  for (size_t i = 0; i < (*trace)->size(); ++i) {
+    const traces::EventView event = (**trace)[i];
+    const auto found = defined.find(std::string(event.kind_name()));
+    if (found == defined.end()) continue;
+    compared.insert(found->first);
+    for (const std::string& field : found->second)
+      EXPECT_TRUE(event.number(field) || event.text(field) || event.array(field, words))
+          << found->first << " " << field;
+  }
+  for (const char* name : {"rf_in", "rf_out", "w_test", "w_pmd", "h_pte", "h_pte_r", "mmf", "mn_start",
+                           "mv_setup_in", "mv_fin_in", "dm_inv"})
+    EXPECT_TRUE(compared.contains(name)) << name;
+}
+
+TEST(CaptureScript, ProbesFollowWhatTheKernelOffers) {
+  const std::string inlined = walker + "__pte_offset_map\n";
+  const Ran stock = Machine("6.12.1-amd64", btf_readme, inlined).run("--all --dry-run");
+  EXPECT_THAT(stock.out, HasSubstr("rf_in hmm_range_fault range=range:x64"));
+  EXPECT_THAT(stock.out, HasSubstr("r:hmmscope/ptes __pte_offset_map"));
+  EXPECT_THAT(stock.out, HasSubstr("h_pte: hmm_vma_handle_pte is inlined"));
+  EXPECT_THAT(stock.out, HasSubstr("hc_inv: no driver's interval callback"));
+
+  const Ran driver = Machine("6.12.1", btf_readme, inlined + "my_invalidate [my]\n")
+                         .run("--all --dry-run --callback my_invalidate");
+  EXPECT_THAT(driver.out, HasSubstr("p:hmmscope/hc_inv my_invalidate sub=$arg1 start=+8($arg2)"));
+
+  const Machine old("6.1.150", old_readme, walker + "hmm_vma_handle_pte.isra.0\n");
+  const Ran before = old.run("--all --dry-run");
+  EXPECT_THAT(before.out, HasSubstr("h_pte hmm_vma_handle_pte.isra.0 addr=$arg2 end=$arg3 pte=$arg5:x64"));
+  EXPECT_THAT(before.out, HasSubstr("r:hmmscope/rf_out hmm_range_fault ret=$retval:s32\n"));
+  EXPECT_THAT(before.out, HasSubstr("rf_out: return probes of this kernel cannot see the array"));
+  EXPECT_THAT(before.out, HasSubstr("mm=+8($arg1):x64 start=+16($arg1):x64"));
+  EXPECT_THAT(before.out, Not(HasSubstr("r:hmmscope/rf_out_b")));
+  const Ran helped = old.run("--all --dry-run --output-probe 'hmm_range_fault+0x56 ret=%ax:s32 range=%bx'");
+  EXPECT_THAT(helped.out, HasSubstr("p:hmmscope/rf_out hmm_range_fault+0x56 ret=%ax:s32 range=%bx\n"));
+
+  const Ran fprobe = Machine("6.12.1", btf_readme, inlined).run("--all --dry-run --method fprobe");
+  EXPECT_THAT(fprobe.out, HasSubstr("f:hmmscope/rf_in hmm_range_fault range="));
+  EXPECT_THAT(fprobe.out, HasSubstr("f:hmmscope/rf_out hmm_range_fault%return ret=$retval:s32"));
+}
+
+TEST(CaptureScript, ADryRunChangesNothing) {
+  const Machine machine("6.12.1", btf_readme, walker);
+  EXPECT_EQ(machine.run("--all --dry-run").code, 0);
+  EXPECT_THAT(machine.read("tracing/kprobe_events"), IsEmpty());
+  EXPECT_FALSE(std::filesystem::exists(machine.path() / "tracing/tracing_on"));
+  EXPECT_FALSE(std::filesystem::exists(machine.path() / "tracing/instances"));
+  EXPECT_TRUE(machine.left_nothing());
+}
+
+/// The sample's events through a pretended kernel: the capture opens and every call agrees.
+TEST(CaptureScript, WhatItWritesIsOpenedAndChecked) {
+  const Machine machine("6.12.117-test", btf_readme, walker);
+  std::string events;
+  std::istringstream lines(content_of(sample));
+  for (std::string line; std::getline(lines, line);)
+    if (!line.starts_with('#')) events += line + "\n";
+  machine.write("tracing/trace_pipe",
+                events + "            half-1     [000] d....  99.0");  // cut by the end of the capture
+  const std::string output = (machine.path() / "capture").string();
+  const Ran ran = machine.run("--no-instance --pid 123 -o " + output);
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("open it with: hmmscope " + output));
+  EXPECT_TRUE(machine.left_nothing());
+  EXPECT_EQ(machine.read("tracing/tracing_on"), "0\n");
+  EXPECT_THAT(machine.read("tracing/kprobe_events"), HasSubstr("-:hmmscope/rf_in\n"));
+
+  const auto trace = traces::open_trace(output);
+  ASSERT_TRUE(trace) << trace.error().to_string();
+  EXPECT_EQ((*trace)->info().format, "hmmscope capture");
+  EXPECT_EQ((*trace)->info().kernel, "6.12.117-test");
+  std::map<std::string, std::string> sections;
+  for (const auto& section : (*trace)->info().sections) sections[section.title] = section.text;
+  EXPECT_THAT(sections["about"], HasSubstr("target pid 123\n"));
+  EXPECT_THAT(sections["probes"], HasSubstr("p:hmmscope/rf_in hmm_range_fault"));
+  EXPECT_THAT(sections["unobserved"], HasSubstr("other_tasks: "));
+  EXPECT_EQ(sections["maps 123 start"], "7f0000000000-7f0000004000 rw-p 00000000 00:00 0 \n");
+  EXPECT_TRUE(sections.contains("maps 123 end"));
+
+  const Ran check = run_program({"check", output});
+  EXPECT_EQ(check.code, 0) << check.out << check.err;
+  EXPECT_THAT(check.out, HasSubstr("calls 1, agreed 1, diverged 0, unknown 0"));
+}
+
+/// Page map entries of the first pages of a process, by address.
+TEST(CaptureScript, NotesThePageMap) {
+  const Machine machine("6.12.117-test", btf_readme, walker);
+  machine.write("proc/123/maps",
+                "000000001000-000000004000 rw-p 00000000 00:00 0 \nffffffffff600000-ffffffffff601000 --xp "
+                "00000000 00:00 0 [vsyscall]\n");
+  std::string map(8 * 8, '\0');
+  map[8 * 1] = 0x11;        // page 1
+  map[8 * 3 + 7] = '\x81';  // page 3
+  machine.write("proc/123/pagemap", map);
+  machine.write(
+      "tracing/trace_pipe",
+      "            prog-123     [001] d....  1.000001: mmf: (handle_mm_fault+0x4/0x80) addr=0x1000\n");
+  const std::string output = (machine.path() / "capture").string();
+  ASSERT_EQ(machine.run("--no-instance --pid 123 -o " + output).code, 0);
+  EXPECT_THAT(
+      content_of(output),
+      HasSubstr(
+          "# hmmscope-section: pagemap 123 start\n#| 1000 0000000000000011\n#| 3000 8100000000000000\n"));
+}
+
+/// A signal while the capture runs: the trace so far is written, and everything is undone.
+TEST(CaptureScript, ASignalEndsTheCaptureCleanly) {
+  const Machine machine("6.12.117-test", btf_readme, walker);
+  const std::string pipe = (machine.path() / "tracing/trace_pipe").string(),
+                    output = (machine.path() / "capture").string();
+  std::filesystem::remove(pipe);
+  // A pipe that somebody keeps open, as the kernel's is; the script's own process group gets the signal.
+  const Ran ran = machine.run(
+      "--no-instance --all --seconds 60 -o " + output,
+      "mkfifo " + pipe +
+          "; { echo '            prog-123     [001] d....  1.000001: mmf: addr=0x1000'; sleep 20; } >" +
+          pipe + " & timeout -s TERM 2 env ");
+  EXPECT_TRUE(machine.left_nothing());
+  EXPECT_EQ(machine.read("tracing/tracing_on"), "0\n") << ran.err;
+  EXPECT_THAT(machine.read("tracing/kprobe_events"), HasSubstr("-:hmmscope/rf_out\n"));
+  EXPECT_THAT(content_of(output), HasSubstr("#| stopped by a signal\n"));
+  EXPECT_THAT(content_of(output), HasSubstr("prog-123"));
+}
+
+/// Pieces that bpftrace prints in any order become lines the reader understands, in order.
+TEST(CaptureScript, BpftracePiecesBecomeATrace) {
+  const ScratchDirectory scratch;
+  const auto pieces = scratch.write("pieces",
+                                    "# hmmscope.bt\n"
+                                    "E 8 2000000005 1 7 two words rf_in range=0x1 start=0x1000 end=0x3000\n"
+                                    "E 9 1000000001 0 9 prog mmf vma=0x1 addr=0x1000 flags=0x1\n"
+                                    "W 8 0x0\nZ 9\nW 8 0xc000000000000001\nZ 8\n"
+                                    "W 5 0x1\nE 6 3000000000 0 6 prog rf_out ret=-16\n");
+  const auto lines = (scratch.path() / "lines").string();
+  const std::string awk = (root / "traces/capture/bpftrace.awk").string();
+  ASSERT_EQ(
+      std::system(
+          ("awk -f '" + awk + "' " + pieces.string() + " | sort -s -k 1,1n | cut -f 2- >" + lines).c_str()),
+      0);
+  const auto trace = traces::open_trace(lines);
+  ASSERT_TRUE(trace) << trace.error().to_string() << content_of(lines);
+  ASSERT_EQ((*trace)->size(), 2u);
+  EXPECT_EQ((**trace)[0].kind_name(), "mmf");
+  EXPECT_EQ((**trace)[0].time_ns(), 1000000001);
+  EXPECT_EQ((**trace)[1].kind_name(), "rf_in");
+  EXPECT_EQ((*trace)->tasks()[(**trace)[1].task()].name, "two words");
+  std::array<uint64_t, 4> words{};
+  EXPECT_EQ((**trace)[1].array("pfns", words), 2u);
+  EXPECT_EQ(words[1], 0xc000000000000001u);
+}
+
+}  // namespace
+}  // namespace hmmscope
