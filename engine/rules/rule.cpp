@@ -3,17 +3,19 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <iterator>
 
 namespace hmmscope {
 namespace {
 
-constexpr std::array function_names = {
+constexpr std::string_view function_names[] = {
 #define HMMSCOPE_FUNCTION(name) std::string_view(#name),
 #include "engine/rules/functions.def"
 #undef HMMSCOPE_FUNCTION
 };
 
-constexpr std::array table = {
+// A plain array: deducing a std::array of this length goes over clang's limit for fold expressions.
+constexpr Rule table[] = {
 #define HMMSCOPE_RULE(name, id, function, versions, statement, operands) \
   Rule{RuleId::name, id, Function::function, versions, statement, operands},
 #include "engine/rules/all_rules.def"
@@ -24,7 +26,7 @@ constexpr size_t function_count = static_cast<size_t>(Function::count_);
 
 /// The rules by function; stable, so decision order inside a function is the order of the rows.
 struct ByFunction {
-  std::array<RuleId, table.size()> rules{};
+  std::array<RuleId, std::size(table)> rules{};
   std::array<uint32_t, function_count + 1> begin{};
 };
 
@@ -38,8 +40,8 @@ constexpr ByFunction group_by_function() {
 }
 constexpr ByFunction by_function = group_by_function();
 
-constexpr std::array<uint16_t, table.size()> sort_by_id() {
-  std::array<uint16_t, table.size()> order{};
+constexpr std::array<uint16_t, std::size(table)> sort_by_id() {
+  std::array<uint16_t, std::size(table)> order{};
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<uint16_t>(i);
   std::sort(order.begin(), order.end(), [](uint16_t a, uint16_t b) { return table[a].id < table[b].id; });
   return order;
@@ -50,13 +52,13 @@ constexpr auto by_id = sort_by_id();
 
 std::string_view function_name(Function function) {
   const auto index = static_cast<size_t>(function);
-  return index < function_names.size() ? function_names[index] : "unknown_function";
+  return index < std::size(function_names) ? function_names[index] : "unknown_function";
 }
 
 bool function_named(std::string_view name, Function& function) {
-  const auto found = std::find(function_names.begin(), function_names.end(), name);
-  if (found == function_names.end()) return false;
-  function = static_cast<Function>(found - function_names.begin());
+  const auto found = std::find(std::begin(function_names), std::end(function_names), name);
+  if (found == std::end(function_names)) return false;
+  function = static_cast<Function>(found - std::begin(function_names));
   return true;
 }
 
@@ -80,7 +82,7 @@ std::string_view Rule::operand_name(uint32_t index) const {
 
 const Rule& rule(RuleId id) {
   const auto index = static_cast<size_t>(id);
-  assert(index < table.size());
+  assert(index < std::size(table));
   return table[index];
 }
 
