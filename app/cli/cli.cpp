@@ -45,6 +45,7 @@ class Program {
     add(make_rules_command());
     add(make_selftest_command());
     add(make_lesson_command());
+    add(make_compare_sequences_command());
     if (frontend.screenshot != nullptr) add(frontend.screenshot());
     if (frontend.actions != nullptr) add(frontend.actions());
     declare_json_everywhere(app_, output_.json);

@@ -44,6 +44,7 @@ std::unique_ptr<Command> make_export_command();
 std::unique_ptr<Command> make_rules_command();
 std::unique_ptr<Command> make_selftest_command();
 std::unique_ptr<Command> make_lesson_command();
+std::unique_ptr<Command> make_compare_sequences_command();
 std::unique_ptr<Command> make_screenshot_command();   ///< app/gui; absent without the GUI
 
 }  // namespace hmmscope::app

@@ -46,7 +46,9 @@ uint32_t CpuFault::swap_in(Fault& fault, WordIndex pte) {
     return vm_fault::oom;
   }
   const bool exclusive = (old & bit::swp_exclusive) != 0;
-  const bool writable = exclusive && fault.write() && (fault.vma.flags() & vm::write) != 0;
+  const bool may_write = exclusive && (fault.vma.flags() & vm::write) != 0;
+  const bool writable = may_write && fault.write();
+  const uint64_t clean_write = may_write && !writable && m.model().swap_in_maps_writable ? bit::rw : 0;
   m.step(RuleId::swap_in, {fault.addr, old, pfn, fault.flags});
   add_anon_folio(m, fault.vma, fault.addr, pfn, 0, true);
   if (!exclusive) {   // another process still has an entry for the slot: the page stays in the swap cache for it
@@ -58,7 +60,7 @@ uint32_t CpuFault::swap_in(Fault& fault, WordIndex pte) {
   const WordIndex anon = fault.space.word(MmWord::rss_anon), swap = fault.space.word(MmWord::rss_swap);
   m.store(anon, m.load(anon) + 1);
   if (m.load(swap) != 0) m.store(swap, m.load(swap) - 1);
-  m.store(pte, e.make(pfn, mapping_flags(fault.vma, writable)));
+  m.store(pte, e.make(pfn, mapping_flags(fault.vma, writable) | clean_write));
   if (exclusive) m.physical().free_swap_slot(decode_swap(e.swap, old).offset);
   // A shared page that is to be written is copied within the same fault.
   if (!fault.write() || writable) return 0;
@@ -92,7 +94,8 @@ uint32_t CpuFault::bring_home(Fault& fault, WordIndex pte, const SwapEntry& entr
                                       [&] { return allocate(fault, 0); }, migrate_hooks_);
   m.step(ret == 0 ? RuleId::swap_device_private_put : RuleId::swap_device_private_failed,
          {fault.addr, m.load(pte), entry.pfn});
-  if (takes_lock) folio.unlock();
+  // The unified RFC drops this lock itself when the page is pinned.
+  if (takes_lock && folio.locked()) folio.unlock();
   folio.put();
   return ret;
 }

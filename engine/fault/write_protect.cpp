@@ -1,5 +1,6 @@
 // A write to a present, read-only mapping: reuse the page or copy it.
 #include "engine/fault/cpu_fault.h"
+#include "engine/unified/migrate_prepare.h"
 
 namespace hmmscope {
 
@@ -30,7 +31,8 @@ void mark_exclusive(Machine& machine, uint64_t pfn) {
 void split_huge_pmd(Machine& machine, AddressSpace& space, uint64_t addr, RuleId rule) {
   const EntryFormat& e = machine.entry_format();
   const uint64_t base = addr & ~(level_size(Level::pmd) - 1);
-  const Invalidation running = space.notifiers().start({base, base + level_size(Level::pmd)});
+  const Invalidation running = space.notifiers().start(
+      {base, base + level_size(Level::pmd), NotifyEvent::clear, internal_owner(machine)});
   const WordIndex word = space.find_entry(Level::pmd, base);
   const uint64_t pmd = machine.load(word);
   const uint64_t pfn = leaf_pfn(Level::pmd, pmd);
@@ -108,6 +110,9 @@ uint32_t CpuFault::do_wp_page(Fault& fault, WordIndex pte) {
   }
   add_anon_folio(m, fault.vma, fault.addr, copy, 0, true);
   if (!zero) copy_page_data(m, pfn, copy);
+  // ptep_clear_flush() of the old mapping.
+  const WordIndex flushes = fault.space.word(MmWord::tlb_flushes);
+  m.store(flushes, m.load(flushes) + 1);
   if (zero || file_page) {
     const WordIndex rss = fault.space.word(MmWord::rss_anon);
     m.store(rss, m.load(rss) + 1);

@@ -21,7 +21,8 @@ enum class MmWord : uint32_t {
   invalidate_seq,            ///< mmu notifier subscriptions: starts at 2, odd while an interval is being invalidated
   active_invalidate_ranges,
   rss_anon, rss_file, rss_swap,
-  tlb_flushes,               ///< flush_tlb_range and ptep_clear_flush of accessible entries, by migration
+  tlb_flushes,               ///< flush_tlb_range and ptep_clear_flush of accessible entries, by migration and by
+                             ///< faults that copy a page
   count_
 };
 enum class RangeWord : uint32_t {

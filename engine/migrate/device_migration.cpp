@@ -107,7 +107,10 @@ uint64_t allocate_system_pages(Machine& machine, const MigrateVma& args, DeviceD
   for (uint64_t k = 0; k < args.npages; ++k) {
     const uint64_t src = machine.load(slot(args.src, k));
     if (!format.migrates(src) || !format.has_page(src)) continue;
-    if (machine.physical().device_of(format.pfn(src)) == nullptr) continue;
+    if (machine.physical().device_of(format.pfn(src)) == nullptr) {
+      machine.step(RuleId::driver_system_page, {k, src});
+      continue;
+    }
     const uint64_t addr = args.start + k * page_bytes;
     const bool room = args.hooks == nullptr || args.hooks->has_memory(MigrateMemory::system_page, k, addr);
     const uint64_t pfn = room ? allocate() : 0;

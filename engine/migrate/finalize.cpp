@@ -7,11 +7,18 @@ namespace hmmscope {
 
 namespace {
 
+/// A destination that was in use already (pages.dst_in_use) is nobody's to unlock. The kernel drops a reference of its
+/// mappings here and its counts are wrong from then on; the machine's stay those of the page tables.
+void let_go(const Folio& target) {
+  if (!target.locked()) return;
+  target.unlock();
+  target.put();
+}
+
 void drop_target(Machine& machine, const Folio& target, RuleId rule,
                  std::initializer_list<uint64_t> operands) {
   machine.step(rule, operands);
-  target.unlock();
-  target.put();
+  let_go(target);
 }
 
 void finalize_slot(const Migration& migration, uint64_t k) {
@@ -35,8 +42,7 @@ void finalize_slot(const Migration& migration, uint64_t k) {
   if (!migration.lock_is_the_faults(folio)) folio.unlock();
   folio.put();
   if (failed) return;
-  target.unlock();
-  target.put();
+  let_go(target);
 }
 
 void run(const Migration& migration) {

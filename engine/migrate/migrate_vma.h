@@ -62,9 +62,10 @@ struct MigrateArrays {
 MigrateArrays add_migrate_arrays(Machine& machine, const AddressSpace& space, uint64_t start, uint32_t pages,
                                  const std::string& name);
 
-/// 0 (also when nothing can migrate: cpages 0) or -EINVAL. -EDEADLK, which no kernel returns: the walk spins
-/// for ever on a pmd migration entry (see KernelModel::collect_spins_on_pmd_migration); pages collected by
-/// then stay as they are.
+/// 0 (also when nothing can migrate: cpages 0) or -EINVAL; with the unified fault-and-migrate patches also the
+/// errors of hmm_range_fault, as posted with pages still prepared (finalize puts them back). -EDEADLK, which no
+/// kernel returns: the walk spins for ever on a pmd migration entry (see
+/// KernelModel::collect_spins_on_pmd_migration); pages collected by then stay as they are.
 int migrate_vma_setup(Machine& machine, MigrateVma& args);
 /// dst words must name allocated, locked folios. Clears MIGRATE of every src slot whose page did not move.
 void migrate_vma_pages(Machine& machine, const MigrateVma& args);

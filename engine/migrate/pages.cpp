@@ -19,12 +19,14 @@ class Pages {
         machine_.step(RuleId::pages_no_dst, {k, src, dst});
         migration_.clear_migrate(k);
       } else if (folio) {
+        name_used(k, target);
         move(k, folio, target);
       } else if (!migration_.format.migrates(src)) {
         machine_.step(RuleId::pages_skip, {k, src, dst});
       } else {
         if (!notified) running = notify(k);
         notified = true;
+        name_used(k, target);
         insert_page(migration_, k, target);
       }
     }
@@ -39,6 +41,12 @@ class Pages {
     machine_.step(RuleId::pages_notify, {k, addr, args.end});
     return begin_invalidation(*args.mm, {addr, args.end, NotifyEvent::migrate, args.pgmap_owner},
                               migration_.hooks);
+  }
+
+  /// A destination nobody has locked comes from an array that was used before.
+  void name_used(uint64_t k, const Folio& target) {
+    if (target.locked()) return;
+    machine_.step(RuleId::pages_dst_in_use, {k, target.pfn(), target.refcount(), target.mapcount()});
   }
 
   void move(uint64_t k, const Folio& folio, const Folio& target) {

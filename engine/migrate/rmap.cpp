@@ -2,6 +2,7 @@
 
 #include "engine/migrate/entry_conversion.h"
 #include "engine/migrate/migrate_internal.h"
+#include "engine/unified/migrate_prepare.h"
 
 namespace hmmscope {
 
@@ -62,8 +63,8 @@ void try_to_migrate(Machine& machine, const Folio& folio, MigrateHooks* hooks) {
   machine.enter(Function::try_to_migrate, {folio.pfn()});
   if (hooks != nullptr) hooks->entered(Function::try_to_migrate, folio.pfn(), folio.pfn() + 1, 0);
   rmap_walk(machine, folio.mapping(), folio.index(), 1, [&](const RmapPlace& place) {
-    const Invalidation running =
-        begin_invalidation(*place.space, {place.addr, place.addr + page_bytes}, hooks);
+    const Invalidation running = begin_invalidation(
+        *place.space, {place.addr, place.addr + page_bytes, NotifyEvent::clear, internal_owner(machine)}, hooks);
     const WordIndex word = find_mapping(machine, *place.space, place.addr, folio.pfn());
     bool go_on = true;
     if (word == no_word)

@@ -5,6 +5,7 @@
 
 #include "engine/machine/machine.h"
 #include "engine/migrate/migrate_internal.h"
+#include "engine/unified/migrate_prepare.h"
 
 namespace hmmscope {
 
@@ -52,6 +53,7 @@ int setup(Machine& m, MigrateVma& args) {
   m.step(RuleId::setup_begin, {args.start, args.end, args.select, args.pgmap_owner, args.fault_page});
   m.fill_keeping(args.src, static_cast<uint32_t>(pages), 0, 0, 0);
   args.cpages = args.npages = 0;
+  if (m.model().unified != UnifiedStyle::none) return setup_by_range_fault(m, args);
   if (!collect(m, args)) return -EDEADLK;
   if (args.cpages == 0) {
     m.step(RuleId::setup_nothing, {args.npages});

@@ -7,6 +7,7 @@
 #include "engine/fault/cpu_fault.h"
 #include "engine/migrate/migrate_internal.h"
 #include "engine/migrate/rmap.h"
+#include "engine/unified/migrate_prepare.h"
 
 namespace hmmscope {
 
@@ -92,7 +93,8 @@ bool split_folio(Machine& machine, const Folio& folio, MigrateHooks* hooks) {
       split_huge_pmd(machine, *place.space, place.addr, RuleId::split_folio_pmd);
     }
     const Invalidation running =
-        begin_invalidation(*place.space, {place.addr, place.addr + place.pages * page_bytes}, hooks);
+        begin_invalidation(*place.space, {place.addr, place.addr + place.pages * page_bytes, NotifyEvent::clear,
+                                          internal_owner(machine)}, hooks);
     end_invalidation(*place.space, running, hooks);
   }
   count_mappings(machine, places, folio, counts);

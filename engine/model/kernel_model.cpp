@@ -69,6 +69,7 @@ KernelModel model_of(uint32_t version, const KernelConfig& config) {
   m.pmd_device_private = version >= 6018;
   m.fault_errno_mapped = version >= 7003;
   m.faults_under_vma_lock = version >= 6004;
+  m.swap_in_maps_writable = version >= 6011;
   m.migration_keeps_ad = version >= 6001;
   m.collect_spins_on_pmd_migration = version >= 6005 && version < 6019;
   m.fault_page_locked = version >= 6015;
@@ -87,27 +88,34 @@ struct Patch {
   const char* suffix;     ///< of the model id
   const char* layout;
   const char* title;
+  uint32_t base = 6012;  ///< the release a built-in model applies it to
+  UnifiedStyle unified = UnifiedStyle::none;
 };
 constexpr std::array patches{
     Patch{"dma-mapped-v9-as-posted", "-v9", "hmm-v9-posted", "with v9 10/24 as posted"},
     Patch{"v9-10/24-as-posted", "-v9", "hmm-v9-posted", "with v9 10/24 as posted"},
     Patch{"dma-mapped-merged-layout", "-fixed", "hmm-6.16", "with the merged 6.16 layout"},
     Patch{"unified-rfc-as-posted", "-unified-rfc", "hmm-unified-rfc",
-          "with the unified fault-and-migrate RFC"},
+          "with the unified fault-and-migrate RFC", 6012, UnifiedStyle::rfc},
+    Patch{"unified-later", "-unified-later", "hmm-unified-later",
+          "with the later unified fault-and-migrate revisions", 7001, UnifiedStyle::later},
 };
 
 void apply(KernelModel& m, const Patch& patch) {
   m.id += patch.suffix;
   m.title += fmt::format(" {}", patch.title);
   set_hmm_pfn(m, patch.layout);
+  m.unified = patch.unified;
+  // The patches rely on a fault path that locks the device page.
+  if (patch.unified != UnifiedStyle::none) m.fault_page_locked = true;
 }
 
 std::vector<KernelModel> build_models() {
   std::vector<KernelModel> all;
-  for (uint32_t version : {5008u, 5009u, 5013u, 5015u, 6001u, 6006u, 6012u, 6015u, 6016u, 6018u, 7003u}) {
+  for (uint32_t version : {5008u, 5009u, 5013u, 5015u, 6001u, 6006u, 6012u, 6015u, 6016u, 6018u, 7001u, 7003u}) {
     all.push_back(model_of(version, KernelConfig{}));
-    if (version != 6012) continue;
     for (const Patch& patch : patches) {
+      if (patch.base != version) continue;
       KernelModel m = model_of(version, KernelConfig{});
       apply(m, patch);
       if (m.id != all.back().id) all.push_back(m);

@@ -24,6 +24,13 @@ enum class FaultStyle : uint8_t {
   outside_walk,  ///< 7.2/7.3: callbacks return a pending fault, the outer loop faults
 };
 
+/// The "unified fault and migrate" patches: hmm_range_fault prepares migrations (engine/unified).
+enum class UnifiedStyle : uint8_t {
+  none,
+  rfc,    ///< as posted in August 2025
+  later,  ///< the revisions of 2026, as far as their cover letters and reviews tell
+};
+
 struct KernelModel {
   std::string id;  ///< "5.9", "6.1", "6.12", "6.12-v9", "6.16", "7.3"
   std::string title;
@@ -45,6 +52,7 @@ struct KernelModel {
   bool pmd_device_private = false;         ///< ~6.18+
   bool fault_errno_mapped = false;         ///< 7.3: OOM is -ENOMEM
   bool faults_under_vma_lock = true;       ///< 6.4+: a CPU fault first tries the VMA's own lock
+  bool swap_in_maps_writable = true;       ///< 6.11+: reading an exclusive page back in maps it writable, clean
   // migration (engine/migrate)
   bool migration_keeps_ad = true;              ///< 6.1+: A and D travel in migration entries
   bool collect_spins_on_pmd_migration = true;  ///< 6.5 .. 6.18: before and after the part is skipped
@@ -56,6 +64,7 @@ struct KernelModel {
   bool dmirror_flags = false;    ///< 6.19+: ioctl FLAGS
   bool device_coherent = true;   ///< 6.0+: devices with coherent memory
   FaultStyle fault_style = FaultStyle::inside_walk;
+  UnifiedStyle unified = UnifiedStyle::none;
 
   uint32_t version = 0;  ///< major * 1000 + minor, for menus and sorting; rules ask the questions above
   const Layout* pte = nullptr;  ///< x86-64 layouts in force, never null in a model of this module
@@ -74,7 +83,7 @@ std::span<const KernelModel> kernel_models();
 /// A built-in model, or the plain release "MAJOR.MINOR" from 5.8 on. Error message lists the ids.
 Result<KernelModel> kernel_model(std::string_view id);
 /// A model from what a trace says of itself: uname release ("6.12.117-hmmcap"), patch ("none",
-/// "dma-mapped-v9-as-posted", "dma-mapped-merged-layout", "unified-rfc-as-posted"; empty = follow the local
+/// "dma-mapped-v9-as-posted", "dma-mapped-merged-layout", "unified-rfc-as-posted", "unified-later"; empty = follow the local
 /// version in the release), configuration ("DEVICE_PRIVATE=y,...", see kernel_release.h). Error when a text
 /// is not understood, the patch is unknown, or the release is older than 5.8.
 Result<KernelModel> detect_model(std::string_view release, std::string_view patch, std::string_view config);

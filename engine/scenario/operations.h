@@ -43,6 +43,9 @@ class Operations {
   Result<void> perform(const MremapOp& op, Line line);
   Result<void> perform(const MadviseFreeOp& op, Line line);
   Result<void> perform(const FileDataOp& op, Line line);
+  // unified_operations.cpp
+  Result<void> perform(const FaultAndMigrateOp& op, Line line);
+  Result<void> perform(const PageOutOp& op, Line line);
 
  private:
   struct Loop;   ///< one driver loop around hmm_range_fault

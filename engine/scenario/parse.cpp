@@ -8,6 +8,7 @@
 #include "engine/scenario/json_values.h"
 #include "engine/scenario/parse_device.h"
 #include "engine/scenario/parse_migration.h"
+#include "engine/scenario/parse_unified.h"
 #include "engine/scenario/scenario.h"
 
 namespace hmmscope::embedded {
@@ -116,6 +117,7 @@ OpBody operation(const json& object) {
   if (name == "set-page") return SetPageOp{page(object)};
   if (auto op = migration_operation(name, object)) return std::move(*op);
   if (auto op = device_operation(name, object)) return std::move(*op);
+  if (auto op = unified_operation(name, object)) return std::move(*op);
   const Address at = address(object.at("at"));
   const uint64_t pages = object.value("pages", uint64_t{1});
   const std::string process = object.value("process", std::string());
@@ -159,6 +161,10 @@ Result<void> check_references(const JsonDocument& document, const Scenario& scen
     if (const auto* op = std::get_if<RangeFaultOp>(&scenario.operations[k].body)) {
       ok = known(where, op->start, op->device);
       arrays.insert(op->array);
+    } else if (const auto* unified = std::get_if<FaultAndMigrateOp>(&scenario.operations[k].body)) {
+      ok = known(where, unified->at, unified->device);
+      if (ok && unified->interrupt) ok = known(where + "/interrupt", unified->interrupt->at, {});
+      arrays.insert(unified->migration);
     } else if (const auto* expect = std::get_if<ExpectOp>(&scenario.operations[k].body)) {
       if (!arrays.contains(expect->array)) {
         ok = fail(document.error_at(where + "/array", "no range-fault before this one fills an array named '" + expect->array + "'"));

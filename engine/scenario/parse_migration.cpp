@@ -130,7 +130,8 @@ Result<void> OperationNames::check(const JsonDocument& document, const std::stri
   if (name == "fork" && !processes_.insert(text(operation, "child")).second) {
     return fail(document.error_at(where + "/child", "a process of this name exists already"));
   }
-  const bool runs_one = name == "migrate-setup" || name == "migrate-to-device" || name == "migrate-to-system";
+  const bool runs_one = name == "migrate-setup" || name == "migrate-to-device" || name == "migrate-to-system" ||
+                        name == "fault-and-migrate";
   if (runs_one && !migration.empty()) migrations_.insert(migration);
   if (!runs_one && !migration.empty() && !migrations_.contains(migration)) {
     return fail(

@@ -205,10 +205,52 @@ struct MadviseFreeOp { Address at; uint64_t pages = 0; std::string process; };
 /// Somebody writes into the file behind a VMA, or looks at what it holds.
 struct FileDataOp { std::string vma; uint64_t page = 0, pages = 1; PageContent data; bool write = true; };
 
+/// A driver that takes a range to its memory, by one of the sequences that the unified fault-and-migrate patches are
+/// about. The hmm_pfns array and the src and dst arrays get the name of the migration.
+struct FaultAndMigrateOp {
+  enum class Sequence : uint8_t {
+    fault_then_migrate = 1,  ///< S1
+    migrate_then_fault,      ///< S2: what did not migrate is faulted in and migrated
+    one_pass,                ///< S3: REQ_FAULT and REQ_MIGRATE at once (kernels with the patches)
+    migrate_only,
+    posted,                  ///< S3 as the driver of patch 4/4 does it: mirrors first, takes mmap_lock twice
+  };
+  enum class Until : uint8_t { walk, setup, end };
+  std::string migration;
+  Address at;
+  uint64_t pages = 0;
+  std::string device;
+  Sequence sequence = Sequence::one_pass;
+  Until until = Until::end;            ///< `setup`: migrate-pages and migrate-finalize can go on from there
+  bool fault = true, write = false;    ///< REQ_FAULT, REQ_WRITE
+  bool request = true;                 ///< REQ_MIGRATE
+  std::vector<std::string> select;     ///< "system", "device-private", "device-coherent", "fault", "write"
+  bool select_given = false;
+  bool owner = true;                   ///< false: dev_private_owner and pgmap_owner are NULL
+  bool memory = true;                  ///< the device has memory to offer
+  bool mirror = false;                 ///< maps the VALID slots before migrating
+  bool filter = true;                  ///< skips CLEAR by current (patch 1/4)
+  bool retry = true;                   ///< calls again after -EBUSY; else completes what was prepared
+  bool finish = false;                 ///< completes the migration although migrate_vma_setup failed
+  bool writer = false;                 ///< another thread waits to write mmap_lock (posted only)
+  uint64_t chunk = 0;                  ///< pages a call, with the same arrays; 0: all at once
+  uint64_t rounds = 8;
+  FlagText preset;                     ///< words in the hmm_pfns array before the call
+  std::optional<InvalidateOp> interrupt;   ///< by another thread, after the first walk
+  std::optional<std::string> expect;
+  std::optional<uint64_t> moved;
+};
+/// Reclaim: anonymous pages go to swap.
+struct PageOutOp {
+  Address at;
+  uint64_t pages = 1;
+  std::optional<uint64_t> unwritten;   ///< expected: pages dropped without writing them, because they look clean
+};
+
 using OpBody = std::variant<RangeFaultOp, TouchOp, UnmapOp, ProtectOp, DontNeedOp, InvalidateOp, SetPageOp, ExpectOp,
                             MigrateSetupOp, MigratePagesOp, MigrateFinalizeOp, MigrateOp, EvictOp, MakeExclusiveOp, HoldOp,
                             ForkOp, ExpectMigrateOp, ExpectPageOp, ExpectDeviceOp, IoctlOp, MremapOp, MadviseFreeOp,
-                            FileDataOp>;
+                            FileDataOp, FaultAndMigrateOp, PageOutOp>;
 struct Operation {
   OpBody body;
   Line line = 0;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/unified/migrate_prepare.h"
+
 namespace hmmscope {
 
 DeviceMirror::DeviceMirror(Machine& machine, AddressSpace& space, std::string name, uint64_t owner, uint32_t id)
@@ -89,6 +91,11 @@ bool DeviceMirror::is_atomic(uint64_t addr) const {
 
 bool DeviceMirror::invalidate(IntervalNotifier& notifier, const InvalidateRange& range, uint64_t cur_seq) {
   if (range.event == NotifyEvent::migrate && range.owner == owner_) return true;
+  const uint64_t own_calls = internal_owner(*machine_);
+  if (skip_current_ && own_calls != 0 && range.event == NotifyEvent::clear && range.owner == own_calls) {
+    machine_->step(RuleId::callback_skip_current, {range.start, range.end, range.owner});
+    return true;
+  }
   notifier.set_seq(cur_seq);
   for (const Table& table : tables_) {
     const uint64_t table_end = table.start + table.pages * page_bytes;

@@ -54,6 +54,8 @@ class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
 
   /// Its own migrations are skipped; anything else moves the sequence and drops the range from the table.
   bool invalidate(IntervalNotifier& notifier, const InvalidateRange& range, uint64_t cur_seq) override;
+  /// Kernels with the unified fault-and-migrate patches: does it skip CLEAR by current (patch 1/4)? At first yes.
+  void skip_current(bool on) { skip_current_ = on; }
 
  private:
   struct Table {
@@ -71,6 +73,7 @@ class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
   uint32_t id_;
   std::vector<Table> tables_;
   IntervalNotifier* notifier_ = nullptr;
+  bool skip_current_ = true;
 };
 
 }  // namespace hmmscope

@@ -12,6 +12,9 @@ int RangeWalk::test_walk(uint64_t start, uint64_t end) {
 }
 
 int RangeWalk::test_walk_decide(uint64_t start, uint64_t end) {
+  if (prepare_) {
+    if (const int ret = prepare_->capture(vma_, start, end); ret != 0) return ret;
+  }
   const uint64_t flags = vma_.flags();
   if ((flags & (vm::io | vm::pfnmap)) != 0) {
     machine_.step(RuleId::test_walk_io, {flags});

@@ -31,6 +31,14 @@ int RangeWalk::pmd_decide(WordIndex word, uint64_t addr, uint64_t end) {
     if (model_.pmd_device_private) return absent_pmd(pmd, addr, end);
     return not_present_pmd(pmd, addr, end, range_need_fault(addr, end, 0));
   }
+  if (prepare_ && prepare_->wanted() && entry_.is_huge(pmd)) {
+    if (prepare_->split(word, addr, end)) {
+      set_last(addr);
+      return -EBUSY;
+    }
+    fill(addr, end, pfn_.error);
+    return 0;
+  }
   if (entry_.is_huge(pmd)) {
     machine_.step(RuleId::pmd_huge, {pmd});
     return handle_pmd(pmd, addr, end);
@@ -106,6 +114,7 @@ int RangeWalk::pte_table(uint64_t addr, uint64_t end) {
     }
     const uint64_t at = addr + k * page_bytes;
     if (const int ret = handle_pte(first + k, first_slot + k, at, end); ret != 0) return ret;
+    if (prepare_) prepare_->pte(vma_, first + k, first_slot + k, at);
   }
   return 0;
 }

@@ -21,7 +21,11 @@ RangeWalk::RangeWalk(Machine& machine, const RangeFaultCall& call, WalkHooks* ho
       pfn_(machine.pfn_format()), entry_(machine.entry_format()),
       block_(pfn_, call.default_flags, call.pfn_flags_mask),
       use_block_(path == PtePath::block_when_possible && hooks == nullptr && machine.recorder() == nullptr),
-      can_ask_(((call.default_flags | call.pfn_flags_mask) & pfn_.req_fault()) != 0), last_(call.start) {}
+      can_ask_(((call.default_flags | call.pfn_flags_mask) & pfn_.req_fault()) != 0), last_(call.start) {
+  if (model_.unified == UnifiedStyle::none) return;
+  prepare_.emplace(machine, call);
+  use_block_ = use_block_ && !prepare_->wanted();
+}
 
 bool RangeWalk::sequence_moved() {
   if (hooks_ != nullptr) {
@@ -58,6 +62,7 @@ RangeFaultResult RangeWalk::run() {
     }
     machine_.step(RuleId::range_restart, {last_});
   }
+  if (prepare_ && result_.stuck == Stuck::no) prepare_->finish();
   machine_.leave(ret);
   result_.ret = ret;
   result_.last = ret == 0 ? call_.end : last_;
@@ -126,6 +131,7 @@ uint32_t RangeWalk::handle_mm_fault(uint64_t addr, uint32_t flags) {
 int RangeWalk::wait_for_migration(uint64_t addr, uint64_t entry) {
   machine_.enter(Function::migration_entry_wait, {addr, entry});
   const bool over = hooks_ != nullptr && hooks_->wait_for_migration(addr);
+  if (!over && prepare_) prepare_->name_own_entry(addr, entry);
   machine_.step(over ? RuleId::migration_wait_over : RuleId::migration_wait_stuck, {addr, entry});
   machine_.leave();
   if (over) return -EBUSY;

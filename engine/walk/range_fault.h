@@ -14,6 +14,7 @@ class AddressSpace;
 class IntervalNotifier;
 class Machine;
 class WalkHooks;
+struct MigrateVma;
 
 /// struct hmm_range and where its array is.
 struct RangeFaultCall {
@@ -27,6 +28,8 @@ struct RangeFaultCall {
   uint64_t dev_private_owner = 0;
   WordIndex range = no_word;                   ///< first RangeWord of a `range` region whose `last` the walk keeps up
                                                ///< to date; no_word when nobody looks
+  MigrateVma* migrate = nullptr;               ///< kernels with the unified fault-and-migrate patches only: pages are
+                                               ///< prepared for it (engine/unified); start, end, vma are filled in
   uint32_t max_restarts = 1u << 20;            ///< the kernel has no bound; more internal restarts count as a livelock
 };
 
@@ -38,7 +41,7 @@ enum class Stuck : uint8_t {
 };
 
 struct RangeFaultResult {
-  int ret = 0;                 ///< what the kernel returns: 0 or -EBUSY, -EFAULT, -EPERM, -EINVAL, -ENOMEM. When stuck:
+  int ret = 0;                 ///< what the kernel returns: 0 or -EBUSY, -EFAULT, -EPERM, -EINVAL, -ENOMEM, -ERANGE. When stuck:
                                ///< -EDEADLK, which the kernel never returns
   Stuck stuck = Stuck::no;
   uint64_t stuck_at = 0;       ///< address

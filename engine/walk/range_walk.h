@@ -3,9 +3,11 @@
 /// callers use range_fault.h. One object serves one call.
 
 #include <cstdint>
+#include <optional>
 
 #include "engine/machine/address_space.h"
 #include "engine/machine/machine.h"
+#include "engine/unified/migrate_prepare.h"
 #include "engine/walk/hooks.h"
 #include "engine/walk/pte_block.h"
 #include "engine/walk/range_fault.h"
@@ -84,6 +86,7 @@ class RangeWalk {
   static uint32_t pages(uint64_t addr, uint64_t end) { return static_cast<uint32_t>((end - addr) >> page_bits); }
   /// Into the open step: slots of [addr, end) become value (sticky bits kept).
   void fill(uint64_t addr, uint64_t end, uint64_t value) {
+    if (prepare_) value = prepare_->fill_value(addr, end, value);
     machine_.fill_keeping(slot(addr), pages(addr, end), value, 0, pfn_.sticky);
   }
   void fill_pfns(uint64_t addr, uint64_t end, uint64_t pfn, uint64_t cpu_flags) {
@@ -132,6 +135,7 @@ class RangeWalk {
   uint64_t pending_end_ = 0;    ///< 7.2+: what the callbacks asked for
   unsigned pending_need_ = 0;
   RangeFaultResult result_;
+  std::optional<MigratePrepare> prepare_;   ///< kernels with the unified fault-and-migrate patches only
 };
 
 }  // namespace hmmscope

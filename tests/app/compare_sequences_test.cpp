@@ -1,0 +1,69 @@
+// hmmscope compare-sequences: what it prints, the picture, and what it refuses.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/program.h"
+
+namespace hmmscope {
+namespace {
+
+using ::testing::HasSubstr;
+using testing_support::content_of;
+using testing_support::Ran;
+using testing_support::run_program;
+using testing_support::ScratchDirectory;
+
+TEST(CompareSequencesCommand, PrintsATableWithModelAndMeasurement) {
+  const Ran ran = run_program({"compare-sequences", "--pages", "4,100", "--mix", "present"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  for (const char* text : {"RFC S3", "control S2", "14282", "Cost model", "pte prepared under its lock"})
+    EXPECT_THAT(ran.out, HasSubstr(text));
+}
+
+TEST(CompareSequencesCommand, JsonHasEveryCellAndTheFit) {
+  const Ran ran = run_program({"compare-sequences", "--pages", "1,64", "--mix", "half,none", "--json"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto json = nlohmann::json::parse(ran.out);
+  EXPECT_EQ(json.at("cells").size(), 2u * 2 * 2 * 5);
+  EXPECT_EQ(json.at("cost_model").at("cells"), 200);
+  for (const auto& cell : json.at("cells")) {
+    EXPECT_GT(cell.at("instructions").get<double>(), 0);
+    EXPECT_TRUE(cell.at("counts").contains("walk_page_range"));
+    EXPECT_FALSE(cell.at("measured").is_null());
+  }
+}
+
+TEST(CompareSequencesCommand, DrawsAPicture) {
+  const ScratchDirectory scratch;
+  const auto file = scratch.path() / "plot.svg";
+  const Ran ran = run_program(
+      {"compare-sequences", "--pages", "1,4,64", "--mix", "present,zero", "--plot", file.string()});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  const std::string picture = content_of(file);
+  EXPECT_TRUE(picture.starts_with("<svg"));
+  EXPECT_TRUE(picture.ends_with("</svg>\n"));
+  for (const char* text : {"present, read", "zero, write", "<polyline", "<circle", "RFC S3"})
+    EXPECT_THAT(picture, HasSubstr(text));
+  EXPECT_THAT(picture, ::testing::Not(HasSubstr("nan")));
+  const Ran refused = run_program(
+      {"compare-sequences", "--pages", "1", "--plot", (scratch.path() / "none/plot.svg").string()});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("none/plot.svg"));
+}
+
+TEST(CompareSequencesCommand, RefusesWhatIsNoSizeOrMix) {
+  for (const char* pages : {"0", "16385", "-1", "", "4,x", "1e3", "18446744073709551617"}) {
+    const Ran ran = run_program({"compare-sequences", std::string("--pages=") + pages});
+    EXPECT_EQ(ran.code, 2) << pages;
+    EXPECT_THAT(ran.err, HasSubstr("--pages")) << pages;
+  }
+  const Ran ran = run_program({"compare-sequences", "--mix", "present,wet"});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("'wet'"));
+}
+
+}  // namespace
+}  // namespace hmmscope

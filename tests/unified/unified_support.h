@@ -1,0 +1,42 @@
+#pragma once
+/// Shorthand for scenarios about the unified fault-and-migrate patches.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "tests/migrate/migrate_support.h"
+
+namespace hmmscope::scenario {
+
+inline constexpr std::string_view rfc = "6.12-unified-rfc";
+
+/// fault-and-migrate of the first pages of the heap.
+inline std::string sequence(const std::string& name, const std::string& more = "", int count = 1,
+                            const std::string& device = "gpu0", const std::string& at = "heap") {
+  return op("fault-and-migrate",
+            R"("migration": "m", "device": ")" + device + R"(", "sequence": ")" + name + R"(", "pages": )" +
+                std::to_string(count) + (more.empty() ? "" : ", " + more),
+            at);
+}
+
+/// The pte of page `index` of the heap at the end of the run.
+inline uint64_t pte_word(const Outcome& outcome, uint32_t index) {
+  return final_word(outcome, RegionKind::pte, index);
+}
+
+inline size_t count_rule(const Outcome& outcome, RuleId id) {
+  size_t found = 0;
+  for (StepIndex step = 0; step < outcome.recording.steps(); ++step)
+    found += outcome.recording.rule_of(step) == id ? 1 : 0;
+  return found;
+}
+
+inline size_t calls(const Outcome& outcome, Function function) {
+  const auto all = outcome.recording.calls();
+  return static_cast<size_t>(
+      std::count_if(all.begin(), all.end(), [&](const Call& c) { return c.function == function; }));
+}
+
+}  // namespace hmmscope::scenario
