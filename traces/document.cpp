@@ -85,6 +85,7 @@ Result<Opened> from_trace(std::shared_ptr<const Bytes> bytes, const std::filesys
 Result<Opened> from_scenario(std::string_view text, const std::filesystem::path& path, const OpenOptions& options) {
   const auto parsed = scenario::parse(text, display_name(path));
   if (!parsed) return tl::unexpected(parsed.error());
+  options.progress.at("running the scenario", 0, 0);
   auto outcome = scenario::run(*parsed, options.kernel);
   if (!outcome) return tl::unexpected(outcome.error());
   return Opened{SourceKind::scenario, std::move(outcome->model), std::move(outcome->recording), outcome->expectations,
@@ -92,7 +93,12 @@ Result<Opened> from_scenario(std::string_view text, const std::filesystem::path&
 }
 
 Result<Opened> from_recording(std::string_view bytes, const std::filesystem::path& path, const OpenOptions& options) {
-  auto recording = RecordingFile::from_bytes({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, display_name(path));
+  const auto proceed = [&](uint64_t writes) {
+    options.progress.at("reading the recording", writes, 0);
+    return !options.progress.cancelled();
+  };
+  auto recording = RecordingFile::from_bytes({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, display_name(path),
+                                             RecordingFile::default_limit, proceed);
   if (!recording) return tl::unexpected(recording.error());
   // A recording holds what happened; another model cannot change that, only how its words are read.
   const std::string id = options.kernel.empty() ? recording->meta("model") : options.kernel;
@@ -120,6 +126,12 @@ Result<Opened> open_by_content(const std::filesystem::path& path, const OpenOpti
     if (!unpacked) return tl::unexpected(unpacked.error());
     unpacked_head = *unpacked;
     head = unpacked_head->view();
+  }
+  const size_t start = head.find_first_not_of(" \t\r\n");
+  if (start != std::string_view::npos && head[start] == '{' && !scenario::is_scenario(head)) {
+    return fail(Error::at_line(display_name(path), 1,
+                               "is JSON, but no scenario: \"hmmscope-scenario\": 1 is missing near its start "
+                               "(engine/scenario/FORMAT.md says what a scenario is)"));
   }
   const bool recording = RecordingFile::is_recording({reinterpret_cast<const uint8_t*>(head.data()), head.size()});
   if (!recording && !scenario::is_scenario(head)) return from_trace(std::move(*file), path, options);
@@ -149,12 +161,17 @@ Result<std::shared_ptr<const Document>> open_document(const std::filesystem::pat
   document->failures = std::move(opened->failures);
   const auto recording = std::make_shared<const Recording>(std::move(opened->recording));
   document->recording = recording;
-  progress.at("keyframes", 0, recording->steps());
-  document->keyframes = std::make_shared<const Keyframes>(recording);
-  if (progress.cancelled()) return fail("cancelled");
-  progress.at("history", 0, recording->steps());
-  document->history = std::make_shared<const History>(recording);
-  progress.at("history", recording->steps(), recording->steps());
+  const auto watched = [&](std::string_view stage, uint64_t total) {
+    progress.at(stage, 0, total);
+    return [&progress, stage, total](uint64_t done) {
+      progress.at(stage, done, total);
+      return !progress.cancelled();
+    };
+  };
+  document->keyframes = Keyframes::build(recording, watched("keyframes", recording->steps()));
+  if (document->keyframes == nullptr || progress.cancelled()) return fail("cancelled");
+  document->history = History::build(recording, watched("history", uint64_t{3} * recording->writes()));
+  if (document->history == nullptr || progress.cancelled()) return fail("cancelled");
   return document;
 }
 

@@ -53,6 +53,14 @@ WordIndex focused_word(const ViewContext& view) {
   return recording.word_count() > 0 ? 0 : no_word;
 }
 
+uint64_t watched_bits(const ViewContext& view, WordIndex word) {
+  uint64_t bits = 0;
+  for (const Breakpoint& point : view.breakpoints) {
+    if (point.word == word) bits |= point.mask;
+  }
+  return bits;
+}
+
 const Layout& layout_of(const ViewContext& view, WordIndex word, uint64_t value) {
   static const KernelModel no_model;
   const Region* region = region_of(view, word);

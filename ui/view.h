@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,22 @@ struct Selection {
   int bit = -1;              ///< 0..63, -1 = none
 };
 
+/// Running stops where one of these bits changes.
+struct Breakpoint {
+  WordIndex word = no_word;
+  uint64_t mask = ~0ull;
+  bool operator==(const Breakpoint&) const = default;
+};
+
+/// A place to come back to.
+struct Bookmark {
+  StepIndex position = 0;
+  std::string note;
+  bool operator==(const Bookmark&) const = default;
+};
+
+class LaneIndex;
+
 /// Everything a panel may read in one frame. Pointers are valid for the frame.
 struct ViewContext {
   const traces::Document* document = nullptr;  ///< nullptr: nothing is open, panels say what to do
@@ -30,6 +47,10 @@ struct ViewContext {
   const Layout* layout = nullptr;  ///< the layout hmm_pfns words are read with
   const Geometry* geometry = nullptr;
   ThemeKind theme = ThemeKind::dark;
+  std::span<const Breakpoint> breakpoints;
+  std::span<const Bookmark> bookmarks;  ///< by position
+  /// The timeline's index of the recording, made off the UI thread; nullptr: the timeline makes its own.
+  const LaneIndex* lanes = nullptr;
 };
 
 struct Intent {
@@ -55,6 +76,8 @@ using Intents = std::vector<Intent>;
 /// The word the panels show: the selection, else the word the current step wrote (hmm_pfns before entries),
 /// else the last hmm_pfns word written. no_word when there is none.
 WordIndex focused_word(const ViewContext& view);
+/// The bits of `word` whose change stops a run.
+uint64_t watched_bits(const ViewContext& view, WordIndex word);
 /// The layout that reads `word` right now (state matters: a non-present pte is read as a swap entry).
 const Layout& layout_of(const ViewContext& view, WordIndex word, uint64_t value);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "engine/model/word_layout.h"
 #include "engine/rules/rule.h"
@@ -26,6 +27,13 @@ LastWrite last_write(const ViewContext& view, WordIndex word) {
     result.in_current_step = change->step == view.cursor->current_step();
   }
   return result;
+}
+
+std::string breakpoint_text(const Recording& recording, const Breakpoint& point) {
+  const std::string name = recording.word_name(point.word);
+  if (point.mask == ~0ull) return name;
+  if (std::has_single_bit(point.mask)) return fmt::format("bit {} of {}", std::countr_zero(point.mask), name);
+  return fmt::format("bits {} of {}", hex(point.mask), name);
 }
 
 const Region* region_of(const ViewContext& view, WordIndex word) {

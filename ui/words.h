@@ -21,6 +21,9 @@ struct LastWrite {
 };
 LastWrite last_write(const ViewContext& view, WordIndex word);
 
+/// "hmm_pfns[7]", "bit 57 of hmm_pfns[7]", "bits 0x3 of hmm_pfns[7]".
+std::string breakpoint_text(const Recording& recording, const Breakpoint& point);
+
 /// The region of a word; nullptr when it has none.
 const Region* region_of(const ViewContext& view, WordIndex word);
 /// The virtual address a word of a table or an array stands for; 0 for other words.

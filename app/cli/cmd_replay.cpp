@@ -41,7 +41,7 @@ class ReplayCommand : public Command {
 
  private:
   void print_text(const Output& output, const traces::Document& document) const {
-    if (at_) return output.print(moment_text(document, static_cast<StepIndex>(*at_)));
+    if (at_) return output.print(moment_text(document, *at_));
     output.print(summary_text(document));
     output.print(fmt::format("  {:<10} {}\n", "events", document.recording->events().size()));
     for (StepIndex step = 0; steps_ && step < document.recording->steps(); ++step)
@@ -54,7 +54,7 @@ class ReplayCommand : public Command {
     const auto text = [](const nlohmann::json& value) {
       return value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     };
-    if (at_) return output.print(text(moment_json(document, static_cast<StepIndex>(*at_))));
+    if (at_) return output.print(text(moment_json(document, *at_)));
     nlohmann::json result = summary_json(document);
     result["events"] = document.recording->events().size();
     const traces::CheckCounts counts = traces::count_checks(*document.recording);
@@ -71,7 +71,7 @@ class ReplayCommand : public Command {
   }
 
   std::string file_, kernel_;
-  std::optional<uint64_t> at_;
+  std::optional<StepIndex> at_;
   bool steps_ = false;
 };
 

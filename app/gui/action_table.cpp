@@ -14,7 +14,7 @@ constexpr ActionRow rows[] = {
      "Save what is open as a .hmmrec recording"},
     {"file.export_png", "File", "&Export panel as PNG…", "Ctrl+E", Icon::none, false,
      "Save the panel that has the focus as a picture"},
-    {"file.cancel", "File", "&Cancel loading", "", Icon::none, false, "Stop the load that is under way"},
+    {"file.cancel", "File", "&Cancel loading", "Ctrl+.", Icon::none, false, "Stop the load that is under way"},
     {"file.quit", "File", "&Quit", "Ctrl+Q", Icon::none, true, "Close hmmscope; the place is remembered"},
 
     {"edit.copy_hex", "Edit", "&Copy word as hex", "Ctrl+Shift+C", Icon::none, false,

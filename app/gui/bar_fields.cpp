@@ -120,9 +120,10 @@ ChoiceButton::ChoiceButton(const QString& label, QWidget* parent) : QAbstractBut
   connect(this, &QAbstractButton::clicked, this, &ChoiceButton::open);
 }
 
-void ChoiceButton::set_value(const QString& value) {
-  if (value == value_) return;
+void ChoiceButton::set_value(const QString& value, const QString& brief) {
+  if (value == value_ && brief == brief_) return;
   value_ = value;
+  brief_ = brief;
   setAccessibleDescription(value);
   setToolTip(label_ + QStringLiteral(": ") + value);
   updateGeometry();
@@ -139,11 +140,11 @@ QSize ChoiceButton::sizeHint() const {
   const double zoom = zoom_of(*this);
   const int width = QFontMetrics(resized(font(), zoom, 13)).horizontalAdvance(label_) +
                     QFontMetrics(mono_font(zoom)).horizontalAdvance(value_) + qRound(58 * zoom);
-  return {std::min(width, qRound(360 * zoom)), scaled_height(*this)};
+  return {std::min(width, qRound(430 * zoom)), scaled_height(*this)};
 }
 
 QSize ChoiceButton::minimumSizeHint() const {
-  return {std::min(sizeHint().width(), qRound(150 * zoom_of(*this))), scaled_height(*this)};
+  return {std::min(sizeHint().width(), qRound(128 * zoom_of(*this))), scaled_height(*this)};
 }
 
 void ChoiceButton::paintEvent(QPaintEvent*) {
@@ -161,8 +162,9 @@ void ChoiceButton::paintEvent(QPaintEvent*) {
   painter.setFont(mono);
   painter.setPen(palette().color(QPalette::WindowText));
   const QRect value = inside.adjusted(label_width, 0, -icon - 4, 0);
+  const bool whole = brief_.isEmpty() || QFontMetrics(mono).horizontalAdvance(value_) <= value.width();
   painter.drawText(value, Qt::AlignVCenter | Qt::AlignLeft,
-                   QFontMetrics(mono).elidedText(value_, Qt::ElideRight, value.width()));
+                   QFontMetrics(mono).elidedText(whole ? value_ : brief_, Qt::ElideRight, value.width()));
   paint_icon(painter, Icon::chevron, QRectF(inside.right() - icon + 1, (height() - icon) / 2.0, icon, icon),
              palette().color(QPalette::PlaceholderText));
 }
@@ -189,8 +191,8 @@ void SearchButton::set_key(const QString& key) {
   update();
 }
 
-QSize SearchButton::sizeHint() const { return {qRound(380 * zoom_of(*this)), scaled_height(*this)}; }
-QSize SearchButton::minimumSizeHint() const { return {qRound(240 * zoom_of(*this)), scaled_height(*this)}; }
+QSize SearchButton::sizeHint() const { return {qRound(340 * zoom_of(*this)), scaled_height(*this)}; }
+QSize SearchButton::minimumSizeHint() const { return {qRound(160 * zoom_of(*this)), scaled_height(*this)}; }
 
 void SearchButton::paintEvent(QPaintEvent*) {
   QPainter painter(this);
@@ -204,8 +206,9 @@ void SearchButton::paintEvent(QPaintEvent*) {
   const QRect inside = rect().adjusted(11 + icon + 7, 0, -12 - key_width, 0);
   painter.setFont(words);
   painter.setPen(quiet);
-  painter.drawText(inside, Qt::AlignVCenter | Qt::AlignLeft,
-                   QFontMetrics(words).elidedText(text(), Qt::ElideRight, inside.width()));
+  // Half a list of what can be searched says less than the one word.
+  const bool whole = QFontMetrics(words).horizontalAdvance(text()) <= inside.width();
+  painter.drawText(inside, Qt::AlignVCenter | Qt::AlignLeft, whole ? text() : tr("Search"));
   painter.setFont(mono);
   painter.drawText(rect().adjusted(0, 0, -12, 0), Qt::AlignVCenter | Qt::AlignRight, key_);
 }

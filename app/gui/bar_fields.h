@@ -44,7 +44,8 @@ class ChoiceButton : public QAbstractButton {
   Q_OBJECT
  public:
   ChoiceButton(const QString& label, QWidget* parent = nullptr);
-  void set_value(const QString& value);
+  /// `brief` is shown where there is no room for the value.
+  void set_value(const QString& value, const QString& brief = {});
   void set_menu(QMenu* menu);  ///< takes no ownership
   void open();
   QSize sizeHint() const override;
@@ -55,7 +56,7 @@ class ChoiceButton : public QAbstractButton {
   void keyPressEvent(QKeyEvent* event) override;
 
  private:
-  QString label_, value_;
+  QString label_, value_, brief_;
   QMenu* menu_ = nullptr;
 };
 

@@ -86,7 +86,9 @@ Result<void> draw_panel(const Request& request, const DocumentPtr& document) {
 
 /// The offscreen platform complains of what it cannot do to windows nobody sees; the rest is worth reading.
 void say_what_matters(QtMsgType, const QMessageLogContext&, const QString& text) {
-  if (text.startsWith(QLatin1String("This plugin does not support"))) return;
+  for (const char* noise : {"This plugin does not support", "QStandardPaths: XDG_RUNTIME_DIR not set"}) {
+    if (text.startsWith(QLatin1String(noise))) return;
+  }
   std::fprintf(stderr, "hmmscope: %s\n", qPrintable(text));
 }
 

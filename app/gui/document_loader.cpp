@@ -7,6 +7,8 @@
 #include <thread>
 #include <utility>
 
+#include "ui/panels/lane_index.h"
+
 namespace hmmscope::app {
 
 struct DocumentLoader::Job {
@@ -18,6 +20,7 @@ struct DocumentLoader::Job {
   // Written by the worker before it posts its end, read after.
   std::optional<Result<DocumentPtr>> result;
   Landmarks landmarks;
+  LanesPtr lanes;
   std::thread worker;
 };
 
@@ -65,7 +68,15 @@ void DocumentLoader::open(const QString& path, const QString& kernel) {
       if (job->stage != stage) job->stage = stage;
     };
     job->result = open_guarded(job->path.toStdString(), options);
-    if (job->result->has_value()) job->landmarks = find_landmarks(*(**job->result)->recording);
+    if (job->result->has_value() && !options.progress.cancelled()) {
+      const Recording& recording = *(**job->result)->recording;
+      options.progress.at("places to stop", 0, 0);
+      job->landmarks = find_landmarks(recording);
+      job->lanes = ui::LaneIndex::build(recording, [&](uint64_t done) {
+        options.progress.at("timeline", done, recording.steps());
+        return !options.progress.cancelled();
+      });
+    }
     // The loader outlives its workers: its destructor joins them before the event is dropped.
     QMetaObject::invokeMethod(
         this, [this, job] { finish(job); }, Qt::QueuedConnection);
@@ -100,7 +111,7 @@ void DocumentLoader::finish(const std::shared_ptr<Job>& job) {
   current_ = nullptr;
   poll_timer_.stop();
   if (job->result->has_value()) {
-    Q_EMIT opened(**job->result, job->landmarks, job->path, job->kernel);
+    Q_EMIT opened(**job->result, job->landmarks, job->lanes, job->path, job->kernel);
   } else {
     Q_EMIT failed(job->result->error(), job->path);
   }

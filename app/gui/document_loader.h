@@ -31,9 +31,9 @@ class DocumentLoader : public QObject {
   void started(const QString& path);
   /// At most 30 times a second. total 0: not known.
   void progressed(const QString& stage, quint64 done, quint64 total);
-  /// landmarks belong to the document's recording.
+  /// landmarks and lanes belong to the document's recording.
   void opened(const hmmscope::app::DocumentPtr& document, const hmmscope::app::Landmarks& landmarks,
-              const QString& path, const QString& kernel);
+              const hmmscope::app::LanesPtr& lanes, const QString& path, const QString& kernel);
   void failed(const hmmscope::Error& error, const QString& path);
   void cancelled(const QString& path);
 

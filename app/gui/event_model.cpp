@@ -155,13 +155,66 @@ QString EventModel::text(StepIndex step, int column) const {
   }
 }
 
+void EventModel::set_marks(const std::vector<Bookmark>& bookmarks,
+                           const std::vector<Breakpoint>& breakpoints) {
+  bookmarks_ = bookmarks;
+  breakpoints_ = breakpoints;
+  if (rowCount() > 0) Q_EMIT dataChanged(index(0, number), index(rowCount() - 1, number));
+}
+
+void EventModel::set_icons(const QIcon& bookmark, const QIcon& stop) {
+  bookmark_icon_ = bookmark;
+  stop_icon_ = stop;
+  if (rowCount() > 0) Q_EMIT dataChanged(index(0, number), index(rowCount() - 1, number));
+}
+
+const Bookmark* EventModel::bookmark_at(StepIndex step) const {
+  // A bookmark is a position: that after the step.
+  const auto it = std::lower_bound(bookmarks_.begin(), bookmarks_.end(), step + 1,
+                                   [](const Bookmark& mark, StepIndex p) { return mark.position < p; });
+  return it != bookmarks_.end() && it->position == step + 1 ? &*it : nullptr;
+}
+
+bool EventModel::stops_at(StepIndex step) const {
+  for (uint32_t i = 0; !breakpoints_.empty() && i < recording_->write_count(step); ++i) {
+    const WriteView write = recording_->write(step, i);
+    for (const Breakpoint& point : breakpoints_) {
+      if (!write.covers(point.word)) continue;
+      const uint32_t k = point.word - write.first;
+      if (((write.old_at(k) ^ write.new_at(k)) & point.mask) != 0) return true;
+    }
+  }
+  return false;
+}
+
+QString EventModel::marks_text(StepIndex step) const {
+  QStringList lines;
+  if (const Bookmark* mark = bookmark_at(step)) {
+    lines << (mark->note.isEmpty() ? tr("Bookmark") : tr("Bookmark: %1").arg(mark->note));
+  }
+  if (stops_at(step)) lines << tr("A run stops here: a watched bit changes");
+  return lines.join(QLatin1Char('\n'));
+}
+
 QVariant EventModel::data(const QModelIndex& index, int role) const {
   if (!index.isValid() || !recording_) return {};
+  const StepIndex step = step_at(index.row());
   switch (role) {
     case Qt::DisplayRole:
-      return text(step_at(index.row()), index.column());
-    case Qt::ToolTipRole:
-      return text_of(rule(recording_->rule_of(step_at(index.row()))).statement);
+      return text(step, index.column());
+    case Qt::DecorationRole:
+      if (index.column() != number) return {};
+      if (bookmark_at(step) != nullptr) return bookmark_icon_;
+      return stops_at(step) ? QVariant(stop_icon_) : QVariant();
+    case Qt::AccessibleTextRole: {
+      const QString marks = index.column() == number ? marks_text(step) : QString();
+      return marks.isEmpty() ? text(step, index.column())
+                             : text(step, index.column()) + QStringLiteral(", ") + marks;
+    }
+    case Qt::ToolTipRole: {
+      const QString marks = marks_text(step), what = text_of(rule(recording_->rule_of(step)).statement);
+      return marks.isEmpty() ? what : marks + QLatin1Char('\n') + what;
+    }
     case Qt::TextAlignmentRole:
       return static_cast<int>(Qt::AlignVCenter | (index.column() <= cpu ? Qt::AlignRight : Qt::AlignLeft));
     default:

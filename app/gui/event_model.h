@@ -4,12 +4,13 @@
 /// word of it; it is evaluated in slices, so that 10 million steps do not stop the window.
 
 #include <QAbstractTableModel>
+#include <QIcon>
 #include <QTimer>
 #include <memory>
 #include <optional>
 #include <vector>
 
-#include "app/gui/core.h"
+#include "app/gui/session.h"
 
 namespace hmmscope::app {
 
@@ -22,6 +23,9 @@ class EventModel : public QAbstractTableModel {
 
   void set_recording(std::shared_ptr<const Recording> recording);
   const std::shared_ptr<const Recording>& recording() const { return recording_; }
+  /// Steps with a bookmark behind them and steps at which a run stops are marked in the first column.
+  void set_marks(const std::vector<Bookmark>& bookmarks, const std::vector<Breakpoint>& breakpoints);
+  void set_icons(const QIcon& bookmark, const QIcon& stop);
   /// Words separated by blanks; each must occur in the rule's id or statement, the function, the task, the
   /// event kind, or, written as 0x..., be an operand. Empty = every step.
   void set_filter(const QString& text);
@@ -49,12 +53,18 @@ class EventModel : public QAbstractTableModel {
   bool matches(const Term& term, StepIndex step) const;
   void filter_slice();
   QString text(StepIndex step, int column) const;
+  const Bookmark* bookmark_at(StepIndex step) const;
+  bool stops_at(StepIndex step) const;
+  QString marks_text(StepIndex step) const;
 
   std::shared_ptr<const Recording> recording_;
   std::vector<Term> terms_;
   std::vector<StepIndex> shown_;  ///< with a filter only
   StepIndex scanned_ = 0;
   QTimer slices_;
+  std::vector<Bookmark> bookmarks_;
+  std::vector<Breakpoint> breakpoints_;
+  QIcon bookmark_icon_, stop_icon_;
 };
 
 }  // namespace hmmscope::app

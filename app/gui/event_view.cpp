@@ -10,7 +10,9 @@
 
 #include "app/gui/event_model.h"
 #include "app/gui/fonts.h"
+#include "app/gui/icons.h"
 #include "app/gui/text_format.h"
+#include "app/gui/theme.h"
 
 namespace hmmscope::app {
 
@@ -55,7 +57,12 @@ EventView::EventView(Session& session, QWidget* parent)
           [this](const QModelIndex& index) { go_to_row(index.row()); });
   connect(&session_, &Session::position_changed, this, &EventView::follow);
   connect(&session_, &Session::document_changed, this, &EventView::refill);
+  connect(&session_, &Session::document_changed, this, &EventView::show_marks);
+  connect(&session_, &Session::breakpoints_changed, this, &EventView::show_marks);
+  connect(&session_, &Session::bookmarks_changed, this, &EventView::show_marks);
+  connect(&session_, &Session::reading_changed, this, &EventView::show_look);
   set_zoom(1);
+  show_look();
 }
 
 void EventView::set_zoom(double zoom) {
@@ -66,6 +73,13 @@ void EventView::set_zoom(double zoom) {
   const int widths[] = {12, 16, 6, 20, 28, 30, 40};
   for (int i = 0; i < EventModel::column_count; ++i)
     table_->setColumnWidth(i, metrics.averageCharWidth() * widths[i]);
+}
+
+void EventView::show_marks() { model_->set_marks(session_.bookmarks(), session_.breakpoints()); }
+
+void EventView::show_look() {
+  const Colours& c = colours(session_.theme());
+  model_->set_icons(make_icon(Icon::bookmark, c.accent, c.dim), make_icon(Icon::stop, c.text, c.dim));
 }
 
 void EventView::showEvent(QShowEvent* event) {

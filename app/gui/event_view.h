@@ -29,6 +29,8 @@ class EventView : public QWidget {
   void follow();
   void go_to_row(int row);
   void show_count();
+  void show_marks();
+  void show_look();
 
   Session& session_;
   QLineEdit* filter_;

@@ -54,6 +54,9 @@ QPainterPath filled_part(Icon icon) {
       path.closeSubpath();
       path.addEllipse(QPointF(10, 14.6), 1.9, 1.9);
       break;
+    case Icon::stop:
+      path.addEllipse(QPointF(10, 10), 4.5, 4.5);
+      break;
     case Icon::bookmark:
       path.moveTo(5.5, 3.5);
       path.lineTo(14.5, 3.5);

@@ -22,6 +22,7 @@ enum class Icon : uint8_t {
   bookmark,
   table,
   chevron,
+  stop,
 };
 
 /// Normal and disabled state in the two colours.

@@ -4,6 +4,7 @@
 #include <QPushButton>
 #include <QScrollArea>
 #include <QVBoxLayout>
+#include <optional>
 
 #include "app/gui/answer_editor.h"
 #include "app/gui/lesson_view.h"
@@ -41,6 +42,35 @@ QVBoxLayout* add_card(QVBoxLayout* page, const char* look) {
   page->addWidget(card);
   return inside;
 }
+
+/// A task in the list: a button whose title wraps, because no width of the dock fits all of them.
+class TaskRow : public QPushButton {
+ public:
+  TaskRow(const QString& title, std::optional<bool> right) {
+    const QString mark = !right ? QStringLiteral("☐") : *right ? QStringLiteral("☑") : QStringLiteral("☒");
+    auto* row = new QHBoxLayout(this);
+    row->setContentsMargins(6, 4, 6, 4);
+    row->setSpacing(8);
+    for (const QString& text : {mark, title}) {
+      auto* label = new QLabel(text);
+      label->setAttribute(Qt::WA_TransparentForMouseEvents);
+      label->setWordWrap(text == title);
+      label->setAlignment(Qt::AlignLeft | Qt::AlignTop);
+      label->setProperty("look", "task");
+      row->addWidget(label, text == title ? 1 : 0);
+    }
+    QSizePolicy policy(QSizePolicy::Ignored, QSizePolicy::Minimum);
+    policy.setHeightForWidth(true);
+    setSizePolicy(policy);
+    setAccessibleName(title + (!right    ? LessonView::tr(", not answered yet")
+                               : *right  ? LessonView::tr(", right")
+                                         : LessonView::tr(", not right")));
+  }
+  bool hasHeightForWidth() const override { return true; }
+  int heightForWidth(int width) const override { return layout()->totalHeightForWidth(width); }
+  QSize sizeHint() const override { return layout()->totalSizeHint(); }
+  QSize minimumSizeHint() const override { return {40, layout()->totalMinimumSize().height()}; }
+};
 
 }  // namespace
 
@@ -94,19 +124,14 @@ void LessonView::show_list() {
     QVBoxLayout* card = add_card(page, "card");
     add_label(card, QString::fromStdString(info.title), "accent");
     add_label(card, QString::fromStdString(info.summary), nullptr);
-    auto* row = new QHBoxLayout;
-    auto* facts = new QLabel(tr("%1 tasks, about %2 minutes").arg(info.tasks).arg(info.minutes));
-    facts->setProperty("tone", "muted");
-    facts->setWordWrap(true);
+    add_label(card, tr("%1 tasks, about %2 minutes").arg(info.tasks).arg(info.minutes), "muted");
     const QString id = QString::fromStdString(info.id);
     auto* start = new QPushButton(opening_ == id ? tr("Opening…") : tr("Open"));
     start->setProperty("look", "primary");
     start->setEnabled(opening_.isEmpty());
     start->setAccessibleName(tr("Open the lesson %1").arg(QString::fromStdString(info.title)));
     connect(start, &QPushButton::clicked, this, [this, id] { open(id); });
-    row->addWidget(facts, 1);
-    row->addWidget(start);
-    card->addLayout(row);
+    card->addWidget(start, 0, Qt::AlignRight);
   }
   page->addStretch(1);
 }
@@ -176,13 +201,9 @@ void LessonView::show_tasks_list(QVBoxLayout* page) {
   const bool in_task = runner.phase() != Phase::introduction && runner.phase() != Phase::closing;
   for (size_t i = 0; i < runner.lesson().tasks.size(); ++i) {
     const lessons::TaskState& state = runner.state(i);
-    const QString mark = !state.grade         ? QStringLiteral("☐")
-                         : state.grade->right ? QStringLiteral("☑")
-                                              : QStringLiteral("☒");
-    auto* row =
-        new QPushButton(mark + QStringLiteral("  ") + QString::fromStdString(runner.lesson().tasks[i].title));
+    const QString title = QString::fromStdString(runner.lesson().tasks[i].title);
+    auto* row = new TaskRow(title, state.grade ? std::optional(state.grade->right) : std::nullopt);
     row->setProperty("look", in_task && i == runner.task_index() ? "task-now" : "task");
-    row->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
     connect(row, &QPushButton::clicked, this, [this, i] {
       open_->runner.go_to_task(i);
       changed_phase();

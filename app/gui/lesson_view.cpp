@@ -35,6 +35,7 @@ LessonView::LessonView(Session& session, QSettings* settings, QWidget* parent)
   scroll_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   scroll_->setFocusPolicy(Qt::ClickFocus);
   next_->setProperty("look", "primary");
+  back_->setAccessibleName(tr("Back"));
   auto* row = new QHBoxLayout(buttons_);
   row->setContentsMargins(12, 8, 12, 6);
   row->addWidget(back_);
@@ -224,11 +225,11 @@ void LessonView::show_buttons() {
       next_->setText(tr("Start →"));
       break;
     case Phase::asking:
-      next_->setText(tr("This is my answer"));
+      next_->setText(tr("Answer →"));
       next_->setEnabled(editor_ != nullptr && editor_->answer().has_value());
       break;
     case Phase::watching:
-      next_->setText(tr("What does it mean? →"));
+      next_->setText(tr("Explain →"));
       break;
     case Phase::graded: {
       const auto& state = runner.state(runner.task_index());
@@ -240,6 +241,8 @@ void LessonView::show_buttons() {
       next_->setText(tr("Done"));
       break;
   }
+  // Three buttons have no room for their words in a narrow dock.
+  back_->setText(retry_->isHidden() ? tr("← Back") : tr("←"));
   size_t graded = 0;
   for (size_t i = 0; i < tasks; ++i) graded += runner.state(i).grade ? 1 : 0;
   progress_->setRange(0, static_cast<int>(std::max<size_t>(tasks, 1)));

@@ -30,9 +30,11 @@ namespace {
 
 constexpr int margin = 8;
 constexpr int lanes_least = 138;  // below this the timeline's lanes have no room for their names
-constexpr int canvas_least = 120;
+constexpr int canvas_least = 84;
 constexpr int timeline_least = lanes_least + 40;
 constexpr int usual_width = 1680, usual_height = 1040;  // as far as the screen has them
+constexpr int roomy_height = 900;
+constexpr int least_width = 960, least_height = 600;    // everything has its place down to here
 
 }  // namespace
 
@@ -47,6 +49,7 @@ MainWindow::MainWindow(const WindowSetup& setup) : setup_(setup), settings_(setu
   setCorner(Qt::BottomRightCorner, Qt::BottomDockWidgetArea);
   setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
   const QSize room = screen()->availableGeometry().size();
+  setMinimumSize(std::min(least_width, room.width()), std::min(least_height, room.height()));
   resize(std::min(usual_width, room.width()), std::min(usual_height, room.height()));
   make_docks();
   make_header();
@@ -118,17 +121,15 @@ void MainWindow::make_header() {
   top->addWidget(menu);
   top->addWidget(title_, 1);
   bar_ = new ToolBar(session_, actions_, header);
-  message_ = new MessageBar(header);
-  progress_ = new ProgressBar(header);
-  auto* notes = new QVBoxLayout;
-  notes->setContentsMargins(margin, margin, margin, 0);
-  notes->setSpacing(margin);
-  notes->addWidget(message_);
-  notes->addWidget(progress_);
   column->addLayout(top);
   column->addWidget(bar_);
-  column->addLayout(notes);
+  column->addSpacing(margin);
   setMenuWidget(header);
+  auto* notes = new NoteStack(this, header);
+  message_ = new MessageBar(notes);
+  progress_ = new ProgressBar(notes);
+  notes->add(message_);
+  notes->add(progress_);
   palette_ = new CommandPalette(session_, actions_, this);
   toast_ = new Toast(this);
 }
@@ -182,13 +183,23 @@ void MainWindow::arrange() {
   tabifyDockWidget(decision, details);
   for (Dock* each : {lesson, walk, bits, decision, history, timeline}) each->show();
   for (Dock* each : {events, divergences, details}) each->hide();
+  size_docks();
+}
+
+void MainWindow::size_docks() {
+  const auto place = [this](const char* id) { return dock(QString::fromLatin1(id)); };
+  Dock *lesson = place("lesson"), *walk = place("walk"), *bits = place("bits"), *decision = place("decision"),
+       *history = place("history"), *timeline = place("timeline");
   const int wide = width(), high = height();
   const auto across = [wide](int part) { return wide * part / usual_width; };
-  const int half = high * 350 / usual_height;
+  const int lanes = std::max(timeline_least, high * 236 / usual_height);
+  const int rest = std::max(2 * canvas_least, high - menuWidget()->height() - lanes - 4 * margin);
+  // In low windows the bits need more than their half: two rows of them, and what other layouts read.
+  const int upper = high < roomy_height ? rest * 47 / 100 : rest / 2;
   resizeDocks({lesson, walk, decision}, {across(330), across(900), across(418)}, Qt::Horizontal);
-  resizeDocks({walk, bits}, {half, half}, Qt::Vertical);
-  resizeDocks({decision, history}, {half, half}, Qt::Vertical);
-  resizeDocks({timeline}, {std::max(timeline_least, high * 236 / usual_height)}, Qt::Vertical);
+  resizeDocks({lesson, timeline}, {rest, lanes}, Qt::Vertical);
+  resizeDocks({walk, bits}, {upper, rest - upper}, Qt::Vertical);
+  resizeDocks({decision, history}, {rest / 2, rest - rest / 2}, Qt::Vertical);
 }
 
 void MainWindow::connect_all() {
@@ -245,7 +256,12 @@ void MainWindow::show_title() {
   }
   const QString name = QString::fromStdString(open->title);
   setWindowTitle(name + QStringLiteral(" — hmmscope"));
-  title_->setText(QStringLiteral("hmmscope — %1 • %2").arg(name, QString::fromStdString(open->model.title)));
+  const QString whole =
+      QStringLiteral("hmmscope — %1 • %2").arg(name, QString::fromStdString(open->model.title));
+  const int room = title_->contentsRect().width();
+  const QFontMetrics metrics(title_->font());
+  title_->setText(metrics.horizontalAdvance(whole) <= room ? whole
+                                                           : metrics.elidedText(name, Qt::ElideMiddle, room));
   title_->setToolTip(path_);
 }
 
@@ -263,16 +279,24 @@ CanvasPanel* MainWindow::canvas(const QString& id) const {
   return nullptr;
 }
 
+bool MainWindow::event(QEvent* event) {
+  if (event->type() == QEvent::ThemeChange) Q_EMIT platform_changed();
+  const bool done = QMainWindow::event(event);
+  if (event->type() == QEvent::Resize && title_ != nullptr) show_title();
+  return done;
+}
+
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
   const auto urls = event->mimeData()->urls();
-  if (urls.size() == 1 && urls.first().isLocalFile()) event->acceptProposedAction();
+  if (!urls.isEmpty() && urls.first().isLocalFile()) event->acceptProposedAction();
 }
 
 void MainWindow::dropEvent(QDropEvent* event) {
   const auto urls = event->mimeData()->urls();
-  if (urls.size() != 1) return;
+  if (urls.isEmpty() || !urls.first().isLocalFile()) return;
   event->acceptProposedAction();
   open(urls.first().toLocalFile());
+  if (urls.size() > 1) toast_->say(tr("One file at a time: opening %1").arg(urls.first().fileName()));
 }
 
 void MainWindow::showEvent(QShowEvent* event) {
@@ -280,7 +304,10 @@ void MainWindow::showEvent(QShowEvent* event) {
   if (arranged_) return;
   arranged_ = true;
   setFocus();  // no panel has it yet: arrows step
-  if (settings_ == nullptr || !settings_->contains(QStringLiteral("window/layout"))) arrange();
+  if (settings_ != nullptr && settings_->contains(QStringLiteral("window/layout"))) return;
+  arrange();
+  // Again when the header has its height.
+  QTimer::singleShot(0, this, &MainWindow::size_docks);
 }
 
 void MainWindow::paintEvent(QPaintEvent*) {

@@ -58,6 +58,8 @@ class MainWindow : public QMainWindow {
   /// Layout, theme, zoom and shortcuts of the last time.
   void restore_state();
   void choose_theme(ThemeChoice choice);
+  /// The desktop has gone dark or light; seen where its theme is followed.
+  void set_desktop_theme(ui::ThemeKind kind);
   void set_zoom(double zoom);
   double zoom() const { return zoom_; }
 
@@ -70,7 +72,12 @@ class MainWindow : public QMainWindow {
   CanvasPanel* canvas(const QString& id) const;
   LessonView& lesson_view() { return *lesson_; }
 
+ Q_SIGNALS:
+  /// The platform has other colours; whoever knows how asks it and calls set_desktop_theme().
+  void platform_changed();
+
  protected:
+  bool event(QEvent* event) override;
   void closeEvent(QCloseEvent* event) override;
   void showEvent(QShowEvent* event) override;
   void paintEvent(QPaintEvent* event) override;
@@ -83,6 +90,7 @@ class MainWindow : public QMainWindow {
   void make_header();
   void make_menus();
   void arrange();
+  void size_docks();
   void connect_all();
   Dock* add_dock(const QString& id, const QString& title, QWidget* content);
   void show_title();
@@ -100,8 +108,8 @@ class MainWindow : public QMainWindow {
   CanvasPanel* focused_canvas() const;
   void show_about();
   // main_window_state.cpp
-  void document_opened(const DocumentPtr& document, const Landmarks& landmarks, const QString& path,
-                       const QString& kernel);
+  void document_opened(const DocumentPtr& document, const Landmarks& landmarks, const LanesPtr& lanes,
+                       const QString& path, const QString& kernel);
   void show_target(const lessons::Target& target);
   void document_failed(const Error& error, const QString& path);
   void save_state();

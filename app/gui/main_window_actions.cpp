@@ -210,7 +210,7 @@ void MainWindow::ask_to_open(const QString& directory) {
   if (from.isEmpty()) from = path_.isEmpty() ? samples_folder() : QFileInfo(path_).absolutePath();
   const QString path = QFileDialog::getOpenFileName(
       this, tr("Open a trace, a scenario or a recording"), from,
-      tr("All that hmmscope reads (*.txt *.xz *.gz *.zst *.trace *.json *.hmmrec);;Every file (*)"));
+      tr("All that hmmscope reads (*.dat *.txt *.trace *.json *.hmmrec *.xz *.gz *.zst);;Every file (*)"));
   if (!path.isEmpty()) open(path);
 }
 

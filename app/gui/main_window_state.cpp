@@ -46,19 +46,20 @@ void MainWindow::open(const QString& path, const QString& kernel, std::optional<
 
 void MainWindow::show_document(const DocumentPtr& document, std::optional<StepIndex> position) {
   position_to_show_ = position;
-  document_opened(document, find_landmarks(*document->recording),
+  document_opened(document, find_landmarks(*document->recording), nullptr,
                   QString::fromStdString(document->path.string()), {});
 }
 
-void MainWindow::document_opened(const DocumentPtr& document, const Landmarks& landmarks, const QString& path,
-                                 const QString& kernel) {
+void MainWindow::document_opened(const DocumentPtr& document, const Landmarks& landmarks,
+                                 const LanesPtr& lanes, const QString& path, const QString& kernel) {
   progress_->stop();
   save_session();
   auto state = std::exchange(state_to_restore_, std::nullopt);
   if (!state && store_) state = store_->load(path);
   path_ = path;
   kernel_ = kernel;
-  session_.open(document, landmarks);
+  session_.open(document, landmarks, lanes);
+  bar_->set_kernel(kernel);
   if (state) session_.restore(*state);
   if (position_to_show_) {
     session_.seek(*position_to_show_);
@@ -81,6 +82,7 @@ void MainWindow::show_target(const lessons::Target& target) {
     path_ = QString::fromStdString(target.document->path.string());
     kernel_.clear();
     session_.open(target.document, find_landmarks(*target.document->recording));
+    bar_->set_kernel(kernel_);
   }
   session_.choose_layout(QString::fromStdString(target.layout));
   session_.seek(target.position);
@@ -97,14 +99,19 @@ void MainWindow::document_failed(const Error& error, const QString& path) {
       session_.document() == nullptr ? QString() : tr("What was open before is still open. ");
   message_->show_error(
       tr("Could not open %1").arg(what),
-      kept + tr("hmmscope reads ftrace text (plain, xz, gz, zst), scenarios (.json) and recordings "
-                "(.hmmrec)."));
+      kept + tr("hmmscope reads kernel traces (trace.dat, ftrace text), scenarios (.json) and recordings "
+                "(.hmmrec), plain or packed (xz, gz, zst)."));
   actions_.refresh();
 }
 
 void MainWindow::choose_theme(ThemeChoice choice) {
   theme_ = choice;
   if (settings_ != nullptr) settings_->setValue(QStringLiteral("look/theme"), theme_name(choice));
+  apply_look();
+}
+
+void MainWindow::set_desktop_theme(ui::ThemeKind kind) {
+  setup_.desktop = kind;
   apply_look();
 }
 

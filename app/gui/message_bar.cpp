@@ -5,6 +5,7 @@
 #include <QProgressBar>
 #include <QPushButton>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "app/gui/text_format.h"
 
@@ -74,7 +75,8 @@ void ProgressBar::start(const QString& what) {
 }
 
 void ProgressBar::progress(const QString& stage, quint64 done, quint64 total) {
-  text_->setText(total == 0
+  text_->setText(stage.isEmpty() ? what_
+                 : total == 0
                      ? QStringLiteral("%1: %2").arg(what_, stage)
                      : QStringLiteral("%1: %2, %3 of %4").arg(what_, stage, grouped(done), grouped(total)));
   bar_->setRange(0, total == 0 ? 0 : 1000);
@@ -85,6 +87,42 @@ void ProgressBar::progress(const QString& stage, quint64 done, quint64 total) {
 void ProgressBar::stop() {
   delay_.stop();
   hide();
+}
+
+NoteStack::NoteStack(QWidget* parent, QWidget* header) : QWidget(parent), header_(header) {
+  auto* column = new QVBoxLayout(this);
+  column->setContentsMargins(0, 0, 0, 0);
+  column->setSpacing(8);
+  parent->installEventFilter(this);
+  header->installEventFilter(this);
+  place();
+}
+
+void NoteStack::add(QWidget* note) {
+  note->setAutoFillBackground(true);
+  layout()->addWidget(note);
+}
+
+bool NoteStack::event(QEvent* event) {
+  const bool done = QWidget::event(event);
+  if (event->type() == QEvent::LayoutRequest) place();
+  return done;
+}
+
+bool NoteStack::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() == QEvent::Resize) place();
+  return QWidget::eventFilter(watched, event);
+}
+
+void NoteStack::place() {
+  constexpr int widest = 1040, margin = 8;
+  const int room = parentWidget()->width() - 2 * margin;
+  const int width = std::min(room, widest);
+  const int height = layout()->hasHeightForWidth() ? layout()->totalHeightForWidth(width)
+                                                   : layout()->totalSizeHint().height();
+  const QPoint under = header_->mapTo(parentWidget(), QPoint(0, header_->height()));
+  setGeometry((parentWidget()->width() - width) / 2, under.y() + margin, width, std::max(0, height));
+  raise();
 }
 
 Toast::Toast(QWidget* parent) : QLabel(parent) {

@@ -45,6 +45,23 @@ class ProgressBar : public QFrame {
   QTimer delay_;
 };
 
+/// Holds the two above the panels of `parent`, under its header: what comes and goes must not push the panels
+/// about. As wide as reads well.
+class NoteStack : public QWidget {
+ public:
+  /// `header` is the widget to stay below.
+  NoteStack(QWidget* parent, QWidget* header);
+  void add(QWidget* note);
+
+ protected:
+  bool event(QEvent* event) override;
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
+ private:
+  void place();
+  QWidget* header_;
+};
+
 /// A note at the foot of `parent` for a few seconds.
 class Toast : public QLabel {
   Q_OBJECT

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "ui/words.h"
+
 namespace hmmscope::app {
 namespace {
 
@@ -50,13 +52,15 @@ const char* nowhere(Move move) {
 Session::Session(QObject* parent) : QObject(parent) {}
 Session::~Session() = default;
 
-void Session::open(DocumentPtr document, Landmarks landmarks) {
+void Session::open(DocumentPtr document, Landmarks landmarks, LanesPtr lanes) {
   document_ = std::move(document);
   landmarks_ = std::move(landmarks);
+  lanes_ = std::move(lanes);
   cursor_.emplace(document_->recording, document_->keyframes);
   selection_ = {};
   breakpoints_.clear();
   bookmarks_.clear();
+  shown_bookmarks_.clear();
   past_.clear();
   future_.clear();
   layout_id_.clear();
@@ -68,9 +72,11 @@ void Session::close() {
   cursor_.reset();
   document_.reset();
   landmarks_ = {};
+  lanes_.reset();
   selection_ = {};
   breakpoints_.clear();
   bookmarks_.clear();
+  shown_bookmarks_.clear();
   past_.clear();
   future_.clear();
   Q_EMIT document_changed();
@@ -84,6 +90,9 @@ ui::ViewContext Session::view() const {
   view.layout = layout();
   view.geometry = geometry();
   view.theme = theme_;
+  view.breakpoints = breakpoints_;
+  view.bookmarks = shown_bookmarks_;
+  view.lanes = lanes_.get();
   return view;
 }
 
@@ -325,7 +334,7 @@ void Session::toggle_breakpoint(WordIndex word, uint64_t mask) {
   if (recording() == nullptr || word >= recording()->word_count() || mask == 0) return;
   const Breakpoint point{word, mask};
   const auto it = std::find(breakpoints_.begin(), breakpoints_.end(), point);
-  const QString name = QString::fromStdString(recording()->word_name(word));
+  const QString name = QString::fromStdString(ui::breakpoint_text(*recording(), point));
   if (it != breakpoints_.end()) {
     breakpoints_.erase(it);
     Q_EMIT notice(QStringLiteral("Breakpoint on %1 removed").arg(name));
@@ -351,15 +360,21 @@ void Session::toggle_bookmark(StepIndex position) {
   } else {
     bookmarks_.insert(it, Bookmark{position, {}});
   }
-  Q_EMIT bookmarks_changed();
+  bookmarks_were_changed();
 }
 
 void Session::note_bookmark(StepIndex position, const QString& note) {
   for (Bookmark& mark : bookmarks_) {
     if (mark.position != position || mark.note == note) continue;
     mark.note = note;
-    Q_EMIT bookmarks_changed();
+    bookmarks_were_changed();
   }
+}
+
+void Session::bookmarks_were_changed() {
+  shown_bookmarks_.clear();
+  for (const Bookmark& mark : bookmarks_) shown_bookmarks_.push_back({mark.position, mark.note.toStdString()});
+  Q_EMIT bookmarks_changed();
 }
 
 SessionState Session::state() const {
@@ -392,7 +407,7 @@ void Session::restore(const SessionState& state) {
   select(state.word, state.bit);
   move_to(state.position);
   Q_EMIT breakpoints_changed();
-  Q_EMIT bookmarks_changed();
+  bookmarks_were_changed();
 }
 
 }  // namespace hmmscope::app

@@ -18,13 +18,9 @@
 namespace hmmscope::app {
 
 using DocumentPtr = std::shared_ptr<const traces::Document>;
+using LanesPtr = std::shared_ptr<const ui::LaneIndex>;
 
-/// Running stops where one of these bits changes.
-struct Breakpoint {
-  WordIndex word = no_word;
-  uint64_t mask = ~0ull;
-  bool operator==(const Breakpoint&) const = default;
-};
+using ui::Breakpoint;
 
 struct Bookmark {
   StepIndex position = 0;
@@ -73,8 +69,9 @@ class Session : public QObject {
   explicit Session(QObject* parent = nullptr);
   ~Session() override;
 
-  /// Shows `document` from its start. Landmarks are those of its recording.
-  void open(DocumentPtr document, Landmarks landmarks);
+  /// Shows `document` from its start. Landmarks and lanes are those of its recording; without lanes the timeline
+  /// makes them when it is drawn.
+  void open(DocumentPtr document, Landmarks landmarks, LanesPtr lanes = nullptr);
   void close();
   const traces::Document* document() const { return document_.get(); }
   DocumentPtr shared_document() const { return document_; }
@@ -141,6 +138,7 @@ class Session : public QObject {
 
  private:
   void move_to(StepIndex position);
+  void bookmarks_were_changed();
   std::optional<StepIndex> next_break() const;
   std::optional<StepIndex> previous_break() const;
 
@@ -152,6 +150,8 @@ class Session : public QObject {
   ui::ThemeKind theme_ = ui::ThemeKind::dark;
   std::vector<Breakpoint> breakpoints_;
   std::vector<Bookmark> bookmarks_;
+  std::vector<ui::Bookmark> shown_bookmarks_;  ///< the same for the panels
+  LanesPtr lanes_;
   std::vector<StepIndex> past_, future_;
 };
 

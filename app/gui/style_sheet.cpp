@@ -40,6 +40,8 @@ QPushButton[look="answer"]:checked { background: @selected; border-color: @accen
 QPushButton[look="task"], QPushButton[look="task-now"] { background: transparent; border: 1px solid transparent;
   border-radius: 5px; padding: 4px 6px; text-align: left; color: @muted; }
 QPushButton[look="task-now"] { color: @text; background: @raised; }
+QPushButton[look="task"] > QLabel { color: @muted; }
+QPushButton[look="task-now"] > QLabel { color: @text; }
 QPushButton[look="task"]:hover { background: @hover; }
 QPushButton[look="task"]:focus, QPushButton[look="task-now"]:focus { border-color: @accent; }
 QToolButton[look="quiet"] { background: transparent; border: 0; border-radius: 5px; padding: 3px; color: @muted; }

@@ -57,7 +57,7 @@ ToolBar::ToolBar(Session& session, ActionRegistry& actions, QWidget* parent)
   row->addWidget(machine_);
   row->addSpacing(12);
   row->addStretch(1);
-  row->addWidget(search_, 2);
+  row->addWidget(search_);
   layout_->setToolTip(tr("The layout that hmm_pfns words are read with"));
   machine_->setToolTip(tr("The kernel model that the engine follows, and the page geometry"));
   layout_->set_menu(layouts_);
@@ -87,13 +87,16 @@ void ToolBar::set_zoom(double zoom) {
 
 void ToolBar::show_reading() {
   const Layout* layout = session_.layout();
-  layout_->set_value(layout == nullptr ? QString() : QString::fromUtf8(layout->title));
+  layout_->set_value(layout == nullptr ? QString() : QString::fromUtf8(layout->title),
+                     layout == nullptr ? QString() : QString::fromUtf8(layout->id));
   const Geometry* geometry = session_.geometry();
   QString machine = geometry == nullptr ? QString() : QString::fromUtf8(geometry->title);
   if (session_.document() != nullptr) {
     machine = QString::fromStdString(session_.document()->model.id) + QStringLiteral(" · ") + machine;
   }
-  machine_->set_value(machine);
+  machine_->set_value(machine, session_.document() == nullptr
+                                   ? QString()
+                                   : QString::fromStdString(session_.document()->model.id));
 }
 
 void ToolBar::fill_layouts() {
@@ -117,11 +120,14 @@ void ToolBar::fill_machines() {
   machines_->addAction(tr("Kernel model"))->setEnabled(false);
   const QString model =
       session_.document() == nullptr ? QString() : QString::fromStdString(session_.document()->model.id);
-  add_choice(machines_, kernels, tr("As the file says"), false, [this] { Q_EMIT kernel_chosen({}); });
+  const bool own = kernel_.isEmpty();
+  add_choice(machines_, kernels, own && !model.isEmpty() ? tr("As the file says") + QLatin1Char('\t') + model
+                                                         : tr("As the file says"),
+             own, [this] { Q_EMIT kernel_chosen({}); });
   for (const KernelModel& kernel : kernel_models()) {
     const QString id = QString::fromStdString(kernel.id);
-    add_choice(machines_, kernels, QString::fromStdString(kernel.title) + QLatin1Char('\t') + id, id == model,
-               [this, id] { Q_EMIT kernel_chosen(id); });
+    add_choice(machines_, kernels, QString::fromStdString(kernel.title) + QLatin1Char('\t') + id,
+               !own && id == model, [this, id] { Q_EMIT kernel_chosen(id); });
   }
   auto* machines = new QActionGroup(machines_);
   machines_->addSeparator();

@@ -23,6 +23,8 @@ class ToolBar : public QWidget {
   ChoiceButton& machine_choice() { return *machine_; }
   SearchButton& search() { return *search_; }
   void set_zoom(double zoom);
+  /// The kernel model that was asked for; empty = as the file says. Ticked in the menu.
+  void set_kernel(const QString& asked) { kernel_ = asked; }
 
  Q_SIGNALS:
   /// A kernel model was chosen; empty = as the file says. The document has to be opened again with it.
@@ -42,6 +44,7 @@ class ToolBar : public QWidget {
   ChoiceButton *layout_, *machine_;
   SearchButton* search_;
   QMenu *layouts_, *machines_;
+  QString kernel_;
 };
 
 }  // namespace hmmscope::app

@@ -36,7 +36,8 @@ int run_window(int argc, char** argv, const WindowOptions& options) {
   QApplication::setApplicationDisplayName({});
   QApplication::setDesktopFileName(QStringLiteral("hmmscope"));
   WindowSetup setup;
-  setup.desktop = desktop_theme(QApplication::palette());
+  DesktopTheme desktop(QApplication::palette());
+  setup.desktop = desktop.kind();
   QApplication::setStyle(new ProgramStyle);
   QApplication::setFont(text_font(1));
   setup.path = choose_draw_path(&setup.path_reason);
@@ -44,10 +45,19 @@ int run_window(int argc, char** argv, const WindowOptions& options) {
   if (options.fresh) settings->clear();
   setup.settings = settings.get();
   MainWindow window(setup);
+  QObject::connect(&desktop, &DesktopTheme::changed, &window,
+                   [&] { window.set_desktop_theme(desktop.kind()); });
+  QObject::connect(&window, &MainWindow::platform_changed, &desktop, [&] {
+    QApplication::setPalette(QPalette());  // the platform's own, for the time of the look
+    desktop.set_palette(QApplication::palette());
+  });
   window.restore_state();
   window.show();
   // The window is on screen before anything is read.
-  QTimer::singleShot(0, &window, [&] { open_first(window, *settings, options); });
+  QTimer::singleShot(0, &window, [&] {
+    open_first(window, *settings, options);
+    desktop.follow_portal();
+  });
   return QApplication::exec();
 }
 

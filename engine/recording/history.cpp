@@ -30,16 +30,31 @@ struct List {
   const uint32_t* end;
 };
 
+/// The list whose first write is the earliest; nullptr when all are used up.
+template <class Lists>
+auto* earliest(Lists& lists, uint32_t count) {
+  decltype(&lists[0]) best = nullptr;
+  for (uint32_t i = 0; i < count; ++i) {
+    auto& list = lists[i];
+    if (list.begin != list.end && (best == nullptr || *list.begin < *best->begin)) best = &list;
+  }
+  return best;
+}
+
 }  // namespace
 
 /// Numbers of writes by block of words. A single write is listed with its word; a run with each of the blocks
 /// it splits into, so a word is covered exactly by the runs listed with the blocks that contain it, one block
 /// a level: looking up never meets a run that misses the word, and a run of 262144 words costs a few entries.
 struct History::Index {
-  explicit Index(const Recording& recording) {
+  /// False when `proceed` said no.
+  bool fill(const Recording& recording, const Proceed& proceed) {
+    const uint32_t writes = recording.writes();
     WordIndex longest = 1;
-    for (uint32_t w = 0; w < recording.writes(); ++w)
+    for (uint32_t w = 0; w < writes; ++w) {
+      if (!may_proceed(proceed, w)) return false;
       longest = std::max(longest, recording.write_at(w).count);
+    }
     levels = static_cast<uint32_t>(std::bit_width(longest));
     uint32_t blocks = 0;
     for (uint32_t level = 0; level < levels; ++level) {
@@ -49,7 +64,8 @@ struct History::Index {
     list_begin.assign(size_t{blocks} + 1, 0);
 
     const auto list_of = [&](uint32_t level, uint32_t block) { return level_begin[level] + block; };
-    for (uint32_t w = 0; w < recording.writes(); ++w) {
+    for (uint32_t w = 0; w < writes; ++w) {
+      if (!may_proceed(proceed, uint64_t{writes} + w)) return false;
       const WriteView write = recording.write_at(w);
       for_each_block(write.first, write.count,
                      [&](uint32_t level, uint32_t block) { ++list_begin[list_of(level, block)]; });
@@ -57,12 +73,14 @@ struct History::Index {
     uint32_t total = 0;
     for (uint32_t& begin : list_begin) begin = total += begin;  // now the ends
     entries.resize(total);
-    for (uint32_t w = recording.writes(); w-- > 0;) {
+    for (uint32_t w = writes; w-- > 0;) {
+      if (!may_proceed(proceed, uint64_t{writes} * 3 - w)) return false;
       const WriteView write = recording.write_at(w);
       for_each_block(write.first, write.count, [&](uint32_t level, uint32_t block) {
         entries[--list_begin[list_of(level, block)]] = w;
       });
     }
+    return true;
   }
 
   uint32_t lists(WordIndex word, std::array<List, max_levels>& out) const {
@@ -101,11 +119,7 @@ class Ascending {
       lists_[i].begin = std::lower_bound(lists_[i].begin, lists_[i].end, from);
   }
   uint32_t next() {
-    List* best = nullptr;
-    for (uint32_t i = 0; i < count_; ++i) {
-      List& list = lists_[i];
-      if (list.begin != list.end && (best == nullptr || *list.begin < *best->begin)) best = &list;
-    }
+    List* best = earliest(lists_, count_);
     return best == nullptr ? no_write : *best->begin++;
   }
 
@@ -138,9 +152,42 @@ class Descending {
 
 }  // namespace
 
-History::History(std::shared_ptr<const Recording> recording)
-    : recording_(std::move(recording)), index_(std::make_unique<const Index>(*recording_)) {}
+History::History(std::shared_ptr<const Recording> recording) : recording_(std::move(recording)) {
+  auto index = std::make_unique<Index>();
+  index->fill(*recording_, {});
+  index_ = std::move(index);
+}
 History::~History() = default;
+
+std::unique_ptr<const History> History::build(std::shared_ptr<const Recording> recording, const Proceed& proceed) {
+  std::unique_ptr<History> made(new History);
+  made->recording_ = std::move(recording);
+  auto index = std::make_unique<Index>();
+  if (!index->fill(*made->recording_, proceed)) return nullptr;
+  made->index_ = std::move(index);
+  return made;
+}
+
+History::Writes History::writes(WordIndex word, uint32_t from) const {
+  Writes writes;
+  if (word >= recording_->word_count()) return writes;
+  std::array<List, max_levels> lists{};
+  writes.recording_ = recording_.get();
+  writes.word_ = word;
+  writes.count_ = index_->lists(word, lists);
+  for (uint32_t i = 0; i < writes.count_; ++i)
+    writes.lists_[i] = {std::lower_bound(lists[i].begin, lists[i].end, from), lists[i].end};
+  return writes;
+}
+
+std::optional<WordWrite> History::Writes::next() {
+  List* best = earliest(lists_, count_);
+  if (best == nullptr) return std::nullopt;
+  const uint32_t number = *best->begin++;
+  const WriteView write = recording_->write_at(number);
+  const uint32_t k = word_ - write.first;
+  return WordWrite{number, write.old_at(k), write.new_at(k), write.evidence};
+}
 
 std::vector<Change> History::changes(WordIndex word, uint64_t mask) const {
   std::vector<Change> found;

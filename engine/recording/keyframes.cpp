@@ -66,11 +66,12 @@ class Keyframes::Builder {
         state_(recording_.initial()),
         versions_(state_.pages()) {}
 
-  void run() {
+  bool run(const Proceed& proceed) {
     add_frame(0, 0);
     uint64_t cost = 0;
     uint64_t next = distance_;
     for (StepIndex step = 0; step < recording_.steps(); ++step) {
+      if (!may_proceed(proceed, step)) return false;
       const uint32_t begin = recording_.first_write(step);
       const uint32_t end = begin + recording_.write_count(step);
       for (uint32_t w = begin; w < end; ++w) cost += replay_cost(recording_.write_at(w));
@@ -83,6 +84,7 @@ class Keyframes::Builder {
     }
     out_.total_cost_ = cost;
     flatten();
+    return true;
   }
 
  private:
@@ -188,7 +190,15 @@ Keyframes::Keyframes(std::shared_ptr<const Recording> recording)
 
 Keyframes::Keyframes(std::shared_ptr<const Recording> recording, Options options)
     : recording_(std::move(recording)) {
-  Builder(*this, options).run();
+  Builder(*this, options).run({});
+}
+
+std::unique_ptr<const Keyframes> Keyframes::build(std::shared_ptr<const Recording> recording,
+                                                  const Proceed& proceed) {
+  std::unique_ptr<Keyframes> made(new Keyframes);
+  made->recording_ = std::move(recording);
+  if (!Builder(*made, Options{}).run(proceed)) return nullptr;
+  return made;
 }
 
 uint32_t Keyframes::before(StepIndex position) const {

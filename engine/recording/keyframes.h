@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/base/proceed.h"
 #include "engine/recording/paged_state.h"
 #include "engine/recording/recording.h"
 
@@ -28,6 +29,8 @@ class Keyframes {
   /// One pass over all writes.
   explicit Keyframes(std::shared_ptr<const Recording> recording);
   Keyframes(std::shared_ptr<const Recording> recording, Options options);
+  /// As the constructors, asking `proceed` with the steps done; nullptr when it said no.
+  static std::unique_ptr<const Keyframes> build(std::shared_ptr<const Recording> recording, const Proceed& proceed);
 
   const Recording& recording() const { return *recording_; }
 
@@ -63,6 +66,7 @@ class Keyframes {
     uint32_t size = 0;    ///< entries of words
   };
   class Builder;
+  explicit Keyframes() = default;
 
   static StoredPage encode(std::span<const uint64_t> words);
   static void decode(const StoredPage& stored, std::span<uint64_t> words);

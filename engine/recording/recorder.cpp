@@ -2,10 +2,22 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "engine/recording/pattern.h"
 
 namespace hmmscope {
+
+namespace {
+
+/// Faulting a range calls the handler once a page; where a huge entry satisfied them all at the first, the others find
+/// nothing to do. A quarter of a million such calls would be most of a recording, and no view can show them.
+bool shows_nothing(const Call& call) {
+  return call.function == Function::handle_mm_fault && call.parent != no_call && call.result == 0 &&
+         call.first_step == call.end_step;
+}
+
+}  // namespace
 
 Recorder::Recorder(Memory& memory) : memory_(&memory) {
   recording_.initial_.append(memory.words().data(), memory.words().size());
@@ -45,7 +57,11 @@ void Recorder::leave() {
   if (current_ == no_call) return;
   Call& call = recording_.calls_[current_];
   call.end_step = recording_.steps();
-  current_ = call.parent;
+  const CallId left = std::exchange(current_, call.parent);
+  if (left + 1 == recording_.calls_.size() && shows_nothing(call)) {
+    recording_.arguments_.resize_uninitialised(call.first_argument);
+    recording_.calls_.resize_uninitialised(left);
+  }
 }
 
 void Recorder::switch_to(CallId call) {

@@ -74,6 +74,7 @@ Result<void> RecordingFile::save(const Recording& recording, const std::filesyst
   beside += fmt::format(".{}.tmp", ::getpid());
   if (auto written = write_file(beside, *bytes); !written) {
     ::unlink(beside.c_str());
+    written.error().file = target.string();  // not the file that nobody asked for
     return written;
   }
   if (::rename(beside.c_str(), target.c_str()) != 0) {

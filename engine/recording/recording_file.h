@@ -7,6 +7,7 @@
 #include <functional>
 #include <span>
 
+#include "engine/base/proceed.h"
 #include "engine/base/result.h"
 #include "engine/recording/recording.h"
 
@@ -21,9 +22,10 @@ class RecordingFile {
   static Result<std::vector<uint8_t>> to_bytes(const Recording& recording);
   static Result<Recording> load(const std::filesystem::path& path);
   /// `name` appears in errors. A file that would need more than about `limit` bytes of memory, or whose runs cover
-  /// more than `limit` words, is refused.
+  /// more than `limit` words, is refused. `proceed` is asked with the writes read; the error is "cancelled" when it
+  /// said no.
   static Result<Recording> from_bytes(std::span<const uint8_t> bytes, std::string_view name,
-                                      uint64_t limit = default_limit);
+                                      uint64_t limit = default_limit, const Proceed& proceed = {});
   static bool is_recording(std::span<const uint8_t> first_bytes);
 };
 

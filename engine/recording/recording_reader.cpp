@@ -133,11 +133,11 @@ Result<void> RecordingReader::read_trace() {
 }
 
 Result<Recording> RecordingFile::from_bytes(std::span<const uint8_t> bytes, std::string_view name,
-                                            uint64_t limit) {
+                                            uint64_t limit, const Proceed& proceed) {
   try {
     auto sections = SectionReader::open(bytes, name, limit);
     if (!sections) return tl::unexpected(sections.error());
-    return RecordingReader(std::move(*sections), limit).read();
+    return RecordingReader(std::move(*sections), limit, proceed).read();
   } catch (const std::bad_alloc&) {
     return fail(Error{"there is not enough memory for this recording", std::string(name), 0, 0, false});
   }

@@ -4,6 +4,7 @@
 ///
 /// Used once, on one thread.
 
+#include "engine/base/proceed.h"
 #include "engine/recording/recording.h"
 #include "engine/recording/section_reader.h"
 
@@ -17,7 +18,8 @@ namespace hmmscope {
 
 class RecordingReader {
  public:
-  RecordingReader(SectionReader sections, uint64_t limit) : sections_(std::move(sections)), limit_(limit) {}
+  RecordingReader(SectionReader sections, uint64_t limit, const Proceed& proceed)
+      : sections_(std::move(sections)), limit_(limit), proceed_(proceed) {}
 
   Result<Recording> read();
 
@@ -26,6 +28,7 @@ class RecordingReader {
 
   template <class T>
   Done load(uint32_t tag, Column<T>& target) {
+    if (proceed_ && !proceed_(0)) return fail("cancelled");
     Result<Column<T>> rows = sections_.column<T>(tag);
     if (!rows) return tl::unexpected(rows.error());
     target = std::move(*rows);
@@ -83,6 +86,7 @@ class RecordingReader {
 
   SectionReader sections_;
   uint64_t limit_;
+  const Proceed& proceed_;
   uint64_t run_words_ = 0;
   Recording r_;
   std::vector<Meaning> rules_, functions_;

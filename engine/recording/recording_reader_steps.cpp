@@ -151,6 +151,7 @@ Result<void> RecordingReader::read_writes() {
   size_t next_run = 0;
   size_t next_literal = 0;
   for (size_t w = 0; w < writes; ++w) {
+    if (!may_proceed(proceed_, w)) return fail("cancelled");
     const uint32_t word = r_.write_word_[w];
     const uint8_t info = r_.write_info_[w];
     if ((info & ~(Recording::evidence_mask | Recording::run_flag)) != 0) {

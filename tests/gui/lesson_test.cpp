@@ -73,12 +73,12 @@ TEST_F(LessonDock, PredictThenWatchDrivesTheCursorAndProgressComesBack) {
     EXPECT_FALSE(editor->answer());
     editor->findChildren<QAbstractButton*>().at(1)->click();
     ASSERT_TRUE(editor->answer());
-    press(view, QStringLiteral("This is my answer"));
+    press(view, QStringLiteral("Answer →"));
     ASSERT_EQ(runner.phase(), lessons::Phase::watching);
     const auto watch = runner.target();
     ASSERT_TRUE(watch && *watch);
     EXPECT_EQ(window.session().position(), (*watch)->position);
-    press(view, QStringLiteral("What does it mean? →"));
+    press(view, QStringLiteral("Explain →"));
     EXPECT_EQ(runner.phase(), lessons::Phase::graded);
     ASSERT_TRUE(runner.state(0).grade);
     EXPECT_TRUE(runner.state(0).grade->right);

@@ -54,6 +54,29 @@ TEST(EventModel, FilterKeepsStepsThatHoldEveryWord) {
   EXPECT_EQ(model.rowCount(), 8);
 }
 
+TEST(EventModel, MarksBookmarksAndTheStepsAtWhichARunStops) {
+  EventModel model;
+  const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::Fatal);
+  model.set_recording(test::small_document()->recording);
+  QPixmap dot(4, 4);
+  dot.fill(Qt::red);
+  model.set_icons(QIcon(dot), QIcon(dot));
+  const auto marked = [&](int row) {
+    return model.data(model.index(row, EventModel::number), Qt::DecorationRole).isValid();
+  };
+  const auto tip = [&](int row) { return model.data(model.index(row, 2), Qt::ToolTipRole).toString(); };
+  for (int row = 0; row < 8; ++row) EXPECT_FALSE(marked(row)) << row;
+  // A bookmark at position 4 is the row of step 3; bit 1 of pte[0] changes at step 6 only (0x11 -> 0x13).
+  model.set_marks({{4, QStringLiteral("look")}}, {{test::pte, 2}});
+  for (int row = 0; row < 8; ++row) EXPECT_EQ(marked(row), row == 3 || row == 6) << row;
+  EXPECT_TRUE(tip(3).contains(QStringLiteral("look")));
+  EXPECT_TRUE(tip(6).contains(QStringLiteral("stops here")));
+  EXPECT_TRUE(model.data(model.index(3, 0), Qt::AccessibleTextRole).toString().contains(QStringLiteral("look")));
+  model.set_marks({}, {{test::pte, ~0ull}});
+  EXPECT_TRUE(marked(1));
+  EXPECT_FALSE(marked(2));
+}
+
 TEST(CheckModel, DivergedCallsAreListedWithTheirReason) {
   CheckModel model;
   const DocumentPtr document = test::small_document();

@@ -167,6 +167,23 @@ TEST_F(SessionTest, StateComesBackAndWhatDoesNotFitIsDropped) {
   EXPECT_EQ(other.bookmarks().size(), 1u);
 }
 
+TEST_F(SessionTest, PanelsSeeBreakpointsAndBookmarks) {
+  session_.toggle_bookmark(6);
+  session_.toggle_bookmark(2);
+  session_.note_bookmark(6, QStringLiteral("here"));
+  session_.toggle_breakpoint(test::pte, 2);
+  const ui::ViewContext view = session_.view();
+  ASSERT_EQ(view.bookmarks.size(), 2u);
+  EXPECT_EQ(view.bookmarks[0].position, 2u);
+  EXPECT_EQ(view.bookmarks[1].note, "here");
+  ASSERT_EQ(view.breakpoints.size(), 1u);
+  EXPECT_EQ(ui::watched_bits(view, test::pte), 2u);
+  EXPECT_EQ(ui::watched_bits(view, test::pfns), 0u);
+  session_.close();
+  EXPECT_TRUE(session_.view().bookmarks.empty());
+  EXPECT_TRUE(session_.view().breakpoints.empty());
+}
+
 TEST_F(SessionTest, BookmarksStayInOrderAndCanBeWalked) {
   for (const StepIndex place : {5u, 1u, 7u}) session_.toggle_bookmark(place);
   session_.seek(2);

@@ -1,15 +1,20 @@
 #include <gtest/gtest.h>
 
 #include <QApplication>
+#include <QDragEnterEvent>
+#include <QMenu>
+#include <QMimeData>
 #include <QMouseEvent>
 #include <QSettings>
 #include <QTableView>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QUrl>
 #include <fstream>
 
 #include "app/gui/canvas_panel.h"
 #include "app/gui/command_palette.h"
+#include "app/gui/desktop_theme.h"
 #include "app/gui/dock.h"
 #include "app/gui/lesson_view.h"
 #include "app/gui/main_window.h"
@@ -17,6 +22,7 @@
 #include "app/gui/tool_bar.h"
 #include "engine/recording/recording_file.h"
 #include "tests/gui/small_document.h"
+#include "ui/panels/lane_index.h"
 
 namespace hmmscope::app {
 namespace {
@@ -194,6 +200,141 @@ TEST_F(Window, ACancelledLoadLeavesNothingBehind) {
   EXPECT_FALSE(window.loader().busy());
   QTest::qWait(100);
   EXPECT_EQ(window.session().document(), nullptr);
+}
+
+TEST_F(Window, ALoadBringsTheTimelinesIndexWithIt) {
+  MainWindow window(setup());
+  window.show();
+  window.open(saved_recording());
+  ASSERT_TRUE(wait_for([&] { return window.session().document() != nullptr; }));
+  const ui::ViewContext view = window.session().view();
+  ASSERT_NE(view.lanes, nullptr);  // not left to the first frame
+  EXPECT_EQ(view.lanes->steps(), window.session().steps());
+}
+
+TEST_F(Window, TheKernelMenuTicksWhatWasAskedFor) {
+  MainWindow window(setup());
+  window.show();
+  const auto ticked = [&] {
+    QMenu* menu = window.findChild<ToolBar*>()->findChildren<QMenu*>().at(1);
+    Q_EMIT menu->aboutToShow();
+    QStringList names;
+    for (QAction* action : menu->actions()) {
+      if (action->isCheckable() && action->isChecked()) names << action->text().section(QLatin1Char('\t'), 0, 0);
+    }
+    return names.value(0);
+  };
+  const QString path = QStringLiteral(HMMSCOPE_SOURCE_DIR "/traces/samples/6.12-snapshot.trace.txt");
+  window.open(path);
+  ASSERT_TRUE(wait_for([&] { return window.session().document() != nullptr; }));
+  EXPECT_EQ(ticked(), QStringLiteral("As the file says"));
+  window.open(path, QStringLiteral("6.15"));
+  ASSERT_TRUE(wait_for([&] { return window.session().document()->model.id == "6.15"; }));
+  EXPECT_EQ(ticked(), QString::fromStdString(kernel_model("6.15")->title));
+}
+
+TEST_F(Window, AFileThatIsDroppedIsOpened) {
+  MainWindow window(setup());
+  window.show();
+  QMimeData data;
+  data.setUrls({QUrl::fromLocalFile(saved_recording()), QUrl::fromLocalFile(QStringLiteral("/second"))});
+  QDragEnterEvent enter(QPoint(50, 50), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+  QApplication::sendEvent(&window, &enter);
+  EXPECT_TRUE(enter.isAccepted());
+  QDropEvent drop(QPointF(50, 50), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+  QApplication::sendEvent(&window, &drop);
+  EXPECT_TRUE(wait_for([&] { return window.session().document() != nullptr; }));
+  QMimeData text;
+  text.setUrls({QUrl(QStringLiteral("https://example.org/a.json"))});
+  QDragEnterEvent other(QPoint(50, 50), Qt::CopyAction, &text, Qt::LeftButton, Qt::NoModifier);
+  other.ignore();
+  QApplication::sendEvent(&window, &other);
+  EXPECT_FALSE(other.isAccepted());
+}
+
+TEST_F(Window, ADroppedDirectoryIsRefusedWithWords) {
+  MainWindow window(setup());
+  window.show();
+  QMimeData data;
+  data.setUrls({QUrl::fromLocalFile(folder_.path())});
+  QDragEnterEvent enter(QPoint(50, 50), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+  QApplication::sendEvent(&window, &enter);
+  QDropEvent drop(QPointF(50, 50), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+  QApplication::sendEvent(&window, &drop);
+  ASSERT_TRUE(wait_for([&] { return window.message_bar().isVisible(); }));
+  EXPECT_TRUE(window.message_bar().text().contains(QStringLiteral("directory")));
+}
+
+TEST_F(Window, PanelsDoNotOverlapInTheSmallestWindow) {
+  MainWindow window(setup());
+  window.show();
+  window.show_document(test::small_document(), 5);
+  for (const QSize size : {window.minimumSize(), QSize(1280, 720), QSize(1680, 1040)}) {
+    window.resize(size);
+    QTest::qWait(30);
+    ASSERT_EQ(window.size(), size);
+    std::vector<Dock*> shown;
+    for (Dock* dock : window.findChildren<Dock*>()) {
+      if (dock->isVisible()) shown.push_back(dock);
+    }
+    ASSERT_GE(shown.size(), 6u);
+    for (size_t i = 0; i < shown.size(); ++i) {
+      const QRect a = shown[i]->geometry();
+      EXPECT_TRUE(window.rect().contains(a)) << qPrintable(shown[i]->objectName()) << " at " << size.width();
+      for (size_t k = i + 1; k < shown.size(); ++k) {
+        EXPECT_FALSE(a.intersects(shown[k]->geometry()))
+            << qPrintable(shown[i]->objectName() + shown[k]->objectName()) << " at " << size.width();
+      }
+    }
+  }
+}
+
+TEST_F(Window, NotesDoNotPushThePanelsAbout) {
+  MainWindow window(setup());
+  window.show();
+  window.show_document(test::small_document(), 5);
+  QTest::qWait(30);
+  const QRect walk = window.dock(QStringLiteral("walk"))->geometry();
+  window.open(QStringLiteral("/does/not/exist"));
+  ASSERT_TRUE(wait_for([&] { return window.message_bar().isVisible(); }));
+  QTest::qWait(30);
+  EXPECT_EQ(window.dock(QStringLiteral("walk"))->geometry(), walk);
+  EXPECT_TRUE(window.rect().contains(
+      QRect(window.message_bar().mapTo(&window, QPoint()), window.message_bar().size())));
+  EXPECT_GT(window.message_bar().height(), 30);
+}
+
+TEST_F(Window, FollowsTheDesktopOnlyWhereItWasAskedTo) {
+  MainWindow window(setup());
+  window.show();
+  EXPECT_EQ(window.session().theme(), ui::ThemeKind::dark);
+  window.set_desktop_theme(ui::ThemeKind::light);
+  EXPECT_EQ(window.session().theme(), ui::ThemeKind::light);
+  window.choose_theme(ThemeChoice::dark);
+  window.set_desktop_theme(ui::ThemeKind::light);
+  EXPECT_EQ(window.session().theme(), ui::ThemeKind::dark);
+}
+
+TEST(DesktopThemeOf, ThePortalWinsOverThePalette) {
+  DesktopTheme desktop{QPalette(Qt::black)};  // a dark platform
+  ASSERT_EQ(desktop.kind(), ui::ThemeKind::dark);
+  int changes = 0;
+  QObject::connect(&desktop, &DesktopTheme::changed, [&] { ++changes; });
+  const auto say = [&](const char* key, uint32_t value) {
+    desktop.setting_changed(QStringLiteral("org.freedesktop.appearance"), QString::fromLatin1(key),
+                            QDBusVariant(QVariant::fromValue(QDBusVariant(value))));
+  };
+  say("accent-color", 2);
+  EXPECT_EQ(changes, 0);
+  say("color-scheme", 2);
+  EXPECT_EQ(desktop.kind(), ui::ThemeKind::light);
+  say("color-scheme", 2);
+  EXPECT_EQ(changes, 1);
+  say("color-scheme", 1);
+  EXPECT_EQ(desktop.kind(), ui::ThemeKind::dark);
+  say("color-scheme", 0);  // no preference: the palette's again
+  EXPECT_EQ(desktop.kind(), ui::ThemeKind::dark);
+  EXPECT_EQ(changes, 3);
 }
 
 TEST_F(Window, ThemeAndZoomAreRemembered) {

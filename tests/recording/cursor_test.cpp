@@ -101,6 +101,16 @@ TEST(Cursor, WorksOnAnEmptyRecording) {
   EXPECT_EQ(cursor.hash(), 0u);
 }
 
+TEST(Keyframes, BuildingCanBeStopped) {
+  const auto random = testing::random_recording({.seed = 5, .steps = 50});
+  EXPECT_EQ(Keyframes::build(random.recording, [](uint64_t) { return false; }), nullptr);
+  const std::shared_ptr<const Keyframes> keyframes = Keyframes::build(random.recording, {});
+  ASSERT_NE(keyframes, nullptr);
+  Cursor cursor(random.recording, keyframes);
+  cursor.seek(37);
+  EXPECT_EQ(cursor.hash(), state_hash(random.states[37]));
+}
+
 TEST(Keyframes, SharePagesThatDoNotChange) {
   // Ten thousand steps write one page of a state of a thousand random pages.
   Memory memory;

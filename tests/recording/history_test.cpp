@@ -71,6 +71,37 @@ TEST_P(HistoryOfRandomRecordings, EqualsAScanOfTheRecording) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, HistoryOfRandomRecordings, ::testing::Range(100u, 112u));
 
+TEST_P(HistoryOfRandomRecordings, WritesCanBeReadOneByOneFromAnywhere) {
+  const auto random = random_recording({.seed = GetParam(), .steps = 300});
+  const Recording& recording = *random.recording;
+  const History history(random.recording);
+  std::mt19937_64 dice(GetParam() + 1);
+  for (int i = 0; i < 60; ++i) {
+    const auto word = static_cast<WordIndex>(dice() % (recording.word_count() + 1));
+    const auto from = static_cast<uint32_t>(dice() % (recording.writes() + 2));
+    auto writes = history.writes(word, from);
+    for (uint32_t number = from; number < recording.writes(); ++number) {
+      const WriteView view = recording.write_at(number);
+      if (!view.covers(word)) continue;
+      const auto write = writes.next();
+      ASSERT_TRUE(write.has_value()) << "word " << word << " from " << from;
+      EXPECT_EQ(write->number, number);
+      EXPECT_EQ(write->before, view.old_at(word - view.first));
+      EXPECT_EQ(write->after, view.new_at(word - view.first));
+      EXPECT_EQ(write->evidence, view.evidence);
+    }
+    EXPECT_FALSE(writes.next().has_value());
+  }
+}
+
+TEST(History, BuildingCanBeStopped) {
+  const auto random = random_recording({.seed = 3, .steps = 50});
+  EXPECT_EQ(History::build(random.recording, [](uint64_t) { return false; }), nullptr);
+  const auto history = History::build(random.recording, [](uint64_t) { return true; });
+  ASSERT_NE(history, nullptr);
+  EXPECT_EQ(history->changes(0).size(), scan(*random.recording, 0, ~0ull).size());
+}
+
 TEST(History, OfAWordThatDoesNotExistIsEmpty) {
   const auto random = random_recording({.seed = 3, .steps = 10});
   const History history(random.recording);

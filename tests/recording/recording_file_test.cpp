@@ -90,6 +90,10 @@ TEST_P(RoundTrip, KeepsEverything) {
   ASSERT_TRUE(loaded.has_value()) << loaded.error().to_string();
   expect_equal(*random.recording, *loaded);
   EXPECT_EQ(bytes_of(*loaded), bytes);
+  const auto stopped =
+      RecordingFile::from_bytes(bytes, "test", RecordingFile::default_limit, [](uint64_t) { return false; });
+  ASSERT_FALSE(stopped.has_value());
+  EXPECT_EQ(stopped.error().to_string(), "cancelled");
 
   Cursor cursor(std::make_shared<const Recording>(std::move(*loaded)));
   do {

@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "engine/recording/recording_file.h"
 #include "traces/document.h"
@@ -74,6 +77,38 @@ TEST_F(OpenDocument, ErrorsNameTheFile) {
     EXPECT_NE(opened.error().to_string().find("x.json"), std::string::npos) << opened.error().to_string();
   }
   EXPECT_FALSE(open_document(directory_ / "absent"));
+}
+
+TEST_F(OpenDocument, JsonThatIsNoScenarioIsToldWhatItLacks) {
+  const auto opened = open_document(write("x.json", "\n {\"steps\": [1,"));
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().to_string().find("\"hmmscope-scenario\""), std::string::npos) << opened.error().to_string();
+}
+
+TEST_F(OpenDocument, EveryStageOfARecordingCanBeCancelled) {
+  const auto first = open_document(std::filesystem::path(HMMSCOPE_SOURCE_DIR) / "lessons/scenarios/two-owners.json");
+  ASSERT_TRUE(first);
+  const auto path = directory_ / "c.hmmrec";
+  ASSERT_TRUE(RecordingFile::save(*(*first)->recording, path));
+  std::vector<std::string> stages;
+  std::atomic<bool> cancel = false;
+  OpenOptions options;
+  options.progress.cancel = &cancel;
+  options.progress.report = [&](std::string_view stage, uint64_t, uint64_t) {
+    if (stages.empty() || stages.back() != stage) stages.emplace_back(stage);
+  };
+  ASSERT_TRUE(open_document(path, options));
+  const std::vector<std::string> all = stages;
+  EXPECT_NE(std::find(all.begin(), all.end(), "keyframes"), all.end());
+  for (const std::string& at : all) {
+    cancel = false;
+    options.progress.report = [&](std::string_view stage, uint64_t, uint64_t) {
+      if (stage == at) cancel = true;
+    };
+    const auto opened = open_document(path, options);
+    ASSERT_FALSE(opened) << at;
+    EXPECT_EQ(opened.error().message, "cancelled") << at;
+  }
 }
 
 TEST_F(OpenDocument, ATraceThatDoesNotSayItsKernelAsksForOne) {

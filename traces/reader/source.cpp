@@ -21,7 +21,7 @@ std::string known_formats() {
 Result<const TraceSource*> source_or_error(std::string_view head, std::string_view name) {
   if (head.empty()) return fail(Error{"is empty", std::string(name), 0, 0, false});
   if (const TraceSource* source = find_trace_source(head)) return source;
-  return fail(Error::at_offset(name, 0, "is in no trace format known here (" + known_formats() + ")"));
+  return fail(Error::at_offset(name, 0, "is in no trace format known here (" + known_formats() + "), and no scenario or recording of hmmscope"));
 }
 
 /// The format is asked of the first bytes before the rest is unpacked, so that a packed file of something else costs

@@ -42,8 +42,10 @@ class BitsPanel final : public Panel {
   static Shown shown(const ViewContext& view, WordIndex word, const CheckIndex& checks);
   void draw_row(Painter& p, const ViewContext& view, const BitGrid& grid, const Layout& layout,
                 const Shown& shown, bool second, float y) const;
-  float draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, uint64_t word, float y) const;
+  float draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, uint64_t word, float y,
+                      float& labels_end) const;
   float draw_notes(Painter& p, const BitGrid& grid, const Layout& layout, const Shown& shown, float y) const;
+  void draw_note_beside(Painter& p, const Layout& layout, const Shown& shown, float x, float y) const;
   void draw_others(Painter& p, const Layout& layout, uint64_t word, const Rect& area, Intents& intents);
   void bit_tooltip(Painter& p, const Layout& layout, int bit, uint64_t value) const;
 
@@ -96,6 +98,7 @@ Shown BitsPanel::shown(const ViewContext& view, WordIndex word, const CheckIndex
     shown.note = "not written yet";
   else if (!write.in_current_step)
     shown.note = "last written at step " + grouped(write.step + 1);
+  if (watched_bits(view, word) == ~0ull) shown.note += shown.note.empty() ? "breakpoint" : ", breakpoint";
   if (write.evidence == Evidence::inferred)
     shown.note += shown.note.empty() ? "inferred, not seen in the trace" : ", inferred";
   shown.unknown = write.evidence == Evidence::unknown;
@@ -139,6 +142,7 @@ void BitsPanel::draw_row(Painter& p, const ViewContext& view, const BitGrid& gri
   const Theme& t = p.theme();
   const uint64_t value = second ? shown.second : shown.first;
   const uint64_t clash = overlap_mask(layout);
+  const uint64_t watched = watched_bits(view, focused_word(view));
   const bool roomy = grid.pitch >= 9;
   for (int bit = 0; bit < grid.bits; ++bit) {
     const Rect cell = grid.cell(bit, y, cell_height);
@@ -162,6 +166,8 @@ void BitsPanel::draw_row(Painter& p, const ViewContext& view, const BitGrid& gri
     if (view.selection.bit == bit) {
       p.fill({cell.x - 1, cell.bottom() + 1, cell.w + 2, 3}, t.accent, 1);
     }
+    if (second && watched != ~0ull && (watched >> bit & 1) != 0)
+      p.disc(cell.mid_x(), cell.y - 3.5f, 2, t.text);
     if (!roomy) continue;
     const Color ink = evidence == Evidence::unknown    ? t.text_faint
                       : !set                           ? t.text_faint
@@ -175,14 +181,15 @@ void BitsPanel::draw_row(Painter& p, const ViewContext& view, const BitGrid& gri
   }
 }
 
-float BitsPanel::draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, uint64_t word,
-                               float y) const {
+/// Height used; `labels_end` is the right end of the second lane's labels, 0 when there is no second lane.
+float BitsPanel::draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, uint64_t word, float y,
+                               float& labels_end) const {
   const Theme& t = p.theme();
   const auto brackets = place_brackets(p, grid, layout, word);
-  bool second_lane = false;
+  labels_end = 0;
   for (const Bracket& b : brackets) {
     const float top = y + (b.lane == 0 ? 0 : 20);
-    second_lane |= b.lane == 1;
+    if (b.lane == 1) labels_end = std::max({labels_end, b.x1, b.label_x + b.label_width});
     const Color ink = t.field_text(b.field->role);
     p.horizontal(b.x0, b.x1, top + 4, ink);
     p.vertical(b.x0, top, top + 4, ink);
@@ -190,7 +197,22 @@ float BitsPanel::draw_brackets(Painter& p, const BitGrid& grid, const Layout& la
     p.text(b.label_x, top + 6, b.label, Font::mono_tiny,
            b.field->get(word) != 0 ? ink : mix(t.surface, ink, 225));
   }
-  return second_lane ? 42.0f : 22.0f;
+  return labels_end > 0 ? 42.0f : 22.0f;
+}
+
+/// In a low panel: the collisions on the line of the second lane's labels, where there is room.
+void BitsPanel::draw_note_beside(Painter& p, const Layout& layout, const Shown& shown, float x, float y) const {
+  const Theme& t = p.theme();
+  std::string text;
+  bool live = false;
+  for (const Overlap& overlap : overlaps(layout)) {
+    live |= ((shown.unknown ? 0 : shown.second) & overlap.mask) != 0;
+    text += (text.empty() ? "" : "; ") + overlap_text(overlap);
+  }
+  if (!live) text += " (clear here)";
+  const Color ink = live ? t.bad : t.text_muted;
+  p.fill({x, y + 8, 10, 4}, ink, 2);
+  p.text_in({x + 16, y + 2, p.area().w - x - 32, 16}, text, live ? Font::strong : Font::small, ink);
 }
 
 float BitsPanel::draw_notes(Painter& p, const BitGrid& grid, const Layout& layout, const Shown& shown,
@@ -219,12 +241,17 @@ void BitsPanel::draw_others(Painter& p, const Layout& layout, uint64_t word, con
                             Intents& intents) {
   const Theme& t = p.theme();
   constexpr float row = 20;
-  if (area.h < 22 + row) return;
-  const auto readings = other_readings(layout, word);
+  const bool titled = area.h >= 25 + 2 * row;
+  const float head = titled ? 25 : 3;
+  if (area.h < head + row) return;
+  auto readings = other_readings(layout, word);
+  // Where there is room for few, not for the one that is drawn above already.
+  if (!titled) std::erase_if(readings, [](const OtherReading& reading) { return reading.in_force; });
   if (readings.empty()) return;
   p.horizontal(area.x, area.right(), area.y, t.border);
-  p.text_in({area.x, area.y + 6, area.w, 18}, "Same word, other layouts", Font::strong, t.text_muted);
-  const Rect list{area.x, area.y + 25, area.w, area.h - 25};
+  if (titled)
+    p.text_in({area.x, area.y + 6, area.w, 18}, "Same word, other layouts", Font::strong, t.text_muted);
+  const Rect list{area.x, area.y + head, area.w, area.h - head};
   const float total = row * static_cast<float>(readings.size()),
               most = std::max(0.0f, total - std::floor(list.h / row) * row);
   if (p.hovered(list)) scroll_ -= p.input().wheel_y * row;
@@ -296,8 +323,15 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
   const float second_y = y + 2;
   draw_row(p, view, grid, layout, shown, true, second_y);
   y += cell_height + 5;
-  y += draw_brackets(p, grid, layout, shown.second, y);
-  y += draw_notes(p, grid, layout, shown, y) + (compact ? 2 : 6);
+  float labels_end = 0;
+  const float brackets = draw_brackets(p, grid, layout, shown.second, y, labels_end);
+  if (compact && labels_end > 0 && !shown.diverged) {
+    draw_note_beside(p, layout, shown, labels_end + 14, y + 20);
+    y += brackets + 2;
+  } else {
+    y += brackets;
+    y += draw_notes(p, grid, layout, shown, y) + (compact ? 2 : 6);
+  }
   if (!shown.unknown) draw_others(p, layout, shown.second, {16, y, all.w - 32, all.h - y - 4}, intents);
 
   for (const float row_y : {first_y, second_y}) {

@@ -15,6 +15,7 @@ namespace {
 
 constexpr float line = 17;
 constexpr float number_width = 28;
+constexpr float low_panel = 230;
 
 class DecisionPanel final : public Panel {
  public:
@@ -34,6 +35,7 @@ class DecisionPanel final : public Panel {
 
   float draw_path(Painter& p, const Recording& recording, StepIndex step, const Rect& area,
                   Intents& intents) const;
+  float draw_short_path(Painter& p, const Recording& recording, StepIndex step, const Rect& area) const;
   std::vector<Row> layout_rows(const Painter& p, const Recording& recording, StepIndex step,
                                float width) const;
   void draw_row(Painter& p, const Recording& recording, StepIndex step, const Row& row, size_t number,
@@ -42,6 +44,7 @@ class DecisionPanel final : public Panel {
 
   StepIndex shown_step_ = no_step;  ///< the list follows the fired rule when the step changes, else the wheel
   const Recording* shown_recording_ = nullptr;
+  float shown_height_ = 0;  ///< and when the room for the list changes
   float scroll_ = 0;
   CheckIndex checks_;
 };
@@ -51,15 +54,39 @@ Function function_of(const Recording& recording, StepIndex step) {
   return rule(recording.rule_of(step)).function;
 }
 
-float DecisionPanel::draw_path(Painter& p, const Recording& recording, StepIndex step, const Rect& area,
-                               Intents& intents) const {
-  const Theme& t = p.theme();
-  const auto path = recording.path(recording.call_of(step));
+/// The functions on the way to the step, outermost first.
+std::vector<std::pair<std::string, CallId>> call_path(const Recording& recording, StepIndex step) {
   std::vector<std::pair<std::string, CallId>> names;
-  for (const CallId call : path) names.emplace_back(recording.function_name_of(call), call);
+  for (const CallId call : recording.path(recording.call_of(step)))
+    names.emplace_back(recording.function_name_of(call), call);
   const std::string own(function_name(function_of(recording, step)));
   if (names.empty() || (names.back().first != own && function_of(recording, step) != Function::scenario))
     names.emplace_back(own, no_call);
+  return names;
+}
+
+/// The end of the path on one line: in a low panel the rules need the room.
+float DecisionPanel::draw_short_path(Painter& p, const Recording& recording, StepIndex step,
+                                     const Rect& area) const {
+  const Theme& t = p.theme();
+  const auto names = call_path(recording, step);
+  const std::string& last = names.back().first;
+  std::string before, shown = names.size() > 1 ? "\xE2\x80\xA6 " : "";
+  for (size_t i = names.size() - 1; i-- > 0;) {
+    before = names[i].first + " \xE2\x86\x92 " + before;
+    const std::string longer = (i > 0 ? "\xE2\x80\xA6 " : "") + before;
+    if (p.width(longer + last, Font::mono_small) > area.w) break;
+    shown = longer;
+  }
+  const float x = area.x + p.text(area.x, area.y, shown, Font::mono_small, t.text_faint);
+  p.text_in({x, area.y, area.right() - x, line}, last, Font::mono_small, t.text);
+  return area.y + line;
+}
+
+float DecisionPanel::draw_path(Painter& p, const Recording& recording, StepIndex step, const Rect& area,
+                               Intents& intents) const {
+  const Theme& t = p.theme();
+  const auto names = call_path(recording, step);
   constexpr size_t most = 5;
   const size_t skipped = names.size() > most ? names.size() - most : 0;
   float y = area.y;
@@ -91,7 +118,7 @@ std::vector<DecisionPanel::Row> DecisionPanel::layout_rows(const Painter& p, con
   const RuleId fired = recording.rule_of(step);
   for (const RuleId id : rules_of(function_of(recording, step))) {
     Row row{id, {}, 0, id == fired};
-    row.lines = p.wrap(rule(id).statement, Font::small, width - number_width - 20);
+    row.lines = p.wrap(rule(id).statement, Font::small, width - number_width - 24);
     if (!row.fired && row.lines.size() > 2) row.lines.resize(2);
     row.height = 9 + line * static_cast<float>(row.lines.size());
     if (row.fired) row.height += 8 + line * static_cast<float>(recording.operands(step).size());
@@ -152,7 +179,8 @@ float DecisionPanel::draw_verdict(Painter& p, const CallCheck& check, const Rect
       break;
   }
   auto lines = p.wrap(text, Font::small, all.w - 48);
-  if (lines.size() > 3) lines.resize(3);
+  const size_t most = all.h < low_panel ? 1 : 3;
+  if (lines.size() > most) lines.resize(most);
   const float height = 10 + line * static_cast<float>(lines.size());
   const Rect box{16, all.bottom() - height - 10, all.w - 32, height};
   p.fill(box, face, measure::radius_small);
@@ -181,9 +209,11 @@ void DecisionPanel::draw(const ViewContext& view, Intents& intents) {
   const Theme& t = p.theme();
   const Rect all = p.area();
   p.fill(all, t.surface);
-  float y = draw_path(p, recording, step, {16, 10, all.w - 32, 0}, intents) + 8;
+  const bool low = all.h < low_panel;
+  float y = low ? draw_short_path(p, recording, step, {16, 6, all.w - 32, 0}) + 4
+                : draw_path(p, recording, step, {16, 10, all.w - 32, 0}, intents) + 8;
   p.horizontal(0, all.w, y, t.border);
-  y += 7;
+  y += low ? 4 : 7;
   float bottom = all.h - 8;
   const CallCheck* check = checks_.at(step);
   if (check != nullptr) bottom -= draw_verdict(p, *check, all);
@@ -197,8 +227,9 @@ void DecisionPanel::draw(const ViewContext& view, Intents& intents) {
     }
     total += row.height;
   }
-  if (step != shown_step_ || &recording != shown_recording_) {
+  if (step != shown_step_ || &recording != shown_recording_ || list.h != shown_height_) {
     shown_step_ = step;
+    shown_height_ = list.h;
     shown_recording_ = &recording;
     scroll_ = fired_top - std::max(0.0f, (list.h - fired_height) / 2);
   }

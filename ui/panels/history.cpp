@@ -6,6 +6,7 @@
 
 #include "engine/rules/rule.h"
 #include "ui/canvas/painter.h"
+#include "ui/panels/change_pages.h"
 #include "ui/panels/panels.h"
 #include "ui/words.h"
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr float row_height = 42;
 constexpr float radius = 9;
+constexpr float low_panel = 220;
 
 class HistoryPanel final : public Panel {
  public:
@@ -24,22 +26,20 @@ class HistoryPanel final : public Panel {
   Table table(const ViewContext& view) const override;
 
  private:
-  void update(const ViewContext& view, WordIndex word, uint64_t mask);
   /// Row 0 is the initial value, row k the k-th change.
-  size_t rows() const { return changes_.size() + 1; }
-  size_t current_row(StepIndex position) const;
-  void draw_row(Painter& p, const ViewContext& view, size_t row, const Rect& box, bool current,
-                bool future) const;
-  void draw_buttons(Painter& p, const Rect& area, WordIndex word, uint64_t mask, size_t current,
-                    Intents& intents) const;
-  uint64_t initial(const Recording& recording) const;
+  size_t rows() const { return changes_.count() + 1; }
+  StepIndex position_of(size_t row) { return row == 0 ? 0 : changes_.at(row - 1).step + 1; }
+  void draw_list(Painter& p, const ViewContext& view, const Rect& list, size_t current, Intents& intents);
+  void draw_row(Painter& p, const ViewContext& view, size_t row, const Rect& box, bool current, bool future);
+  void draw_buttons(Painter& p, const ViewContext& view, const Rect& area, size_t current, Intents& intents) const;
+  uint64_t initial(const Recording& recording);
 
-  const History* history_ = nullptr;
   WordIndex word_ = no_word;
   uint64_t mask_ = 0;
-  std::vector<Change> changes_;
+  ChangePages changes_;
   size_t shown_row_ = ~size_t{0};
-  float scroll_ = 0;
+  float shown_height_ = 0;
+  double scroll_ = 0;  ///< in pixels; millions of rows are more than a float counts
 };
 
 uint64_t mask_of(const Selection& selection) {
@@ -56,24 +56,8 @@ std::string HistoryPanel::subtitle(const ViewContext& view) const {
   return word == no_word ? "" : what(view, word);
 }
 
-void HistoryPanel::update(const ViewContext& view, WordIndex word, uint64_t mask) {
-  const History* history = view.document->history.get();
-  if (history == history_ && word == word_ && mask == mask_) return;
-  history_ = history;
-  word_ = word;
-  mask_ = mask;
-  changes_ = history == nullptr ? std::vector<Change>{} : history->changes(word, mask);
-  shown_row_ = ~size_t{0};
-}
-
-size_t HistoryPanel::current_row(StepIndex position) const {
-  const auto after = std::lower_bound(changes_.begin(), changes_.end(), position,
-                                      [](const Change& change, StepIndex p) { return change.step < p; });
-  return static_cast<size_t>(after - changes_.begin());
-}
-
-uint64_t HistoryPanel::initial(const Recording& recording) const {
-  if (!changes_.empty()) return changes_.front().before;
+uint64_t HistoryPanel::initial(const Recording& recording) {
+  if (changes_.count() > 0) return changes_.at(0).before;
   return word_ < recording.initial().size() ? recording.initial()[word_] : 0;
 }
 
@@ -84,55 +68,74 @@ void HistoryPanel::draw(const ViewContext& view, Intents& intents) {
     p.empty("No history yet", "Open a recording and click a bit: every step that wrote it is listed here.");
     return;
   }
-  const uint64_t mask = mask_of(view.selection);
-  update(view, word, mask);
+  word_ = word;
+  mask_ = mask_of(view.selection);
+  if (changes_.show(view.document->history.get(), word, mask_))
+    shown_row_ = ~size_t{0};
+  else
+    changes_.advance();
+  if (!changes_.complete()) p.request_frame();
   const Theme& t = p.theme();
   const Rect all = p.area();
   p.fill(all, t.surface);
-  p.text_in({16, 8, all.w - 32, 20}, what(view, word), Font::mono, t.text);
-  const std::string count = changes_.empty() ? "never written in this recording"
-                                             : fmt::format("{} change{}", grouped(changes_.size()),
-                                                           changes_.size() == 1 ? "" : "s");
-  p.text_in({16, 27, all.w - 32, 16}, count, Font::small, t.text_faint);
-  const bool buttons = all.h >= 150;
-  const Rect list{0, 50, all.w, std::max(0.0f, all.h - 50 - (buttons ? 52 : 4))};
-  const size_t current = current_row(view.cursor->position());
-  const float total = row_height * static_cast<float>(rows());
-  if (current != shown_row_) {
-    shown_row_ = current;
-    scroll_ = row_height * static_cast<float>(current) - std::max(0.0f, (list.h - row_height) / 2);
+  // A low panel leaves out what its title says already.
+  const bool low = all.h < low_panel;
+  float y = low ? 4 : 8;
+  if (!low) {
+    p.text_in({16, y, all.w - 32, 20}, what(view, word), Font::mono, t.text);
+    y += 19;
   }
-  if (p.hovered(list)) scroll_ -= p.input().wheel_y * row_height;
-  scroll_ = std::clamp(scroll_, 0.0f, std::max(0.0f, total - list.h));
+  const size_t found = changes_.count();
+  std::string count = grouped(found) + (changes_.complete() ? "" : "+") + (found == 1 ? " change" : " changes");
+  if (found == 0 && changes_.complete()) count = "never changed in this recording";
+  p.text_in({16, y, all.w - 32, 16}, count, Font::small, t.text_faint);
+  y += low ? 18 : 23;
+  const bool buttons = all.h >= 130;
+  const float foot = !buttons ? 4 : low ? 40 : 52;
+  const size_t current = changes_.before(view.cursor->position());
+  draw_list(p, view, {0, y, all.w, std::max(0.0f, all.h - y - foot)}, current, intents);
+  if (buttons)
+    draw_buttons(p, view, {16, all.h - foot + 8, all.w - 32, low ? 28.0f : 32.0f}, current, intents);
+}
+
+void HistoryPanel::draw_list(Painter& p, const ViewContext& view, const Rect& list, size_t current,
+                             Intents& intents) {
+  const auto seek_row = [&](size_t row) {
+    intents.push_back({.kind = Intent::Kind::seek, .position = position_of(row), .text = {}});
+  };
+  const double total = double{row_height} * static_cast<double>(rows());
+  if (current != shown_row_ || list.h != shown_height_) {
+    shown_row_ = current;
+    shown_height_ = list.h;
+    scroll_ = double{row_height} * static_cast<double>(current) -
+              std::max(0.0, static_cast<double>(list.h - row_height) / 2);
+  }
+  if (p.hovered(list)) scroll_ -= static_cast<double>(p.input().wheel_y * row_height);
+  scroll_ = std::clamp(scroll_, 0.0, std::max(0.0, total - static_cast<double>(list.h)));
   p.push_clip(list);
-  const auto first = static_cast<size_t>(scroll_ / row_height);
+  const auto first = static_cast<size_t>(scroll_ / double{row_height});
   const size_t last = std::min(rows(), first + static_cast<size_t>(list.h / row_height) + 2);
   for (size_t row = first; row < last; ++row) {
-    const Rect box{8, list.y + row_height * static_cast<float>(row) - scroll_, all.w - 16, row_height};
+    const auto top = static_cast<float>(double{row_height} * static_cast<double>(row) - scroll_);
+    const Rect box{8, list.y + top, list.w - 16, row_height};
     draw_row(p, view, row, box, row == current, row > current);
-    if (p.clicked(box) && p.hovered(list)) {
-      intents.push_back(
-          {.kind = Intent::Kind::seek, .position = row == 0 ? 0 : changes_[row - 1].step + 1, .text = {}});
-    }
+    if (p.clicked(box) && p.hovered(list)) seek_row(row);
   }
   p.pop_clip();
-  if (total > list.h) {
-    const float thumb = std::max(24.0f, list.h * list.h / total);
-    p.fill({all.w - 6, list.y + (list.h - thumb) * scroll_ / (total - list.h), 4, thumb}, t.border_strong, 2);
+  if (total > static_cast<double>(list.h)) {
+    const auto share = static_cast<float>(static_cast<double>(list.h) / total);
+    const float thumb = std::max(24.0f, list.h * share);
+    const auto along = static_cast<float>(scroll_ / (total - static_cast<double>(list.h)));
+    p.fill({list.w - 6, list.y + (list.h - thumb) * along, 4, thumb}, p.theme().border_strong, 2);
   }
-  const auto seek_row = [&](size_t row) {
-    intents.push_back(
-        {.kind = Intent::Kind::seek, .position = row == 0 ? 0 : changes_[row - 1].step + 1, .text = {}});
-  };
   if (p.key(Key::up) && current > 0) seek_row(current - 1);
   if (p.key(Key::down) && current + 1 < rows()) seek_row(current + 1);
   if (p.key(Key::home)) seek_row(0);
   if (p.key(Key::end)) seek_row(rows() - 1);
-  if (buttons) draw_buttons(p, {16, all.h - 44, all.w - 32, 32}, word, mask, current, intents);
 }
 
 void HistoryPanel::draw_row(Painter& p, const ViewContext& view, size_t row, const Rect& box, bool current,
-                            bool future) const {
+                            bool future) {
   const Theme& t = p.theme();
   const Recording& recording = view.cursor->recording();
   const bool hot = p.hovered(box);
@@ -145,8 +148,9 @@ void HistoryPanel::draw_row(Painter& p, const ViewContext& view, size_t row, con
   if (row + 1 < rows()) p.vertical(x - 0.5f, y + radius + 2, box.bottom(), t.border_strong);
 
   const bool one_bit = view.selection.bit >= 0;
-  const Change* change = row == 0 ? nullptr : &changes_[row - 1];
-  const uint64_t value = change == nullptr ? initial(recording) : change->after;
+  const uint64_t start = row == 0 ? initial(recording) : 0;
+  const Change* change = row == 0 ? nullptr : &changes_.at(row - 1);
+  const uint64_t value = change == nullptr ? start : change->after;
   const uint64_t before = change == nullptr ? value : change->before;
   const Evidence evidence = change == nullptr ? Evidence::computed : change->evidence;
   const bool set = (value & mask_) != 0;
@@ -198,17 +202,21 @@ void HistoryPanel::draw_row(Painter& p, const ViewContext& view, size_t row, con
   p.tooltip(std::move(lines));
 }
 
-void HistoryPanel::draw_buttons(Painter& p, const Rect& area, WordIndex word, uint64_t mask, size_t current,
+void HistoryPanel::draw_buttons(Painter& p, const ViewContext& view, const Rect& area, size_t current,
                                 Intents& intents) const {
   const float w = (area.w - 8) / 2;
   const auto push = [&](Intent::Kind kind) {
-    intents.push_back({.kind = kind, .word = word, .mask = mask, .text = {}});
+    intents.push_back({.kind = kind, .word = word_, .mask = mask_, .text = {}});
   };
   const bool narrow = w < 150;
   if (p.button({area.x, area.y, w, area.h}, narrow ? "\xE2\x86\x90 cause" : "\xE2\x86\x90 run back to cause",
                current > 0))
     push(Intent::Kind::run_back_to_change);
-  if (p.button({area.x + w + 8, area.y, w, area.h}, narrow ? "break" : "break when it changes"))
+  const bool on = std::find(view.breakpoints.begin(), view.breakpoints.end(), Breakpoint{word_, mask_}) !=
+                  view.breakpoints.end();
+  const std::string_view label = on ? (narrow ? "no break" : "do not break here")
+                                    : (narrow ? "break" : "break when it changes");
+  if (p.button({area.x + w + 8, area.y, w, area.h}, label, true, on))
     push(Intent::Kind::toggle_break);
 }
 
@@ -218,8 +226,11 @@ Table HistoryPanel::table(const ViewContext& view) const {
   if (word == no_word || view.document->history == nullptr) return table;
   constexpr size_t limit = 10000;  // a screen reader's table, not an export
   const Recording& recording = view.cursor->recording();
-  for (const Change& change : view.document->history->changes(word, mask_of(view.selection))) {
-    if (table.rows.size() == limit) break;
+  const uint64_t mask = mask_of(view.selection);
+  auto writes = view.document->history->writes(word);
+  for (auto write = writes.next(); write && table.rows.size() < limit; write = writes.next()) {
+    if (((write->before ^ write->after) & mask) == 0) continue;
+    const Change change{recording.step_of_write(write->number), write->before, write->after, write->evidence};
     table.rows.push_back({std::to_string(change.step + 1), std::string(recording.rule_name(change.step)),
                           std::string(rule(recording.rule_of(change.step)).statement), hex(change.before, 16),
                           hex(change.after, 16), std::string(evidence_name(change.evidence))});

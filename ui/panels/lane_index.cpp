@@ -13,6 +13,25 @@ Span span_of(const Call& call, StepIndex steps, LaneState state) {
   return {call.first_step, call.end_step == no_step ? steps : call.end_step, state};
 }
 
+bool starts_before(const Span& a, const Span& b) { return a.begin < b.begin; }
+
+/// Joins spans of one state that overlap or touch. Calls and steps come in their order nearly always.
+std::vector<Span> join(std::vector<Span> spans) {
+  if (!std::is_sorted(spans.begin(), spans.end(), starts_before))
+    std::sort(spans.begin(), spans.end(), starts_before);
+  size_t kept = 0;
+  for (const Span& span : spans) {
+    if (span.begin >= span.end) continue;
+    if (kept > 0 && span.begin <= spans[kept - 1].end)
+      spans[kept - 1].end = std::max(spans[kept - 1].end, span.end);
+    else
+      spans[kept++] = span;
+  }
+  spans.resize(kept);
+  spans.shrink_to_fit();
+  return spans;
+}
+
 /// Makes the spans disjoint: where several overlap, the most severe state wins. One sweep over their ends.
 std::vector<Span> flatten(const std::vector<Span>& spans) {
   struct Edge {
@@ -47,21 +66,35 @@ std::vector<Span> flatten(const std::vector<Span>& spans) {
   return result;
 }
 
-using Found = std::array<std::vector<Span>, static_cast<size_t>(Lane::count_)>;
+/// Calls of a lane in the order in which they were entered, and steps in theirs.
+struct Found {
+  std::vector<Span> calls, steps;
+
+  std::vector<Span> joined() {
+    std::vector<Span> all = join(std::move(calls));
+    const size_t middle = all.size();
+    std::vector<Span> more = join(std::move(steps));
+    all.insert(all.end(), more.begin(), more.end());
+    std::inplace_merge(all.begin(), all.begin() + static_cast<ptrdiff_t>(middle), all.end(), starts_before);
+    return join(std::move(all));
+  }
+};
+using FoundLanes = std::array<Found, static_cast<size_t>(Lane::count_)>;
 
 /// Steps outside the calls above that still belong to a lane by their rule (a trace shows some functions only
 /// by one event), and the time each entry spends as a migration entry.
-void add_steps(const Recording& recording, Found& found) {
+bool add_steps(const Recording& recording, FoundLanes& found, const Proceed& proceed) {
   std::vector<Lane> lane_of_rule(rules().size());
   for (size_t i = 0; i < lane_of_rule.size(); ++i)
     lane_of_rule[i] = lane_of(rule(static_cast<RuleId>(i)).function);
   std::unordered_map<uint64_t, StepIndex> migrating;
   const StepIndex steps = recording.steps();
   for (StepIndex step = 0; step < steps; ++step) {
+    if (!may_proceed(proceed, step)) return false;
     const RuleId id = recording.rule_of(step);
     const Lane lane = lane_of_rule[static_cast<size_t>(id)];
     if (lane != Lane::count_) {
-      auto& spans = found[static_cast<size_t>(lane)];
+      auto& spans = found[static_cast<size_t>(lane)].steps;
       if (!spans.empty() && spans.back().end == step)
         spans.back().end = step + 1;
       else
@@ -70,7 +103,7 @@ void add_steps(const Recording& recording, Found& found) {
     if (id != RuleId::trace_migration_set && id != RuleId::trace_migration_removed) continue;
     const auto operands = recording.operands(step);
     const uint64_t address = operands.empty() ? 0 : operands[0];
-    auto& spans = found[static_cast<size_t>(Lane::migration)];
+    auto& spans = found[static_cast<size_t>(Lane::migration)].steps;
     if (id == RuleId::trace_migration_set) {
       migrating.emplace(address, step);
       spans.push_back({step, step + 1, LaneState::active});
@@ -79,6 +112,7 @@ void add_steps(const Recording& recording, Found& found) {
       migrating.erase(begun);
     }
   }
+  return true;
 }
 
 }  // namespace
@@ -116,16 +150,25 @@ Lane lane_of(Function function) {
   }
 }
 
-LaneIndex::LaneIndex(const Recording& recording) : steps_(recording.steps()) {
-  Found found;
+LaneIndex::LaneIndex(const Recording& recording) { fill(recording, {}); }
+
+std::shared_ptr<const LaneIndex> LaneIndex::build(const Recording& recording, const Proceed& proceed) {
+  std::shared_ptr<LaneIndex> made(new LaneIndex);
+  if (!made->fill(recording, proceed)) return nullptr;
+  return made;
+}
+
+bool LaneIndex::fill(const Recording& recording, const Proceed& proceed) {
+  steps_ = recording.steps();
+  FoundLanes found;
   const auto calls = recording.calls();
   for (const Call& call : calls) {
     const Lane lane = lane_of(call.function);
     if (lane != Lane::count_)
-      found[static_cast<size_t>(lane)].push_back(span_of(call, steps_, LaneState::active));
+      found[static_cast<size_t>(lane)].calls.push_back(span_of(call, steps_, LaneState::active));
   }
-  add_steps(recording, found);
-  auto& verdicts = found[static_cast<size_t>(Lane::verdict)];
+  if (!add_steps(recording, found, proceed)) return false;
+  std::vector<Span> verdicts;
   for (const CallCheck& check : recording.checks()) {
     const LaneState state = check.verdict == Verdict::agreed ? LaneState::agreed : LaneState::unknown;
     if (check.call < calls.size()) verdicts.push_back(span_of(calls[check.call], steps_, state));
@@ -138,9 +181,11 @@ LaneIndex::LaneIndex(const Recording& recording) : steps_(recording.steps()) {
   }
   std::sort(diverged_.begin(), diverged_.end());
   for (size_t i = 0; i < lanes_.size(); ++i) {
-    lanes_[i].spans = flatten(found[i]);
+    if (proceed && !proceed(steps_)) return false;
+    lanes_[i].spans = static_cast<Lane>(i) == Lane::verdict ? flatten(verdicts) : found[i].joined();
     build_levels(lanes_[i]);
   }
+  return true;
 }
 
 LaneIndex::Summary LaneIndex::exact(const LaneData& lane, StepIndex begin, StepIndex end) const {

@@ -7,9 +7,11 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "engine/base/proceed.h"
 #include "engine/recording/recording.h"
 
 namespace hmmscope::ui {
@@ -32,6 +34,9 @@ class LaneIndex {
   };
 
   explicit LaneIndex(const Recording& recording);
+  /// As the constructor, asking `proceed` with the steps done; nullptr when it said no. O(steps + calls log calls):
+  /// off the UI thread for large recordings.
+  static std::shared_ptr<const LaneIndex> build(const Recording& recording, const Proceed& proceed);
 
   StepIndex steps() const { return steps_; }
   /// Worst state and coverage of [begin, end). O(1) for wide ranges, O(log spans + spans inside) for narrow
@@ -46,6 +51,8 @@ class LaneIndex {
   const std::vector<StepIndex>& diverged() const { return diverged_; }
 
  private:
+  LaneIndex() = default;
+  bool fill(const Recording& recording, const Proceed& proceed);
   static constexpr uint32_t base_bits = 6;  ///< 64 steps in a bucket of level 0
   struct LaneData {
     std::vector<Span> spans;                   ///< ascending, disjoint

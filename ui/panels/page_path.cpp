@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "ui/words.h"
 
@@ -52,6 +53,31 @@ std::vector<const Region*> RegionIndex::covering(RegionKind kind, uint32_t owner
     const Region& region = regions[*--it];
     if (region.kind != kind || region.owner != owner) break;
     if (covers(region, address)) found.push_back(&region);
+  }
+  return found;
+}
+
+std::vector<uint32_t> RegionIndex::owners(RegionKind kind) const {
+  std::vector<uint32_t> found;
+  if (recording_ == nullptr) return found;
+  const auto regions = recording_->regions();
+  auto it = std::lower_bound(sorted_.begin(), sorted_.end(), kind,
+                             [&](uint32_t id, RegionKind wanted) { return regions[id].kind < wanted; });
+  while (it != sorted_.end() && regions[*it].kind == kind) {
+    found.push_back(regions[*it].owner);
+    it = std::upper_bound(it, sorted_.end(), std::pair{kind, found.back()},
+                          [&](const std::pair<RegionKind, uint32_t>& key, uint32_t id) {
+                            return key < std::pair{regions[id].kind, regions[id].owner};
+                          });
+  }
+  return found;
+}
+
+std::vector<const Region*> RegionIndex::covering(RegionKind kind, uint64_t address) const {
+  std::vector<const Region*> found;
+  for (const uint32_t owner : owners(kind)) {
+    const auto some = covering(kind, owner, address);
+    found.insert(found.end(), some.begin(), some.end());
   }
   return found;
 }

@@ -16,6 +16,10 @@ class RegionIndex {
   void update(const Recording* recording);
   /// Regions of the kind that belong to `owner` and cover `address`, newest first.
   std::vector<const Region*> covering(RegionKind kind, uint32_t owner, uint64_t address) const;
+  /// Those of any owner.
+  std::vector<const Region*> covering(RegionKind kind, uint64_t address) const;
+  /// Owners that have regions of the kind, ascending.
+  std::vector<uint32_t> owners(RegionKind kind) const;
   /// All regions of the kind that belong to `owner`, oldest first.
   std::vector<const Region*> owned(RegionKind kind, uint32_t owner) const;
   bool any_tables() const { return any_tables_; }

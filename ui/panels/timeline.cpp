@@ -9,6 +9,7 @@
 #include "ui/canvas/painter.h"
 #include "ui/panels/lane_index.h"
 #include "ui/panels/panels.h"
+#include "ui/panels/stop_ticks.h"
 #include "ui/words.h"
 
 namespace hmmscope::ui {
@@ -35,17 +36,21 @@ class TimelinePanel final : public Panel {
     double step_at(float x) const { return first + span * static_cast<double>((x - track.x) / track.w); }
   };
 
-  void update(const Recording* recording);
+  void update(const ViewContext& view);
   void navigate(Painter& p, const Rect& track, StepIndex position);
   void draw_lane(Painter& p, const Axis& axis, Lane lane, const Rect& row) const;
   void draw_divergences(Painter& p, const Axis& axis, const Rect& row, const Recording& recording) const;
   void draw_ruler(Painter& p, const Axis& axis, float y) const;
   void draw_playhead(Painter& p, const Axis& axis, StepIndex position) const;
+  void draw_bookmarks(Painter& p, const Axis& axis, std::span<const Bookmark> bookmarks) const;
+  void draw_stops(Painter& p, const Axis& axis, const ViewContext& view);
   void hover(Painter& p, const Axis& axis, const Rect& row, Lane lane, const Recording& recording) const;
   void interact(Painter& p, const Axis& axis, const ViewContext& view, Intents& intents) const;
 
   const Recording* recording_ = nullptr;
-  std::unique_ptr<LaneIndex> index_;
+  const LaneIndex* index_ = nullptr;  ///< the view's, else own_
+  std::unique_ptr<LaneIndex> own_;
+  StopTicks stops_;
   double first_ = 0, span_ = 0;  ///< the steps in view
 };
 
@@ -64,12 +69,18 @@ Color lane_color(const Theme& theme, Lane lane) {
   }
 }
 
-void TimelinePanel::update(const Recording* recording) {
-  if (recording == recording_ && (index_ != nullptr || recording == nullptr)) return;
+void TimelinePanel::update(const ViewContext& view) {
+  const Recording* recording = has_recording(view) ? &view.cursor->recording() : nullptr;
+  if (recording != nullptr && recording->steps() == 0) recording = nullptr;
+  if (recording == recording_ && (view.lanes == nullptr || view.lanes == index_)) return;
+  if (recording != recording_) {
+    first_ = 0;
+    span_ = recording == nullptr ? 0 : recording->steps();
+  }
   recording_ = recording;
-  index_ = recording == nullptr ? nullptr : std::make_unique<LaneIndex>(*recording);
-  first_ = 0;
-  span_ = recording == nullptr ? 0 : std::max<double>(1, recording->steps());
+  own_.reset();
+  if (recording != nullptr && view.lanes == nullptr) own_ = std::make_unique<LaneIndex>(*recording);
+  index_ = recording == nullptr ? nullptr : own_ != nullptr ? own_.get() : view.lanes;
 }
 
 std::string TimelinePanel::subtitle(const ViewContext& view) const {
@@ -104,14 +115,13 @@ void TimelinePanel::navigate(Painter& p, const Rect& track, StepIndex position) 
 
 void TimelinePanel::draw(const ViewContext& view, Intents& intents) {
   Painter p(view.theme);
-  if (!has_recording(view) || view.cursor->recording().steps() == 0) {
-    update(nullptr);
+  update(view);
+  if (recording_ == nullptr) {
     p.empty("No steps yet",
             "Open a kernel trace or a scenario to see its calls, faults and invalidations over time.");
     return;
   }
-  const Recording& recording = view.cursor->recording();
-  update(&recording);
+  const Recording& recording = *recording_;
   const Theme& t = p.theme();
   const Rect all = p.area();
   p.fill(all, t.surface);
@@ -130,6 +140,8 @@ void TimelinePanel::draw(const ViewContext& view, Intents& intents) {
     if (p.hovered(row)) hover(p, axis, row, lane, recording);
   }
   draw_ruler(p, axis, track.bottom());
+  draw_stops(p, axis, view);
+  draw_bookmarks(p, axis, view.bookmarks);
   draw_playhead(p, axis, view.cursor->position());
   // Last, so that the playhead does not hide a divergence it stands on.
   draw_divergences(p, axis, {track.x, track.bottom() - (pitch + bar) / 2, track.w, bar}, recording);
@@ -246,6 +258,44 @@ void TimelinePanel::draw_playhead(Painter& p, const Axis& axis, StepIndex positi
   p.text_in(flag, text, Font::mono_small, t.surface, Align::center);
 }
 
+/// Flags above the lanes with a line down through them. Where several fall on the same pixels one is drawn; the
+/// tooltip names them all.
+void TimelinePanel::draw_bookmarks(Painter& p, const Axis& axis, std::span<const Bookmark> bookmarks) const {
+  const Theme& t = p.theme();
+  const float foot_of_flag = axis.track.y - 1;
+  float drawn_to = -1e9f;
+  std::vector<std::string> lines;
+  for (const Bookmark& mark : bookmarks) {
+    const float x = axis.x_of(mark.position);
+    if (x < axis.track.x - 1 || x > axis.track.right() + 1) continue;
+    if (p.hovered({x - 6, 0, 12, head}) && lines.size() < 8) {
+      lines.push_back("bookmark at step " + grouped(mark.position));
+      if (!mark.note.empty()) lines.push_back(mark.note);
+    }
+    if (x < drawn_to + 1) continue;
+    p.vertical(x - 0.5f, foot_of_flag, axis.track.bottom(), mix(t.surface, t.accent, 110));
+    p.wedge_down(x, foot_of_flag, 5, t.accent);
+    drawn_to = x;
+  }
+  if (!lines.empty()) p.tooltip(std::move(lines));
+}
+
+/// Ticks under the lanes: where a run would stop at a breakpoint.
+void TimelinePanel::draw_stops(Painter& p, const Axis& axis, const ViewContext& view) {
+  if (view.breakpoints.empty()) return;
+  const Theme& t = p.theme();
+  const int columns = std::max(1, static_cast<int>(std::lround(axis.track.w / p.hairline())));
+  const auto& ticks = stops_.update(view, axis.first, axis.span, columns);
+  for (const int column : ticks) {
+    const float x = axis.track.x + static_cast<float>(column) * p.hairline();
+    p.fill({x - 1, axis.track.bottom() + 1, 2, 5}, t.text);
+  }
+  const Rect row{axis.track.x, axis.track.bottom(), axis.track.w, 7};
+  if (axis.track.x > label_width)
+    p.text_in({16, row.y - 1, label_width - 12, 16}, "breakpoints", Font::small, t.text_muted);
+  if (p.hovered(row)) p.tooltip({"Ticks: a run stops here, a watched bit changes", "Click: go there"});
+}
+
 void TimelinePanel::hover(Painter& p, const Axis& axis, const Rect& row, Lane lane,
                           const Recording& recording) const {
   const double pixel_steps = axis.span / static_cast<double>(row.w);
@@ -306,7 +356,15 @@ Table TimelinePanel::table(const ViewContext& view) const {
   Table table{{"lane", "from step", "to step", "state"}, {}};
   if (!has_recording(view)) return table;
   const Recording& recording = view.cursor->recording();
-  const LaneIndex index(recording);
+  std::unique_ptr<LaneIndex> own;
+  if (view.lanes == nullptr) own = std::make_unique<LaneIndex>(recording);
+  const LaneIndex& index = view.lanes != nullptr ? *view.lanes : *own;
+  for (const Bookmark& mark : view.bookmarks) {
+    const std::string at = std::to_string(mark.position);
+    table.rows.push_back({"bookmark", at, at, mark.note});
+  }
+  for (const Breakpoint& point : view.breakpoints)
+    table.rows.push_back({"breakpoint", "", "", breakpoint_text(recording, point)});
   constexpr size_t limit = 10000;  // a screen reader's table, not an export
   constexpr std::string_view states[] = {"none", "active", "agreed", "unknown", "diverged"};
   for (size_t i = 0; i < static_cast<size_t>(Lane::count_); ++i) {

@@ -87,8 +87,9 @@ Rect WalkPanel::draw_column(Painter& p, const ViewContext& view, const WalkScene
   for (uint32_t i = 0; i < count; ++i) {
     const uint64_t value = view.cursor->load(level.table->first + i);
     if (value == 0) continue;
-    const bool present = (value & 1) != 0;
-    p.fill({inner.x, y_of(i), inner.w, band}, present ? t.border_strong : t.field(Role::migrate));
+    // Not the present bit alone: a PROT_NONE entry maps its page without it.
+    const bool swap = layout_of(view, level.table->first + i, value).family == Family::x86_swap;
+    p.fill({inner.x, y_of(i), inner.w, band}, swap ? t.field(Role::migrate) : t.border_strong);
   }
   constexpr float height = 18;
   const Rect entry{
@@ -137,8 +138,11 @@ float WalkPanel::draw_columns(Painter& p, const ViewContext& view, const WalkSce
   for (size_t i = 0; i + 1 < scene.path.size(); ++i)
     p.curve(boxes[i].right(), boxes[i].mid_y(), boxes[i + 1].x, boxes[i + 1].mid_y(), t.accent);
   last = boxes[scene.path.size() - 1];
-  p.text_in({area.x, area.bottom() - 18, x - gap - area.x, 18}, "address " + hex(scene.address),
-            Font::mono_small, t.text_faint);
+  // The hex whole: one or two columns are narrower than it, the gap beside them is free.
+  const float room = x - 6 - area.x;
+  std::string text = "address " + hex(scene.address);
+  if (p.width(text, Font::mono_small) > room) text = hex(scene.address);
+  p.text_in({area.x, area.bottom() - 18, room, 18}, text, Font::mono_small, t.text_faint);
   return x - gap - area.x;
 }
 

@@ -105,11 +105,15 @@ Rect draw_entry_card(Painter& p, const ViewContext& view, const WalkScene& scene
   std::string_view tag = write.step == no_step ? "" : evidence_name(write.evidence);
   if (write.evidence == Evidence::computed) tag = "";
   const float tag_width = tag.empty() ? 0 : p.width(tag, Font::small) + 8;
-  p.text_in({card.x + 12, y, width - tag_width, 20}, kind + " " + hex(value, 16), Font::mono, t.text);
-  p.text_in({card.x + 12, y, width, 20}, tag, Font::small,
+  // Hex is shown whole; how it is known gives way to the line below.
+  const std::string number = kind + " " + hex(value, 16);
+  const bool beside = p.width(number, Font::mono) + tag_width <= width;
+  const Font font = p.width(number, Font::mono) <= width ? Font::mono : Font::mono_small;
+  p.text_in({card.x + 12, y, width, 20}, number, font, t.text);
+  p.text_in({card.x + 12, beside ? y : y + 22, width, beside ? 20.0f : 17.0f}, tag, Font::small,
             write.evidence == Evidence::observed ? t.good : t.warning, Align::right);
   y += 22;
-  p.text_in({card.x + 12, y, width, 17}, value == 0 ? "empty entry" : describe_word(view, word, value),
+  p.text_in({card.x + 12, y, width - (beside ? 0 : tag_width), 17}, value == 0 ? "empty entry" : describe_word(view, word, value),
             Font::small, t.text_muted);
   y += 20;
   const float room = card.bottom() - y - (judged ? 48 : 6);
@@ -185,8 +189,9 @@ void draw_walk_facts(Painter& p, const ViewContext& view, const RegionIndex& reg
       text += *range_seq == *sequence ? " as read: valid" : fmt::format(", read {}: retry", hex(*range_seq));
     line("notifier", text, range_seq && *range_seq != *sequence ? t.warning : t.text);
   }
+  // A device's table bears the device's number, not the address space's: all that cover the address are shown.
   for (const RegionKind kind : {RegionKind::device_table, RegionKind::mirror_table}) {
-    for (const Region* device : regions.covering(kind, scene.owner, scene.address)) {
+    for (const Region* device : regions.covering(kind, scene.address)) {
       const WordIndex word = word_at(*device, scene.address);
       const uint64_t value = view.cursor->load(word);
       line(device->name.empty() ? region_kind_name(kind) : std::string_view(device->name),

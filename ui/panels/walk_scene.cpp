@@ -3,6 +3,24 @@
 #include "ui/words.h"
 
 namespace hmmscope::ui {
+namespace {
+
+bool is_device_table(RegionKind kind) {
+  return kind == RegionKind::device_table || kind == RegionKind::mirror_table;
+}
+
+/// The address space behind a word of a device's table, whose owner number is the device's: the one with page
+/// tables, else an array, at that address. The lowest when several have.
+uint32_t space_of(const RegionIndex& regions, uint32_t device, uint64_t address) {
+  for (const RegionKind kind : {RegionKind::pgd, RegionKind::hmm_pfns}) {
+    for (const uint32_t owner : regions.owners(kind)) {
+      if (!regions.covering(kind, owner, address).empty()) return owner;
+    }
+  }
+  return device;
+}
+
+}  // namespace
 
 WalkScene walk_scene(const ViewContext& view, const RegionIndex& regions) {
   WalkScene scene;
@@ -11,6 +29,7 @@ WalkScene walk_scene(const ViewContext& view, const RegionIndex& regions) {
   if (region == nullptr) return scene;
   scene.owner = region->owner;
   scene.address = address_of(view, scene.word);
+  if (is_device_table(region->kind)) scene.owner = space_of(regions, region->owner, scene.address);
   if (region->stride == 0) {
     // A struct's word (a VMA, a notifier): look at the last array slot instead, so that the walk does not
     // vanish.
