@@ -5,15 +5,18 @@
 #include <QPushButton>
 #include <QTreeWidget>
 #include <QVBoxLayout>
+#include <bit>
 
 #include "app/gui/text_format.h"
+#include "ui/words.h"
 
 namespace hmmscope::app {
 
 BookmarksDialog::BookmarksDialog(Session& session, QWidget* parent)
     : QDialog(parent), session_(session), tree_(new QTreeWidget(this)) {
-  setWindowTitle(tr("Bookmarks"));
-  resize(560, 400);
+  setWindowTitle(tr("Bookmarks and breakpoints"));
+  resize(640, 400);
+  tree_->setAccessibleName(windowTitle());
   tree_->setHeaderLabels({tr("Step"), tr("What happens there"), tr("Note (double click to write)")});
   tree_->setRootIsDecorated(false);
   tree_->header()->setStretchLastSection(true);
@@ -26,26 +29,43 @@ BookmarksDialog::BookmarksDialog(Session& session, QWidget* parent)
   column->addWidget(buttons);
   const auto position = [this]() -> std::optional<StepIndex> {
     const QTreeWidgetItem* item = tree_->currentItem();
-    return item == nullptr ? std::nullopt : std::optional<StepIndex>(item->data(0, Qt::UserRole).toUInt());
+    if (item == nullptr || !item->data(0, Qt::UserRole).isValid()) return std::nullopt;
+    return item->data(0, Qt::UserRole).toUInt();
+  };
+  const auto breakpoint = [this](QTreeWidgetItem* item) -> std::optional<Breakpoint> {
+    if (item == nullptr || item->data(0, Qt::UserRole).isValid()) return std::nullopt;
+    const auto index = static_cast<size_t>(tree_->indexOfTopLevelItem(item)) - session_.bookmarks().size();
+    return index < session_.breakpoints().size() ? std::optional(session_.breakpoints()[index]) : std::nullopt;
   };
   connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
-  connect(go, &QPushButton::clicked, this, [this, position] {
-    if (const auto place = position()) session_.seek(*place);
+  // A breakpoint has no place of its own: going there shows the word, where it changes next is F8's business.
+  const auto visit = [this, position, breakpoint] {
+    if (const auto place = position()) {
+      session_.seek(*place);
+    } else if (const auto point = breakpoint(tree_->currentItem())) {
+      session_.select(point->word, std::has_single_bit(point->mask) ? std::countr_zero(point->mask) : -1);
+    }
+  };
+  connect(go, &QPushButton::clicked, this, visit);
+  connect(remove, &QPushButton::clicked, this, [this, position, breakpoint] {
+    if (const auto place = position()) {
+      session_.toggle_bookmark(*place);
+    } else if (const auto point = breakpoint(tree_->currentItem())) {
+      session_.toggle_breakpoint(point->word, point->mask);
+    }
   });
-  connect(remove, &QPushButton::clicked, this, [this, position] {
-    if (const auto place = position()) session_.toggle_bookmark(*place);
-  });
-  connect(tree_, &QTreeWidget::itemDoubleClicked, this, [this](QTreeWidgetItem* item, int column_clicked) {
-    if (column_clicked == 2) {
+  connect(tree_, &QTreeWidget::itemDoubleClicked, this, [this, visit](QTreeWidgetItem* item, int column_clicked) {
+    if (column_clicked == 2 && item->flags().testFlag(Qt::ItemIsEditable)) {
       tree_->editItem(item, 2);
     } else {
-      session_.seek(item->data(0, Qt::UserRole).toUInt());
+      visit();
     }
   });
   connect(tree_, &QTreeWidget::itemChanged, this, [this](QTreeWidgetItem* item) {
     if (!filling_) session_.note_bookmark(item->data(0, Qt::UserRole).toUInt(), item->text(2));
   });
   connect(&session_, &Session::bookmarks_changed, this, &BookmarksDialog::fill, Qt::QueuedConnection);
+  connect(&session_, &Session::breakpoints_changed, this, &BookmarksDialog::fill, Qt::QueuedConnection);
   fill();
 }
 
@@ -61,6 +81,10 @@ void BookmarksDialog::fill() {
     auto* item = new QTreeWidgetItem(tree_, {grouped(mark.position), what, mark.note});
     item->setData(0, Qt::UserRole, mark.position);
     item->setFlags(item->flags() | Qt::ItemIsEditable);
+  }
+  for (const Breakpoint& point : session_.breakpoints()) {
+    const QString what = QString::fromStdString(ui::breakpoint_text(*session_.recording(), point));
+    new QTreeWidgetItem(tree_, {tr("break"), tr("when %1 changes").arg(what)});
   }
   tree_->resizeColumnToContents(1);
   filling_ = false;

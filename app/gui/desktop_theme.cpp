@@ -53,8 +53,11 @@ void DesktopTheme::follow_portal() {
   if (!has_session_bus()) return;
   QDBusConnection bus = QDBusConnection::sessionBus();
   if (!bus.isConnected()) return;
+  // The bus looks the slot up by its signature without blanks.
+  const QByteArray slot =
+      QMetaObject::normalizedSignature(SLOT(setting_changed(QString, QString, QDBusVariant)));
   bus.connect(text(service), text(path), text(interface), QStringLiteral("SettingChanged"), this,
-              SLOT(setting_changed(QString, QString, QDBusVariant)));
+              slot.constData());
   QDBusMessage read =
       QDBusMessage::createMethodCall(text(service), text(path), text(interface), QStringLiteral("Read"));
   read << text(appearance) << text(color_scheme);

@@ -6,6 +6,7 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QTableView>
+#include <QTimer>
 #include <QVBoxLayout>
 
 #include "app/gui/event_model.h"
@@ -42,6 +43,7 @@ EventView::EventView(Session& session, QWidget* parent)
   table_->installEventFilter(this);
   auto* line = new QHBoxLayout;
   line->setContentsMargins(12, 8, 12, 6);
+  line->setSpacing(12);
   line->addWidget(filter_, 1);
   line->addWidget(count_);
   auto* column = new QVBoxLayout(this);
@@ -85,6 +87,10 @@ void EventView::show_look() {
 void EventView::showEvent(QShowEvent* event) {
   QWidget::showEvent(event);
   refill();
+  // Once the table has its height: until then nothing can be scrolled into view.
+  QTimer::singleShot(0, table_, [this] {
+    table_->scrollTo(table_->currentIndex(), QAbstractItemView::PositionAtCenter);
+  });
 }
 
 void EventView::refill() {

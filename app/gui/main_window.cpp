@@ -219,9 +219,12 @@ void MainWindow::connect_all() {
   connect(progress_, &ProgressBar::cancelled, &loader_, &DocumentLoader::cancel);
   connect(message_, &MessageBar::open_asked, this, [this] { ask_to_open({}); });
   connect(bar_, &ToolBar::kernel_chosen, this, [this](const QString& id) {
-    if (path_.isEmpty()) return;
-    state_to_restore_ = session_.state();
-    open(path_, id);
+    // The file that could not be opened for want of a kernel, while its failure is on show; else the open one.
+    const bool asked = message_->isVisible() && !kernel_wanted_by_.isEmpty();
+    const QString path = asked ? kernel_wanted_by_ : path_;
+    if (path.isEmpty()) return;
+    if (!asked) state_to_restore_ = session_.state();
+    open(path, id);
   });
   connect(&bar_->search(), &QAbstractButton::clicked, this, [this] { palette_->open(&bar_->search()); });
   connect(&session_, &Session::notice, toast_, &Toast::say);

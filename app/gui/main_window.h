@@ -136,6 +136,7 @@ class MainWindow : public QMainWindow {
   std::vector<Dock*> docks_;
 
   QString path_, kernel_;                         ///< of the open document
+  QString kernel_wanted_by_;                      ///< the file that failed because it does not say its kernel
   std::optional<SessionState> state_to_restore_;  ///< for the document being opened
   std::optional<StepIndex> position_to_show_;
   QTimer autosave_;

@@ -24,6 +24,18 @@
 namespace hmmscope::app {
 namespace {
 
+/// Empty when the person thought better of it. The suffix is added before the dialog asks about a file that exists.
+QString ask_to_save(QWidget* parent, const QString& title, const QString& proposal, const QString& filter,
+                    const QString& suffix) {
+  QFileDialog dialog(parent, title, QFileInfo(proposal).absolutePath(), filter);
+  dialog.setAcceptMode(QFileDialog::AcceptSave);
+  dialog.setFileMode(QFileDialog::AnyFile);
+  dialog.setDefaultSuffix(suffix);
+  dialog.selectFile(QFileInfo(proposal).fileName());
+  if (dialog.exec() != QDialog::Accepted) return {};
+  return dialog.selectedFiles().value(0);
+}
+
 QString samples_folder() { return QString::fromStdString(samples_directory().string()); }
 
 }  // namespace
@@ -246,10 +258,9 @@ void MainWindow::save_recording() {
   const QFileInfo now(path_);
   const QString proposal = now.absoluteDir().filePath(QString::fromStdString(session_.document()->title) +
                                                       QStringLiteral(".hmmrec"));
-  QString path =
-      QFileDialog::getSaveFileName(this, tr("Save the recording"), proposal, tr("Recordings (*.hmmrec)"));
+  const QString path = ask_to_save(this, tr("Save the recording"), proposal, tr("Recordings (*.hmmrec)"),
+                                   QStringLiteral("hmmrec"));
   if (path.isEmpty()) return;
-  if (QFileInfo(path).suffix().isEmpty()) path += QStringLiteral(".hmmrec");
   if (saver_.joinable()) saver_.join();
   progress_->start(tr("Saving %1").arg(QFileInfo(path).fileName()));
   saver_ = std::thread([this, path, recording = session_.document()->recording] {
@@ -275,8 +286,8 @@ void MainWindow::export_picture() {
   const QString proposal = QStringLiteral("%1-%2-%3.png")
                                .arg(QString::fromStdString(session_.document()->title), panel->id())
                                .arg(session_.position());
-  const QString path =
-      QFileDialog::getSaveFileName(this, tr("Export %1").arg(panel->title()), proposal, tr("PNG (*.png)"));
+  const QString path = ask_to_save(this, tr("Export %1").arg(panel->title()), proposal, tr("PNG (*.png)"),
+                                   QStringLiteral("png"));
   if (path.isEmpty()) return;
   if (const auto saved = panel->save_picture(path, 2); !saved) {
     message_->show_error(QString::fromStdString(saved.error().to_string()),

@@ -79,14 +79,23 @@ void MainWindow::document_opened(const DocumentPtr& document, const Landmarks& l
 void MainWindow::show_target(const lessons::Target& target) {
   if (session_.shared_document() != target.document) {
     save_session();
-    path_ = QString::fromStdString(target.document->path.string());
+    const QString path = QString::fromStdString(target.document->path.string());
+    // A lesson has its own copy of a sample that may have been open: what was marked in it stays marked.
+    std::optional<SessionState> marks;
+    if (path == path_ && session_.document() != nullptr) {
+      marks = session_.state();
+    } else if (store_) {
+      marks = store_->load(path);
+    }
+    path_ = path;
     kernel_.clear();
     session_.open(target.document, find_landmarks(*target.document->recording));
+    if (marks) session_.restore(*marks);
     bar_->set_kernel(kernel_);
   }
   session_.choose_layout(QString::fromStdString(target.layout));
   session_.seek(target.position);
-  if (target.word != no_word) session_.select(target.word);
+  session_.select(target.word);
 }
 
 void MainWindow::document_failed(const Error& error, const QString& path) {
@@ -97,6 +106,15 @@ void MainWindow::document_failed(const Error& error, const QString& path) {
   if (error.file.empty()) what = QFileInfo(path).fileName() + QStringLiteral(": ") + what;
   const QString kept =
       session_.document() == nullptr ? QString() : tr("What was open before is still open. ");
+  // The command line's advice is an option; the window has a menu for it.
+  const qsizetype option = what.indexOf(QLatin1String(": name one with --kernel"));
+  kernel_wanted_by_ = option < 0 ? QString() : path;
+  if (option >= 0) {
+    message_->show_error(tr("Could not open %1").arg(what.left(option)),
+                         kept + tr("Choose the kernel in the menu Machine: it is then opened as from that one."));
+    actions_.refresh();
+    return;
+  }
   message_->show_error(
       tr("Could not open %1").arg(what),
       kept + tr("hmmscope reads kernel traces (trace.dat, ftrace text), scenarios (.json) and recordings "

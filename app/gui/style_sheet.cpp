@@ -75,7 +75,7 @@ QAbstractItemView { background: @panel; alternate-background-color: @panel; colo
   selection-background-color: @selected; selection-color: @text; gridline-color: @border; }
 QListView::item { padding: 6px 10px; border-radius: 5px; }
 QListView::item:selected, QTreeView::item:selected { background: @selected; color: @text; }
-QTableView::item { padding: 0 8px; }
+QTableView::item { padding: 0 8px; border: 0; }
 QTableView::item:selected { background: @selected; }
 QHeaderView { background: @panel; border: 0; }
 QHeaderView::section { background: @panel; color: @muted; border: 0; border-bottom: 1px solid @border;

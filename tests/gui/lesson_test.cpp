@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <QAbstractButton>
+#include <QLabel>
 #include <QSettings>
 #include <QSpinBox>
 #include <QTemporaryDir>
@@ -89,6 +90,47 @@ TEST_F(LessonDock, PredictThenWatchDrivesTheCursorAndProgressComesBack) {
   ASSERT_TRUE(
       wait_for([&] { return window.lesson_view().lesson() != nullptr; }));  // the last lesson comes back
   EXPECT_TRUE(window.lesson_view().lesson()->runner.state(0).grade);
+}
+
+TEST_F(LessonDock, MarksInASampleSurviveTheLessonThatUsesIt) {
+  MainWindow window(setup());
+  window.show();
+  LessonView& view = window.lesson_view();
+  view.open(QStringLiteral("two-owners"));
+  ASSERT_TRUE(wait_for([&] { return view.lesson() != nullptr; }));
+  const auto target = view.lesson()->runner.target();
+  ASSERT_TRUE(target && *target);
+  const QString path = QString::fromStdString((*target)->document->path.string());
+  window.open(path);
+  ASSERT_TRUE(wait_for([&] { return window.session().document() != nullptr; }));
+  window.session().toggle_bookmark(7);
+  window.session().toggle_breakpoint(3, 4);
+  press(view, QStringLiteral("Start →"));
+  ASSERT_EQ(window.session().shared_document(), (*view.lesson()->runner.target())->document);
+  EXPECT_EQ(window.session().bookmarks().size(), 1u);
+  EXPECT_EQ(window.session().breakpoints(), (std::vector<Breakpoint>{{3, 4}}));
+}
+
+TEST_F(LessonDock, TitlesOfTasksAreShownWhole) {
+  MainWindow window(setup());
+  window.resize(1280, 720);
+  window.show();
+  LessonView& view = window.lesson_view();
+  view.open(QStringLiteral("two-owners"));
+  ASSERT_TRUE(wait_for([&] { return view.lesson() != nullptr; }));
+  QTest::qWait(50);
+  size_t found = 0;
+  for (const lessons::Task& task : view.lesson()->lesson.tasks) {
+    const QString title = QString::fromStdString(task.title);
+    for (QLabel* label : view.findChildren<QLabel*>()) {
+      if (label->text() != title) continue;
+      ++found;
+      EXPECT_GE(label->height(), label->heightForWidth(label->width())) << task.title;
+      EXPECT_GE(label->width(), label->minimumSizeHint().width()) << task.title;
+      EXPECT_LE(label->mapTo(&view, QPoint(label->width(), 0)).x(), view.width()) << task.title;
+    }
+  }
+  EXPECT_EQ(found, view.lesson()->lesson.tasks.size());
 }
 
 TEST_F(LessonDock, EveryKindOfTaskHasAnEditorThatGivesAndTakesItsAnswer) {

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <QCoreApplication>
+#include <QPushButton>
+#include <QTreeWidget>
+
+#include "app/gui/bookmarks_dialog.h"
 #include "tests/gui/small_document.h"
 
 namespace hmmscope::app {
@@ -182,6 +187,39 @@ TEST_F(SessionTest, PanelsSeeBreakpointsAndBookmarks) {
   session_.close();
   EXPECT_TRUE(session_.view().bookmarks.empty());
   EXPECT_TRUE(session_.view().breakpoints.empty());
+}
+
+TEST_F(SessionTest, TheDialogListsAndRemovesBookmarksAndBreakpoints) {
+  session_.toggle_bookmark(6);
+  session_.note_bookmark(6, QStringLiteral("here"));
+  session_.toggle_breakpoint(test::pte, 2);
+  BookmarksDialog dialog(session_, nullptr);
+  auto* tree = dialog.findChild<QTreeWidget*>();
+  ASSERT_EQ(tree->topLevelItemCount(), 2);
+  EXPECT_EQ(tree->topLevelItem(0)->text(2), QStringLiteral("here"));
+  EXPECT_TRUE(tree->topLevelItem(1)->text(1).contains(QStringLiteral("bit 1 of")));
+  const auto press = [&](const char* text) {
+    for (QPushButton* button : dialog.findChildren<QPushButton*>()) {
+      if (button->text() == QLatin1String(text)) button->click();
+    }
+    QCoreApplication::processEvents();
+  };
+  tree->setCurrentItem(tree->topLevelItem(1));
+  press("Go there");
+  EXPECT_EQ(session_.selection().word, test::pte);
+  EXPECT_EQ(session_.selection().bit, 1);
+  press("Remove");
+  EXPECT_TRUE(session_.breakpoints().empty());
+  ASSERT_EQ(tree->topLevelItemCount(), 1);
+  tree->setCurrentItem(tree->topLevelItem(0));
+  press("Go there");
+  EXPECT_EQ(session_.position(), 6u);
+  tree->topLevelItem(0)->setText(2, QStringLiteral("there"));
+  EXPECT_EQ(session_.bookmarks()[0].note, QStringLiteral("there"));
+  QCoreApplication::processEvents();
+  tree->setCurrentItem(tree->topLevelItem(0));
+  press("Remove");
+  EXPECT_EQ(tree->topLevelItemCount(), 0);
 }
 
 TEST_F(SessionTest, BookmarksStayInOrderAndCanBeWalked) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <QAccessible>
 #include <QApplication>
 #include <QDragEnterEvent>
 #include <QMenu>
@@ -233,6 +234,21 @@ TEST_F(Window, TheKernelMenuTicksWhatWasAskedFor) {
   EXPECT_EQ(ticked(), QString::fromStdString(kernel_model("6.15")->title));
 }
 
+TEST_F(Window, ATraceThatDoesNotSayItsKernelIsOpenedWithTheOneChosen) {
+  const QString path = folder_.filePath(QStringLiteral("nameless.txt"));
+  std::ofstream(path.toStdString()) << "              sh-55      [001] .....    75.000001: e: a=1\n";
+  MainWindow window(setup());
+  window.show();
+  window.show_document(test::small_document(), 5);
+  window.open(path);
+  ASSERT_TRUE(wait_for([&] { return window.message_bar().isVisible(); }));
+  EXPECT_FALSE(window.message_bar().text().contains(QStringLiteral("--kernel")));
+  Q_EMIT window.findChild<ToolBar*>()->kernel_chosen(QStringLiteral("6.12"));
+  ASSERT_TRUE(wait_for([&] { return window.session().document()->title == "nameless"; }));
+  EXPECT_EQ(window.session().document()->model.id, "6.12");
+  EXPECT_FALSE(window.message_bar().isVisible());
+}
+
 TEST_F(Window, AFileThatIsDroppedIsOpened) {
   MainWindow window(setup());
   window.show();
@@ -351,6 +367,34 @@ TEST_F(Window, ThemeAndZoomAreRemembered) {
   EXPECT_NEAR(window.zoom(), 1.3, 1e-9);
   window.set_zoom(99);
   EXPECT_LE(window.zoom(), 2.5);
+}
+
+TEST_F(Window, TabReachesEverythingAndEveryStopHasAName) {
+  MainWindow window(setup());
+  window.show();
+  window.show_document(test::small_document(), 5);
+  window.actions().action(QStringLiteral("view.events"))->trigger();
+  window.activateWindow();
+  QTest::qWait(50);
+  QSet<QWidget*> stops;
+  window.setFocus();
+  for (int i = 0; i < 200; ++i) {
+    QTest::keyClick(QApplication::focusWidget() != nullptr ? QApplication::focusWidget() : &window, Qt::Key_Tab);
+    QWidget* focus = QApplication::focusWidget();
+    ASSERT_NE(focus, nullptr);
+    if (stops.contains(focus)) break;
+    stops.insert(focus);
+    QAccessibleInterface* reader = QAccessible::queryAccessibleInterface(focus);
+    ASSERT_NE(reader, nullptr);
+    EXPECT_FALSE(reader->text(QAccessible::Name).isEmpty())
+        << focus->metaObject()->className() << " " << qPrintable(focus->objectName());
+  }
+  for (const char* id : {"walk", "bits", "decision", "history"}) {
+    EXPECT_TRUE(stops.contains(window.canvas(QString::fromLatin1(id))->surface())) << id;
+  }
+  EXPECT_TRUE(stops.contains(&window.findChild<ToolBar*>()->layout_choice()));
+  EXPECT_TRUE(stops.contains(&window.findChild<ToolBar*>()->search()));
+  EXPECT_GT(stops.size(), 12);
 }
 
 TEST_F(Window, EveryCanvasHasATableBehindIt) {
