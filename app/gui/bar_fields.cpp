@@ -138,9 +138,13 @@ void ChoiceButton::open() {
 
 QSize ChoiceButton::sizeHint() const {
   const double zoom = zoom_of(*this);
-  const int width = QFontMetrics(resized(font(), zoom, 13)).horizontalAdvance(label_) +
-                    QFontMetrics(mono_font(zoom)).horizontalAdvance(value_) + qRound(58 * zoom);
-  return {std::min(width, qRound(430 * zoom)), scaled_height(*this)};
+  const QFontMetrics mono(mono_font(zoom));
+  const int label = QFontMetrics(resized(font(), zoom, 13)).horizontalAdvance(label_) + qRound(58 * zoom);
+  const int most = qRound(430 * zoom), whole = label + mono.horizontalAdvance(value_);
+  if (whole <= most) return {whole, scaled_height(*this)};
+  // Too long for the bar: as wide as what is shown instead.
+  const int brief = label + mono.horizontalAdvance(brief_.isEmpty() ? value_ : brief_);
+  return {std::min(brief, most), scaled_height(*this)};
 }
 
 QSize ChoiceButton::minimumSizeHint() const {
@@ -155,10 +159,16 @@ void ChoiceButton::paintEvent(QPaintEvent*) {
   const QFont text = resized(font(), zoom, 13);
   painter.setFont(text);
   painter.setPen(palette().color(QPalette::PlaceholderText));
-  painter.drawText(inside, Qt::AlignVCenter | Qt::AlignLeft, label_);
-  const int label_width = QFontMetrics(text).horizontalAdvance(label_) + 12;
+  int label_width = QFontMetrics(text).horizontalAdvance(label_) + 12;
   const int icon = qRound(16 * zoom);
   const QFont mono = mono_font(zoom);
+  // In a narrow bar the value says more than the label.
+  if (!brief_.isEmpty() &&
+      QFontMetrics(mono).horizontalAdvance(brief_) > inside.width() - label_width - icon - 4) {
+    label_width = 0;
+  } else {
+    painter.drawText(inside, Qt::AlignVCenter | Qt::AlignLeft, label_);
+  }
   painter.setFont(mono);
   painter.setPen(palette().color(QPalette::WindowText));
   const QRect value = inside.adjusted(label_width, 0, -icon - 4, 0);
@@ -192,7 +202,7 @@ void SearchButton::set_key(const QString& key) {
 }
 
 QSize SearchButton::sizeHint() const { return {qRound(340 * zoom_of(*this)), scaled_height(*this)}; }
-QSize SearchButton::minimumSizeHint() const { return {qRound(160 * zoom_of(*this)), scaled_height(*this)}; }
+QSize SearchButton::minimumSizeHint() const { return {qRound(132 * zoom_of(*this)), scaled_height(*this)}; }
 
 void SearchButton::paintEvent(QPaintEvent*) {
   QPainter painter(this);

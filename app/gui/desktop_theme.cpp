@@ -51,13 +51,11 @@ ui::ThemeKind DesktopTheme::kind() const {
 
 void DesktopTheme::follow_portal() {
   if (!has_session_bus()) return;
+  qRegisterMetaType<QDBusVariant>();  // connect() looks the types of the slot up by name
   QDBusConnection bus = QDBusConnection::sessionBus();
   if (!bus.isConnected()) return;
-  // The bus looks the slot up by its signature without blanks.
-  const QByteArray slot =
-      QMetaObject::normalizedSignature(SLOT(setting_changed(QString, QString, QDBusVariant)));
   bus.connect(text(service), text(path), text(interface), QStringLiteral("SettingChanged"), this,
-              slot.constData());
+              SLOT(setting_changed(QString, QString, QDBusVariant)));
   QDBusMessage read =
       QDBusMessage::createMethodCall(text(service), text(path), text(interface), QStringLiteral("Read"));
   read << text(appearance) << text(color_scheme);

@@ -11,7 +11,8 @@ namespace hmmscope {
 namespace {
 
 /// Faulting a range calls the handler once a page; where a huge entry satisfied them all at the first, the others find
-/// nothing to do. A quarter of a million such calls would be most of a recording, and no view can show them.
+/// nothing to do. A quarter of a million such calls would be most of a recording, and no view can show them: one stands
+/// for its like.
 bool shows_nothing(const Call& call) {
   return call.function == Function::handle_mm_fault && call.parent != no_call && call.result == 0 &&
          call.first_step == call.end_step;
@@ -58,7 +59,9 @@ void Recorder::leave() {
   Call& call = recording_.calls_[current_];
   call.end_step = recording_.steps();
   const CallId left = std::exchange(current_, call.parent);
-  if (left + 1 == recording_.calls_.size() && shows_nothing(call)) {
+  const bool repeats = left > 0 && shows_nothing(recording_.calls_[left - 1]) &&
+                       recording_.calls_[left - 1].parent == call.parent;
+  if (repeats && left + 1 == recording_.calls_.size() && shows_nothing(call)) {
     recording_.arguments_.resize_uninitialised(call.first_argument);
     recording_.calls_.resize_uninitialised(left);
   }

@@ -18,7 +18,8 @@ class Recorder {
 
   /// Calls nest; every enter has its leave. `task` indexes tasks (0 when there is one).
   CallId enter(Function function, std::initializer_list<uint64_t> arguments = {}, uint32_t task = 0);
-  /// A handle_mm_fault below another call that did nothing (no step, no call, result 0) is dropped.
+  /// A handle_mm_fault that did nothing (no step, no call, result 0) is dropped right behind another such one of the
+  /// same caller.
   void leave(int64_t result);
   void leave();
   /// The innermost open call; no_call outside any.

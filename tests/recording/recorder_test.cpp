@@ -190,5 +190,28 @@ TEST_F(RecorderTest, ATypicalStepTakesAtMost64Bytes) {
   EXPECT_LE(recording.bytes(), 64u * steps);
 }
 
+TEST(Recorder, OneOfManyFaultsThatFoundNothingToDoIsKept) {
+  Memory memory;
+  Recorder recorder(memory);
+  const CallId range = recorder.enter(Function::hmm_vma_fault, {1, 2});
+  for (uint64_t page = 0; page < 1000; ++page) {
+    recorder.enter(Function::handle_mm_fault, {page, 7});
+    if (page == 0 || page == 500) recorder.step(RuleId::pte_none_zero, {});
+    recorder.leave(page == 900 ? -14 : 0);
+  }
+  recorder.leave(0);
+  recorder.enter(Function::handle_mm_fault, {5000, 7});  // of another caller
+  recorder.leave(0);
+  const Recording recording = std::move(recorder).finish();
+  std::vector<uint64_t> kept;
+  for (CallId call = 0; call < recording.calls().size(); ++call) {
+    if (recording.calls()[call].function == Function::handle_mm_fault) kept.push_back(recording.arguments(call)[0]);
+  }
+  // The two with a step, the first empty one behind each, the one that failed and the first behind it.
+  EXPECT_EQ(kept, (std::vector<uint64_t>{0, 1, 500, 501, 900, 901, 5000}));
+  EXPECT_EQ(recording.calls()[range].end_step, 2u);
+  EXPECT_EQ(recording.call_of(1), 3u);
+}
+
 }  // namespace
 }  // namespace hmmscope
