@@ -6,6 +6,7 @@
 #include "engine/recording/keyframes.h"
 #include "engine/recording/recording_file.h"
 #include "engine/scenario/run.h"
+#include "traces/check/detect_model.h"
 #include "traces/reader/source.h"
 #include "traces/replay/replay.h"
 
@@ -21,6 +22,7 @@ struct Opened {
   Recording recording;
   uint32_t expectations = 0;
   std::vector<scenario::Failure> failures = {};
+  std::string detected = {}, unobserved = {};
 };
 
 std::string title_of(const std::filesystem::path& path) {
@@ -58,8 +60,6 @@ Result<KernelModel> model_of(const TraceInfo& info, const std::string& kernel) {
     if (model) {
       if (auto done = apply_config(info.config, kernel, *model); !done) return tl::unexpected(done.error());
     }
-  } else if (info.kernel.empty()) {
-    return fail(Error{"the trace does not say which kernel it came from: name one with --kernel", info.name, 0, 0, false});
   } else {
     model = detect_model(info.kernel, info.patch, info.config);
   }
@@ -72,14 +72,27 @@ Result<KernelModel> model_of(const TraceInfo& info, const std::string& kernel) {
 Result<Opened> from_trace(std::shared_ptr<const Bytes> bytes, const std::filesystem::path& path, const OpenOptions& options) {
   const auto trace = open_trace(std::move(bytes), path, options.progress);
   if (!trace) return tl::unexpected(trace.error());
-  auto model = model_of((*trace)->info(), options.kernel);
+  std::string detected;
+  Result<KernelModel> model = fail("");
+  if (options.kernel.empty() && (*trace)->info().kernel.empty()) {
+    auto guess = guess_model(**trace, options.progress);
+    if (!guess) return tl::unexpected(guess.error());
+    detected = guess->text();
+    model = std::move(guess->model);
+  } else {
+    model = model_of((*trace)->info(), options.kernel);
+  }
   if (!model) {
     if (model.error().file.empty()) model.error().file = display_name(path);
     return tl::unexpected(model.error());
   }
   auto recording = replay(**trace, ReplayOptions{*model, options.progress});
   if (!recording) return tl::unexpected(recording.error());
-  return Opened{SourceKind::trace, std::move(*model), std::move(*recording)};
+  Opened opened{SourceKind::trace, std::move(*model), std::move(*recording)};
+  opened.detected = std::move(detected);
+  for (const TraceSection& section : (*trace)->info().sections)
+    if (section.title == "unobserved") opened.unobserved = section.text;
+  return opened;
 }
 
 Result<Opened> from_scenario(std::string_view text, const std::filesystem::path& path, const OpenOptions& options) {
@@ -159,6 +172,8 @@ Result<std::shared_ptr<const Document>> open_document(const std::filesystem::pat
   document->model = std::move(opened->model);
   document->expectations = opened->expectations;
   document->failures = std::move(opened->failures);
+  document->detected = std::move(opened->detected);
+  document->unobserved = std::move(opened->unobserved);
   const auto recording = std::make_shared<const Recording>(std::move(opened->recording));
   document->recording = recording;
   const auto watched = [&](std::string_view stage, uint64_t total) {

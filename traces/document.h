@@ -29,6 +29,9 @@ struct Document {
   std::shared_ptr<const Recording> recording;
   std::shared_ptr<const Keyframes> keyframes;  ///< shared by every cursor on the recording
   std::shared_ptr<const History> history;
+  // traces only
+  std::string detected;                     ///< how the model was found when the trace does not name its kernel
+  std::string unobserved;                   ///< what the capture could not show and what it costs, a line each
   // scenarios only
   uint32_t expectations = 0;
   std::vector<scenario::Failure> failures;     ///< expectations that did not hold
@@ -40,7 +43,8 @@ struct OpenOptions {
 };
 
 /// Recognises the kind by content (recording magic, scenario JSON, trace.dat, ftrace text; xz, gz and zstd are unpacked on
-/// the way); "-" is standard input. A trace that does not say which kernel it came from needs `kernel`. Errors name file and line or offset; a
+/// the way); "-" is standard input. A trace that does not
+/// say which kernel it came from is tried under every model (check/detect_model.h). Errors name file and line or offset; a
 /// cancelled open fails with the message "cancelled".
 Result<std::shared_ptr<const Document>> open_document(const std::filesystem::path& path, const OpenOptions& options = {});
 

@@ -42,6 +42,7 @@ class Program {
     add(make_replay_command());
     add(make_check_command());
     add(make_export_command());
+    add(make_extract_command());
     add(make_rules_command());
     add(make_selftest_command());
     add(make_lesson_command());

@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <vector>
 
 #include "app/cli/command.h"
+#include "traces/check/candidates.h"
 #include "traces/check/summary.h"
 #include "traces/document.h"
 
@@ -23,6 +26,10 @@ class CheckCommand : public Command {
     app.add_option("--kernel", kernel_,
                    "Read the traces as of this kernel model, whatever they say of themselves")
         ->type_name("MODEL");
+    app.add_flag("--explain", explain_,
+                 "Also the facts of each call that does not agree, and candidate explanations: the trace is "
+                 "run again under "
+                 "every other model");
     app.add_flag("--brief", brief_, "Only the counts, without explanations");
   }
 
@@ -66,16 +73,66 @@ class CheckCommand : public Command {
     if (counts.words_unknown != 0)
       text += fmt::format(", {} with bits that no event shows", counts.words_unknown);
     output.print(text + "\n");
+    if (!document.detected.empty()) output.print("  model " + document.detected + "\n");
     if (brief_) return;
+    if (explain_) return explain(output, document);
     for (const CallCheck& check : document.recording->checks())
       if (check.verdict != Verdict::agreed)
         output.print(traces::explanation_text(*document.recording, document.model, check));
+  }
+
+  static bool has_findings(const traces::Document& document) {
+    const auto checks = document.recording->checks();
+    return std::any_of(checks.begin(), checks.end(),
+                       [](const CallCheck& check) { return check.verdict != Verdict::agreed; });
+  }
+
+  /// The models are tried only where something diverges.
+  static std::vector<traces::ModelTrial> trials_of(const traces::Document& document, std::string& why_not) {
+    if (traces::count_checks(*document.recording).diverged == 0) return {};
+    auto trials = traces::try_models(document);
+    if (trials) return std::move(*trials);
+    why_not = trials.error().message;
+    return {};
+  }
+
+  static void explain(const Output& output, const traces::Document& document) {
+    if (!document.unobserved.empty()) {
+      output.print("  the capture could not show:\n");
+      std::istringstream lines(document.unobserved);
+      for (std::string line; std::getline(lines, line);) output.print("    " + line + "\n");
+    }
+    if (!has_findings(document)) return;
+    std::string why_not;
+    const auto trials = trials_of(document, why_not);
+    if (!why_not.empty()) output.print("  other models were not tried: " + why_not + "\n");
+    for (const CallCheck& check : document.recording->checks())
+      if (check.verdict != Verdict::agreed) output.print(traces::full_explanation(document, check, trials));
+  }
+
+  static Json facts_json(const traces::Document& document, const CallCheck& check,
+                         const std::vector<traces::ModelTrial>& trials) {
+    const traces::CallFactCounts facts = traces::count_facts(*document.recording, check.call);
+    Json list = Json::array();
+    for (const traces::Candidate& candidate : traces::candidates(document, check, trials))
+      list.push_back({{"kind", traces::candidate_name(candidate.kind)},
+                      {"text", candidate.text},
+                      {"evidence", candidate.evidence}});
+    return {{"facts",
+             {{"observed", facts.observed},
+              {"inferred", facts.inferred},
+              {"unknown", facts.unknown},
+              {"probes", facts.probes}}},
+            {"candidates", std::move(list)}};
   }
 
   Json as_json(const std::string& file, const traces::Document& document,
                const traces::CheckCounts& counts) const {
     Json result = {{"file", file}, {"model", document.model.id}};
     result.update(counts_json(counts));
+    if (!document.detected.empty()) result["detected"] = document.detected;
+    std::string why_not;
+    const auto trials = explain_ ? trials_of(document, why_not) : std::vector<traces::ModelTrial>();
     result["findings"] = Json::array();
     for (const CallCheck& check : document.recording->checks()) {
       if (check.verdict == Verdict::agreed) continue;
@@ -96,6 +153,7 @@ class CheckCommand : public Command {
         finding["engine_reads"] = shown.engine;
         finding["differs"] = shown.fields;
       }
+      if (explain_) finding.update(facts_json(document, check, trials));
       result["findings"].push_back(std::move(finding));
     }
     return result;
@@ -103,7 +161,7 @@ class CheckCommand : public Command {
 
   std::vector<std::string> files_;
   std::string kernel_;
-  bool brief_ = false;
+  bool brief_ = false, explain_ = false;
 };
 
 }  // namespace

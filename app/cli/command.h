@@ -41,6 +41,7 @@ std::unique_ptr<Command> make_run_command();
 std::unique_ptr<Command> make_replay_command();
 std::unique_ptr<Command> make_check_command();
 std::unique_ptr<Command> make_export_command();
+std::unique_ptr<Command> make_extract_command();
 std::unique_ptr<Command> make_rules_command();
 std::unique_ptr<Command> make_selftest_command();
 std::unique_ptr<Command> make_lesson_command();

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "engine/scenario/fault_script.h"
 #include "engine/scenario/operations.h"
 #include "engine/walk/range_fault.h"
 
@@ -91,14 +92,16 @@ Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
 
   machine_.enter(Function::device, {*start, op.pages});
   if (auto ok = write_slots(op, **array, line); !ok) return ok;
-  const int ret = driver_loop(op, loop);
-  machine_.leave(ret);
-  if (op.expect) expect_result(*op.expect, errno_name(ret), static_cast<uint64_t>(static_cast<int64_t>(ret)), line);
+  const Result<int> ret = driver_loop(op, loop);
+  machine_.leave(ret.value_or(-EINVAL));
+  if (!ret) return fail(ret.error());
+  if (op.expect) expect_result(*op.expect, errno_name(*ret), static_cast<uint64_t>(static_cast<int64_t>(*ret)), line);
   return {};
 }
 
-int Operations::driver_loop(const RangeFaultOp& op, const Loop& loop) {
+Result<int> Operations::driver_loop(const RangeFaultOp& op, const Loop& loop) {
   RangeFaultCall call = loop.call;
+  FaultScript script(world_, op);
   int ret = -EBUSY;
   for (uint64_t round = 1; round <= op.rounds; ++round) {
     if (loop.device != nullptr) {
@@ -118,7 +121,9 @@ int Operations::driver_loop(const RangeFaultOp& op, const Loop& loop) {
     set(RangeWord::pfn_flags_mask, call.pfn_flags_mask);
     set(RangeWord::dev_private_owner, call.dev_private_owner);
 
-    const RangeFaultResult result = hmm_range_fault(machine_, call);
+    if (op.stale && round == 1) script.invalidate(call.start, call.end);
+    const RangeFaultResult result = hmm_range_fault(machine_, call, script.empty() ? nullptr : &script);
+    if (script.failure()) return fail(*script.failure());
     ret = result.ret;
     if (result.stuck != Stuck::no) {
       machine_.step(RuleId::scenario_deadlock, {result.stuck_at, static_cast<uint64_t>(result.stuck)});

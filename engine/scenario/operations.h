@@ -51,7 +51,7 @@ class Operations {
   struct Loop;   ///< one driver loop around hmm_range_fault
   Result<Array*> array_for(const RangeFaultOp& op, uint64_t start, Line line);
   Result<void> write_slots(const RangeFaultOp& op, const Array& array, Line line);
-  int driver_loop(const RangeFaultOp& op, const Loop& loop);
+  Result<int> driver_loop(const RangeFaultOp& op, const Loop& loop);
   /// "ok" or the name of what the access got.
   std::string touch(AddressSpace& space, uint64_t addr, bool write, std::optional<uint64_t> content = {});
   /// What the page mapped at addr holds; empty when none is.

@@ -79,7 +79,7 @@ Result<uint64_t> World::page_pfn(const PageDecl& page, uint64_t index, uint32_t 
     if (*page.pfn > limit || pfn + (1ull << order) - 1 > limit) {
       return fail(error(page.line, "the pfn is beyond physical memory"));
     }
-    if (machine_->physical().in_use(pfn, 1ull << order)) return fail(error(page.line, "the pfn is in use already"));
+    if (!page.shared && machine_->physical().in_use(pfn, 1ull << order)) return fail(error(page.line, "the pfn is in use already"));
     return pfn;
   }
   if (page.state == PageState::device_private || page.state == PageState::device_coherent) {
@@ -108,7 +108,7 @@ Result<uint64_t> World::nonpresent(const PageDecl& page, uint64_t addr, uint64_t
     const auto pfn = page_pfn(page, index, order);
     if (!pfn) return pfn;
     entry.pfn = *pfn;
-    if (kind != SwapKind::hwpoison) {
+    if (kind != SwapKind::hwpoison && !mapped_already(page, *pfn, order)) {
       add_anon_folio(*machine_, space_->vma_at(addr), addr, *pfn, order, page.exclusive);
       count_nonpresent(*machine_, *pfn, kind);
     }
@@ -118,7 +118,15 @@ Result<uint64_t> World::nonpresent(const PageDecl& page, uint64_t addr, uint64_t
   return word;
 }
 
+/// A page that is declared once more keeps its folio, which then has one more mapping.
+bool World::mapped_already(const PageDecl& page, uint64_t pfn, uint32_t order) {
+  if (!page.shared || !machine_->physical().in_use(pfn, 1ull << order)) return false;
+  if (machine_->physical().folio_of(pfn) != no_word) map_folio(*machine_, pfn);
+  return true;
+}
+
 void World::add_mapped_folio(const PageDecl& page, Vma vma, uint64_t addr, uint64_t pfn) {
+  if (mapped_already(page, pfn, 0)) return;
   if (vma.kind() == VmaKind::shmem || vma.kind() == VmaKind::file_shared) {
     faults_->page_cache().put(vma.file(), page_index(vma, addr), pfn);
     add_file_folio(*machine_, vma.file(), page_index(vma, addr), pfn);
@@ -187,7 +195,9 @@ Result<void> World::set_leaf(const PageDecl& page, uint64_t addr, uint64_t index
       const auto pfn = page_pfn(page, index, level_order(level));
       if (!pfn) return fail(pfn.error());
       if (*pfn % (1ull << level_order(level)) != 0) return fail(error(page.line, "the pfn of a huge page must be aligned to its size"));
-      add_anon_folio(*machine_, vma, addr, *pfn, level_order(level), page.exclusive);
+      if (!mapped_already(page, *pfn, level_order(level))) {
+        add_anon_folio(*machine_, vma, addr, *pfn, level_order(level), page.exclusive);
+      }
       uint64_t flags = mapping_flags(vma, writable) | bit::huge;
       if (page.state == PageState::protnone) flags = (flags & ~bit::present) | x86::protnone.mask();
       entry = EntryFormat::make(*pfn, flags);

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "engine/base/json_document.h"
+#include "engine/fault/handle_mm_fault.h"
 #include "engine/scenario/json_values.h"
 #include "engine/scenario/parse_device.h"
 #include "engine/scenario/parse_migration.h"
@@ -54,6 +55,7 @@ VmaDecl vma(const json& object) {
     decl.flags |= known.flags;
     decl.page_shift = known.page_shift;
   }
+  if (object.contains("flags")) decl.flags = number(object.at("flags"));
   if (object.value("thp", false)) decl.flags |= vm::hugepage;
   if (object.value("uffd_missing", false)) decl.flags |= vm::uffd_missing;
   if (object.contains("file_pages")) decl.file_pages = object.at("file_pages").get<uint64_t>();
@@ -72,6 +74,7 @@ PageDecl page(const json& object) {
   decl.exclusive = object.value("exclusive", true);
   if (object.contains("pfn")) decl.pfn = number(object.at("pfn"));
   decl.device = object.value("device", std::string());
+  decl.shared = object.value("shared", false);
   const std::string cache = object.value("swapcache", std::string("none"));
   decl.swapcache = cache == "own" ? SwapCache::own : cache == "shared" ? SwapCache::shared : SwapCache::none;
   const auto flag = [&](const char* key) { return object.contains(key) ? std::optional(object.at(key).get<bool>()) : std::nullopt; };
@@ -80,6 +83,30 @@ PageDecl page(const json& object) {
   decl.soft_dirty = flag("soft_dirty");
   decl.uffd_wp = flag("uffd_wp");
   return decl;
+}
+
+uint32_t fault_result(const json& value) {
+  const std::string text = value.get<std::string>();
+  if (text == "ok") return 0;
+  if (text == "SIGBUS") return vm_fault::sigbus;
+  if (text == "SIGSEGV") return vm_fault::sigsegv;
+  if (text == "OOM") return vm_fault::oom;
+  if (text == "HWPOISON") return vm_fault::hwpoison;
+  return static_cast<uint32_t>(digits(text));
+}
+
+std::vector<FaultDecl> fault_script(const json& object, const char* key) {
+  std::vector<FaultDecl> script;
+  for (const json& item : object.value(key, json::array())) {
+    FaultDecl decl;
+    decl.at = address(item.at("at"));
+    decl.pages = item.value("pages", uint64_t{1});
+    if (item.contains("result")) decl.result = fault_result(item.at("result"));
+    decl.invalidates = item.value("invalidates", false);
+    for (const json& then : item.value("then", json::array())) decl.then.push_back(page(then));
+    script.push_back(std::move(decl));
+  }
+  return script;
 }
 
 RangeFaultOp range_fault(const json& object) {
@@ -94,6 +121,9 @@ RangeFaultOp range_fault(const json& object) {
     op.slots.push_back({slot.at("index").get<uint64_t>(), slot.value("count", uint64_t{1}), flag_text(slot.at("value"))});
   }
   op.rounds = object.value("rounds", uint64_t{8});
+  op.stale = object.value("stale", false);
+  op.faults = fault_script(object, "faults");
+  op.waits = fault_script(object, "waits");
   if (object.contains("expect")) op.expect = object.at("expect").get<std::string>();
   return op;
 }
@@ -161,6 +191,13 @@ Result<void> check_references(const JsonDocument& document, const Scenario& scen
     if (const auto* op = std::get_if<RangeFaultOp>(&scenario.operations[k].body)) {
       ok = known(where, op->start, op->device);
       arrays.insert(op->array);
+      for (const auto* script : {&op->faults, &op->waits}) {
+        for (const FaultDecl& decl : *script) {
+          if (ok) ok = known(where, decl.at, "");
+          for (const PageDecl& then : decl.then)
+            if (ok) ok = known(where, then.at, then.device);
+        }
+      }
     } else if (const auto* unified = std::get_if<FaultAndMigrateOp>(&scenario.operations[k].body)) {
       ok = known(where, unified->at, unified->device);
       if (ok && unified->interrupt) ok = known(where + "/interrupt", unified->interrupt->at, {});
@@ -198,8 +235,10 @@ Result<Scenario> parse(std::string_view text, std::string_view name) {
   scenario.title = root.at("title").get<std::string>();
   scenario.description = root.value("description", std::string());
   scenario.kernel = root.value("kernel", scenario.kernel);
+  scenario.config = root.value("config", std::string());
   scenario.levels = root.value("levels", scenario.levels);
   scenario.hugetlb_2m_pages = root.value("hugetlb_2m_pages", scenario.hugetlb_2m_pages);
+  if (root.contains("zero_pfn")) scenario.zero_pfn = number(root.at("zero_pfn"));
   scenario.hugetlb_1g_pages = root.value("hugetlb_1g_pages", scenario.hugetlb_1g_pages);
   if (root.contains("selftest")) {
     const json& declared = root.at("selftest");
@@ -217,7 +256,8 @@ Result<Scenario> parse(std::string_view text, std::string_view name) {
     for (const json& item : root.at(key)) add(item, document->line_of("/" + std::string(key) + "/" + std::to_string(index++)));
   };
   each("devices", [&](const json& item, Line line) {
-    scenario.devices.push_back({item.at("name").get<std::string>(), item.value("pages", uint64_t{65536}), item.value("coherent", false), line});
+    scenario.devices.push_back({item.at("name").get<std::string>(), item.value("pages", uint64_t{65536}), item.value("coherent", false), line, {}});
+    if (item.contains("pfn")) scenario.devices.back().pfn = number(item.at("pfn"));
   });
   each("vmas", [&](const json& item, Line line) {
     scenario.vmas.push_back(vma(item));
@@ -232,6 +272,14 @@ Result<Scenario> parse(std::string_view text, std::string_view name) {
     if (item.contains("only")) added.only_coherent = item.at("only") == "coherent";
     added.task = item.value("task", std::string());
     scenario.page_data = scenario.page_data || item.contains("data") || item.contains("uffd_data");
+    if (auto* op = std::get_if<RangeFaultOp>(&added.body)) {
+      for (auto* script : {&op->faults, &op->waits}) {
+        for (FaultDecl& decl : *script) {
+          decl.line = line;
+          for (PageDecl& then : decl.then) then.line = line;
+        }
+      }
+    }
   });
   if (auto ok = check_references(*document, scenario); !ok) return fail(ok.error());
   return scenario;

@@ -43,6 +43,7 @@ struct DeviceDecl {
   uint64_t pages = 65536;          ///< pages of device memory
   bool coherent = false;           ///< device-coherent memory, which the CPU can map; else device-private
   Line line = 0;
+  std::optional<uint64_t> pfn = {};   ///< of its first page; chosen when absent
 };
 
 enum class PageState : uint8_t {
@@ -61,6 +62,7 @@ struct PageDecl {
   bool exclusive = true;           ///< no other process shares the page
   std::optional<uint64_t> pfn;     ///< of the first page; chosen by the machine when absent
   std::string device;              ///< owner of device_private, device_coherent and device_exclusive pages
+  bool shared = false;             ///< the pfn may be mapped already: this entry maps the same page once more
   SwapCache swapcache = SwapCache::none;
   std::optional<bool> accessed, dirty, soft_dirty, uffd_wp;   ///< bits of a present entry, when not the usual ones
   Line line = 0;
@@ -76,6 +78,16 @@ struct SlotDecl {
   FlagText value;
 };
 
+/// How faults, or waits for a migration, inside a range-fault end, instead of what the engine would make of them.
+struct FaultDecl {
+  Address at;
+  uint64_t pages = 1;              ///< each page's fault ends so; `then` happens at the first of them
+  uint32_t result = 0;             ///< vm_fault bits
+  bool invalidates = false;        ///< the page's invalidation is told to notifiers
+  std::vector<PageDecl> then;
+  Line line = 0;
+};
+
 struct RangeFaultOp {
   std::string array;               ///< a name used before takes that array as it is now
   Address start;
@@ -85,6 +97,8 @@ struct RangeFaultOp {
   std::vector<SlotDecl> slots;     ///< written before the first round
   uint64_t rounds = 8;             ///< how often the driver calls again after -EBUSY
   std::optional<std::string> expect;   ///< "0", "-EFAULT", ...: the last round's result
+  bool stale = false;              ///< something invalidates the range between reading the sequence and the call
+  std::vector<FaultDecl> faults, waits;   ///< in the order they happen; other faults are the engine's
 };
 /// What pages hold, one word a page: `first`, then `step` more each page.
 struct PageContent {
@@ -269,10 +283,12 @@ struct Scenario {
   std::string file;
   std::string title, description;
   std::string kernel = "6.12";
+  std::string config;              ///< "DEVICE_PRIVATE=n,...": options that number the entry types; empty: the usual ones
   uint8_t levels = 4;
   uint64_t hugetlb_2m_pages = 64, hugetlb_1g_pages = 4;
   std::optional<SelftestDecl> selftest;
   bool page_data = false;          ///< some operation speaks of what pages hold
+  std::optional<uint64_t> zero_pfn;   ///< of the zero page; chosen when absent
   std::vector<DeviceDecl> devices;
   std::vector<VmaDecl> vmas;
   std::vector<PageDecl> pages;

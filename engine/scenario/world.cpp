@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "engine/model/kernel_model.h"
+#include "engine/model/kernel_release.h"
 
 namespace hmmscope::scenario {
 
@@ -18,6 +19,12 @@ constexpr uint64_t owner_token(uint32_t id) { return 0xffffffffa0000000ull + (ui
 Result<std::unique_ptr<World>> World::build(const Scenario& scenario, std::string_view kernel) {
   Result<KernelModel> model = kernel_model(kernel.empty() ? std::string_view(scenario.kernel) : kernel);
   if (!model) return fail(model.error());
+  if (!scenario.config.empty()) {
+    const auto config = parse_config(scenario.config, Release{model->version, {}});
+    if (!config) return fail(Error{config.error().message, scenario.file, 0, 0, false});
+    model->config = *config;
+    model->types = swap_types(model->version, *config);
+  }
   model->config.levels = scenario.levels;
   std::unique_ptr<World> world(new World());
   world->scenario_ = &scenario;
@@ -28,6 +35,7 @@ Result<std::unique_ptr<World>> World::build(const Scenario& scenario, std::strin
   if (scenario.page_data) world->machine_->keep_page_data();
   world->machine_->set_fault_handler(world->faults_.get());
   world->space_ = &world->machine_->add_address_space("process");
+  if (scenario.zero_pfn) world->machine_->physical().set_zero_pfn(*scenario.zero_pfn);
 
   uint32_t file = 0;
   for (const VmaDecl& decl : scenario.vmas) {
@@ -49,9 +57,12 @@ Result<std::unique_ptr<World>> World::build(const Scenario& scenario, std::strin
   uint32_t id = 0;
   uint64_t device_pfn = 0xfd00000;   // high, as memremap_pages places it, well above system memory
   for (const DeviceDecl& decl : scenario.devices) {
-    device_pfn -= decl.pages;
+    if (!decl.pfn) device_pfn -= decl.pages;
+    const uint64_t first_pfn = decl.pfn.value_or(device_pfn);
+    const uint64_t limit = world->machine_->entry_format().swap.pfn_mask();
+    if (decl.pages > limit || first_pfn > limit - decl.pages) return fail(world->error(decl.line, "the device's pfns are beyond physical memory"));
     auto device = std::make_unique<Device>(*world->machine_, *world->space_, decl.name, owner_token(id), id);
-    world->machine_->physical().add_device({device_pfn, decl.pages, owner_token(id), decl.coherent, decl.name, device.get()});
+    world->machine_->physical().add_device({first_pfn, decl.pages, owner_token(id), decl.coherent, decl.name, device.get()});
     world->devices_[decl.name] = std::move(device);
     ++id;
   }

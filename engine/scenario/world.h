@@ -73,6 +73,7 @@ class World {
   void add_mapped_folio(const PageDecl& page, Vma vma, uint64_t addr, uint64_t pfn);
   Result<void> set_leaf(const PageDecl& page, uint64_t addr, uint64_t index, Level level);
   Result<uint64_t> nonpresent(const PageDecl& page, uint64_t addr, uint64_t index, SwapKind kind);
+  bool mapped_already(const PageDecl& page, uint64_t pfn, uint32_t order);
   Result<uint64_t> page_pfn(const PageDecl& page, uint64_t index, uint32_t order);
 
   const Scenario* scenario_ = nullptr;

@@ -23,7 +23,7 @@ using testing_support::ScratchDirectory;
 
 const std::string sample = "traces/samples/6.12-overlap-4k.trace.txt.xz";
 const std::string plain_sample = "traces/samples/6.12-snapshot.trace.txt";
-const std::vector<std::string> commands = {"decode", "layouts", "run", "replay", "check", "rules", "lesson", "export",
+const std::vector<std::string> commands = {"decode", "layouts", "run", "replay", "check", "rules", "lesson", "export", "extract",
                                            "compare-sequences"};
 
 using Arguments = std::vector<std::string>;

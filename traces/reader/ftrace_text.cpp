@@ -1,11 +1,10 @@
 #include "traces/reader/ftrace_text.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstring>
 #include <limits>
 
+#include "traces/reader/huge_pages.h"
 #include "traces/reader/intern.h"
 #include "traces/reader/text_decoder.h"
 #include "traces/reader/text_fields.h"
@@ -62,14 +61,6 @@ class Scanner {
     const uint64_t guess = head.size() < text_.size() ? lines * (text_.size() / progress_block + 1) : lines;
     parts_.events.reserve(guess + guess / 16);
     use_huge_pages(parts_.events.data(), parts_.events.capacity() * sizeof(TraceEvent));
-  }
-
-  /// A large index is filled from front to back; huge pages save most of its page faults.
-  static void use_huge_pages(void* data, size_t bytes) {
-    constexpr uintptr_t huge = uintptr_t{2} << 20;
-    const uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + huge - 1) & ~(huge - 1);
-    const uintptr_t end = (reinterpret_cast<uintptr_t>(data) + bytes) & ~(huge - 1);
-    if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
   }
 
   bool set_error(std::string message) {

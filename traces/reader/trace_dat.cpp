@@ -10,8 +10,10 @@
 #include <unordered_map>
 
 #include "traces/reader/grow_buffer.h"
+#include "traces/reader/huge_pages.h"
 #include "traces/reader/intern.h"
 #include "traces/reader/record_decoder.h"
+#include "traces/reader/trace_dat_sections.h"
 #include "traces/reader/tracecmd_api.h"
 
 namespace hmmscope::traces {
@@ -29,8 +31,9 @@ struct Input {
   }
 };
 
-/// The library reads from a descriptor that it closes itself: an anonymous file holding the bytes.
-int anonymous_file(std::string_view bytes) {
+/// The library reads from a descriptor that it closes itself: an anonymous file holding the bytes, but for the option
+/// that names the symbol table.
+int anonymous_file(std::string_view bytes, const std::optional<SymbolTablePlace>& symbols) {
   const int fd = ::memfd_create("trace.dat", MFD_CLOEXEC);
   if (fd < 0) return fd;
   for (size_t at = 0; at < bytes.size();) {
@@ -41,13 +44,18 @@ int anonymous_file(std::string_view bytes) {
     }
     at += static_cast<size_t>(written);
   }
+  if (symbols && ::pwrite(fd, &unused_option, sizeof unused_option, static_cast<off_t>(symbols->option)) != sizeof unused_option) {
+    ::close(fd);
+    return -1;
+  }
   ::lseek(fd, 0, SEEK_SET);
   return fd;
 }
 
 class Collector {
  public:
-  Collector(std::string_view name, const Progress& progress) : progress_(progress) {
+  Collector(std::string_view file, std::optional<SymbolTablePlace> table, std::string_view name, const Progress& progress)
+      : file_(file), table_(table), progress_(progress) {
     parts_.info.name = name;
     parts_.info.format = "trace.dat";
     parts_.info.clock_digits = 9;
@@ -59,6 +67,7 @@ class Collector {
     tep_ = tracecmd_get_tep(handle);
     if (tep_ == nullptr) return fail(broken("has no event formats"));
     if (tep_is_file_bigendian(tep_)) return fail(broken("comes from a big-endian machine, which is not supported"));
+    reserve();
     if (const int cpus = tracecmd_cpus(handle); cpus > 0) parts_.info.cpus = static_cast<uint32_t>(cpus);
     take_uname(tracecmd_get_uname(handle));
     const int stopped = tracecmd_iterate_events(
@@ -75,6 +84,14 @@ class Collector {
   bool stop(std::string why) {
     failure_ = std::move(why);
     return false;
+  }
+
+  /// Room that is not touched costs nothing, an index that grows by copies costs twice: a packed file holds an event in
+  /// no less than five bytes.
+  void reserve() {
+    constexpr uint64_t least_event = 5, most_reserved = uint64_t{1} << 24;
+    parts_.events.reserve(std::min<uint64_t>(file_.size() / least_event + 1, most_reserved));
+    use_huge_pages(parts_.events.data(), parts_.events.capacity() * sizeof(TraceEvent));
   }
 
   /// "Linux HOST RELEASE VERSION... MACHINE"
@@ -107,7 +124,7 @@ class Collector {
     const int32_t pid = tep_data_pid(tep_, const_cast<tep_record*>(&record));
     const std::string_view bytes(static_cast<const char*>(record.data), static_cast<size_t>(record.size));
     note_symbols(*known, bytes);
-    return push(record, bytes, *known, task_of(pid));
+    return push(record, bytes, *known, task_on(static_cast<uint32_t>(record.cpu), pid));
   }
 
   bool take_lost(const tep_record& record) {
@@ -139,6 +156,14 @@ class Collector {
     return true;
   }
 
+  /// Records of one CPU mostly come from the task it ran last.
+  uint32_t task_on(uint32_t cpu, int32_t pid) {
+    if (cpu >= running_.size()) running_.resize(cpu + 1, {std::numeric_limits<int32_t>::min(), 0});
+    Running& running = running_[cpu];
+    if (running.pid != pid) running = {pid, task_of(pid)};
+    return running.task;
+  }
+
   uint32_t task_of(int32_t pid) {
     const auto [found, fresh] = task_by_pid_.try_emplace(pid, 0);
     if (fresh) {
@@ -149,8 +174,9 @@ class Collector {
   }
 
   Known* known_event(const tep_event& event) {
-    const auto found = events_.find(event.id);
-    if (found != events_.end()) return &found->second;
+    const auto id = static_cast<uint32_t>(event.id);
+    if (id < by_id_.size() && by_id_[id] != nullptr) return by_id_[id].get();
+    if (id > std::numeric_limits<uint16_t>::max()) return nullptr;
     const KindId kind = kinds_.find_or_add({event.name, PayloadForm::fields, false, false, 0});
     if (kind == no_kind || formats_.size() > 0xffff) return nullptr;
     Known known{kind, static_cast<uint16_t>(formats_.size()), {}};
@@ -160,7 +186,9 @@ class Collector {
         if (field.size == 8) known.symbols.push_back({field.offset, 0});
       }
     }
-    return &events_.emplace(event.id, std::move(known)).first->second;
+    if (id >= by_id_.size()) by_id_.resize(id + 1);
+    by_id_[id] = std::make_unique<Known>(std::move(known));
+    return by_id_[id].get();
   }
 
   /// libtraceevent 1.7 leaves the element size of probe arrays ("u64[]") 0; their type says it.
@@ -206,17 +234,30 @@ class Collector {
       field.last = address;
       const auto [found, fresh] = symbols_.try_emplace(address);
       if (!fresh) continue;
+      if (table_) continue;  // looked up at the end
       const char* name = tep_find_function(tep_, address);
       if (name != nullptr) found->second = fmt::format("{}+{:#x}", name, address - tep_find_function_address(tep_, address));
     }
   }
 
+  /// Without its table the trace is whole, only its symbols stay numbers.
+  void look_up_symbols() {
+    if (!table_ || symbols_.empty()) return;
+    const auto text = symbol_table_text(file_, *table_);
+    if (!text) return;
+    std::vector<uint64_t> addresses;
+    for (const auto& [address, name] : symbols_) addresses.push_back(address);
+    std::sort(addresses.begin(), addresses.end());
+    std::vector<std::string> names = symbols_at(*text, addresses);
+    for (size_t k = 0; k < addresses.size(); ++k) symbols_[addresses[k]] = std::move(names[k]);
+  }
+
   Result<Trace::Parts> finish() {
+    look_up_symbols();
     const auto earlier = [](const TraceEvent& a, const TraceEvent& b) { return a.time_ns < b.time_ns; };
     if (!std::is_sorted(parts_.events.begin(), parts_.events.end(), earlier)) {
       std::stable_sort(parts_.events.begin(), parts_.events.end(), earlier);
     }
-    parts_.events.shrink_to_fit();
     parts_.tasks = tasks_.take();
     parts_.kinds = kinds_.take();
     records_->finish();
@@ -229,12 +270,19 @@ class Collector {
     return std::move(parts_);
   }
 
+  std::string_view file_;
+  std::optional<SymbolTablePlace> table_;
   const Progress& progress_;
   tep_handle* tep_ = nullptr;
   Trace::Parts parts_;
   KindTable kinds_;
   TaskTable tasks_;
-  std::unordered_map<int, Known> events_;
+  struct Running {
+    int32_t pid;
+    uint32_t task;
+  };
+  std::vector<std::unique_ptr<Known>> by_id_;
+  std::vector<Running> running_;   ///< by cpu
   std::unordered_map<int32_t, uint32_t> task_by_pid_;
   std::unordered_map<uint64_t, std::string> symbols_;
   std::vector<RecordFormat> formats_;
@@ -250,14 +298,15 @@ class TraceDat final : public TraceSource {
   Result<Trace::Parts> read(std::shared_ptr<const Bytes> bytes, std::string_view name,
                             const Progress& progress) const override {
     tracecmd_set_loglevel(TEP_LOG_NONE);
-    const int fd = anonymous_file(bytes->view());
+    const std::optional<SymbolTablePlace> symbols = find_symbol_table(bytes->view());
+    const int fd = anonymous_file(bytes->view(), symbols);
     if (fd < 0) return fail(Error{"cannot be handed to libtracecmd (no anonymous file)", std::string(name), 0, 0, false});
     Input input;
     input.handle = tracecmd_open_fd(fd, tracecmd_load_no_plugins);
     if (input.handle == nullptr) {
       return fail(Error{"is no complete trace.dat file: libtracecmd cannot open it (truncated or damaged)", std::string(name), 0, 0, false});
     }
-    return Collector(name, progress).run(input.handle);
+    return Collector(bytes->view(), symbols, name, progress).run(input.handle);
   }
 };
 

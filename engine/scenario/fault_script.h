@@ -1,0 +1,47 @@
+#pragma once
+/// What a scenario says about the faults inside one range-fault: how they end, what they leave in the page tables, and
+/// whom they invalidate. Faults it does not name go to the engine's own CPU faults.
+///
+/// Each list is used in order: a fault takes the first item, not before the one used last, that covers its address.
+/// Ownership: refers to the world and the operation. Threads: one.
+
+#include <optional>
+
+#include "engine/scenario/world.h"
+#include "engine/walk/hooks.h"
+
+namespace hmmscope::scenario {
+
+class FaultScript final : public WalkHooks {
+ public:
+  FaultScript(World& world, const RangeFaultOp& op) : world_(world), op_(op) {}
+
+  bool empty() const { return op_.faults.empty() && op_.waits.empty(); }
+  /// A mistake of the scenario that came to light inside the call; the call has ended in an error then.
+  const std::optional<Error>& failure() const { return failure_; }
+  void invalidate(uint64_t start, uint64_t end);
+
+  std::optional<uint32_t> handle_mm_fault(uint64_t addr, uint32_t flags) override;
+  bool wait_for_migration(uint64_t addr) override;
+
+ private:
+  /// Where a list stands: the item used last, and whether its pages have been set.
+  struct Place {
+    size_t item = 0;
+    bool used = false;
+  };
+  struct Match {
+    const FaultDecl* decl = nullptr;
+    bool first = false;   ///< its pages have not been set yet
+  };
+  Match take(const std::vector<FaultDecl>& items, Place& place, uint64_t addr);
+  bool covers(const FaultDecl& decl, uint64_t addr);
+  void happen(const FaultDecl& decl, uint64_t addr);
+
+  World& world_;
+  const RangeFaultOp& op_;
+  Place fault_, wait_;
+  std::optional<Error> failure_;
+};
+
+}  // namespace hmmscope::scenario

@@ -1,0 +1,123 @@
+// Faults that a scenario scripts: how they end, what they leave, whom they invalidate.
+#include <gtest/gtest.h>
+
+#include "engine/scenario/run.h"
+
+namespace hmmscope::scenario {
+namespace {
+
+Result<Outcome> run_text(const std::string& operations, const std::string& pages = "[]") {
+  const std::string text = R"({"hmmscope-scenario": 1, "title": "t", "kernel": "6.12", "zero_pfn": "0x2222",
+    "config": "DEVICE_PRIVATE=y,MEMORY_FAILURE=n", "devices": [{"name": "gpu", "pages": 16, "pfn": "0xabc00"}],
+    "vmas": [{"name": "heap", "start": "0x7f0000000000", "size": "2M", "flags": "0x73"}],
+    "pages": )" + pages + R"(, "operations": [)" +
+                           operations + "]}";
+  const auto parsed = parse(text, "t.json");
+  if (!parsed) return tl::unexpected(parsed.error());
+  return run(*parsed, "");
+}
+
+bool fired(const Outcome& outcome, RuleId rule) {
+  for (StepIndex step = 0; step < outcome.recording.steps(); ++step)
+    if (outcome.recording.rule_of(step) == rule) return true;
+  return false;
+}
+
+std::string failures(const Outcome& outcome) {
+  std::string text;
+  for (const Failure& failure : outcome.failures) text += failure.text + "\n";
+  return text;
+}
+
+TEST(FaultScript, SetsThePagesItSays) {
+  const auto outcome = run_text(R"(
+    {"op": "range-fault", "array": "a", "at": "heap", "pages": 2, "device": "gpu", "default": "REQ_FAULT", "rounds": 1,
+     "faults": [{"at": "heap", "pages": 2, "then": [{"at": "heap", "state": "present", "pfn": "0x5000"},
+                                                    {"at": "heap+1", "state": "zero-page"}]}], "expect": "0"},
+    {"op": "expect", "array": "a", "index": 0, "word": "0xc000000000005000"},
+    {"op": "expect", "array": "a", "index": 1, "word": "0x8000000000002222"})");
+  ASSERT_TRUE(outcome) << outcome.error().to_string();
+  EXPECT_TRUE(outcome->failures.empty()) << failures(*outcome);
+  EXPECT_TRUE(fired(*outcome, RuleId::scenario_fault));
+}
+
+TEST(FaultScript, EndsFaultsAndInvalidates) {
+  const auto outcome = run_text(R"(
+    {"op": "range-fault", "array": "a", "at": "heap", "pages": 1, "device": "gpu", "default": "REQ_FAULT", "rounds": 1,
+     "faults": [{"at": "heap", "result": "SIGBUS"}], "expect": "-EFAULT"},
+    {"op": "range-fault", "array": "b", "at": "heap+1", "pages": 1, "device": "gpu", "default": "REQ_FAULT", "rounds": 1,
+     "faults": [{"at": "heap+1", "invalidates": true, "then": [{"at": "heap+1", "state": "present"}]}], "expect": "-EBUSY"},
+    {"op": "range-fault", "array": "c", "at": "heap+1", "pages": 1, "device": "gpu", "stale": true, "rounds": 1, "expect": "-EBUSY"})");
+  ASSERT_TRUE(outcome) << outcome.error().to_string();
+  EXPECT_TRUE(outcome->failures.empty()) << failures(*outcome);
+  EXPECT_TRUE(fired(*outcome, RuleId::scenario_stale));
+}
+
+TEST(FaultScript, EndsWaits) {
+  const std::string pages = R"([{"at": "heap", "state": "migration-write", "pfn": "0x6000"}])";
+  const std::string call =
+      R"({"op": "range-fault", "array": "a", "at": "heap", "pages": 1, "device": "gpu", "default": "REQ_FAULT", "rounds": 1)";
+  const auto ends = run_text(
+      call +
+          R"(, "waits": [{"at": "heap", "then": [{"at": "heap", "state": "device-private", "pfn": "0xabc02", "device": "gpu"}]}],
+    "expect": "0"}, {"op": "expect", "array": "a", "index": 0, "word": "0xc0000000000abc02"})",
+      pages);
+  ASSERT_TRUE(ends) << ends.error().to_string();
+  EXPECT_TRUE(ends->failures.empty()) << failures(*ends);
+  EXPECT_TRUE(fired(*ends, RuleId::scenario_wait));
+  const auto never = run_text(call + R"(, "waits": [{"at": "heap+1"}], "expect": "deadlock"})", pages);
+  ASSERT_TRUE(never) << never.error().to_string();
+  EXPECT_TRUE(never->failures.empty()) << failures(*never);
+}
+
+TEST(FaultScript, FaultsItDoesNotNameAreTheEngines) {
+  const auto outcome = run_text(R"(
+    {"op": "range-fault", "array": "a", "at": "heap", "pages": 2, "device": "gpu", "default": "REQ_FAULT|REQ_WRITE", "rounds": 4,
+     "faults": [{"at": "heap+1", "then": [{"at": "heap+1", "state": "present", "pfn": "0x5000"}]}], "expect": "0"},
+    {"op": "expect", "array": "a", "index": 0, "flags": "VALID|WRITE"},
+    {"op": "expect", "array": "a", "index": 1, "word": "0xc000000000005000"})");
+  ASSERT_TRUE(outcome) << outcome.error().to_string();
+  EXPECT_TRUE(outcome->failures.empty()) << failures(*outcome);
+}
+
+TEST(FaultScript, APageMayBeSharedOnlyWhenItSaysSo) {
+  const std::string first =
+      R"([{"at": "heap", "state": "present", "pfn": "0x5000"}, {"at": "heap+1", "state": "present", "pfn": "0x5000")";
+  const auto refused = run_text(R"({"op": "touch", "at": "heap"})", first + "}]");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("in use"), std::string::npos);
+  const auto shared =
+      run_text(R"({"op": "range-fault", "array": "a", "at": "heap", "pages": 2, "expect": "0"},
+    {"op": "expect", "array": "a", "index": 1, "word": "0xc000000000005000"})",
+               first + R"(, "shared": true}])");
+  ASSERT_TRUE(shared) << shared.error().to_string();
+  EXPECT_TRUE(shared->failures.empty()) << failures(*shared);
+}
+
+/// A mistake that comes to light inside the call is an error, not a result.
+TEST(FaultScript, MistakesAreErrorsWithTheirLine) {
+  const auto outcome = run_text(R"(
+    {"op": "range-fault", "array": "a", "at": "heap", "pages": 1, "device": "gpu", "default": "REQ_FAULT", "rounds": 1,
+     "faults": [{"at": "heap", "then": [{"at": "0x1000", "state": "present"}]}]})");
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().file, "t.json");
+  EXPECT_GT(outcome.error().line, 0u);
+  EXPECT_FALSE(run_text(
+      R"({"op": "range-fault", "array": "a", "at": "heap", "pages": 1, "faults": [{"at": "moon"}]})"));
+  EXPECT_FALSE(run_text(
+      R"({"op": "range-fault", "array": "a", "at": "heap", "pages": 1, "faults": [{"at": "heap", "result": "nice"}]})"));
+}
+
+TEST(FaultScript, DevicesAndConfigurationsThatCannotBe) {
+  const std::string head = R"({"hmmscope-scenario": 1, "title": "t", "vmas": [], "operations": [], )";
+  for (const std::string& bad :
+       {head + R"("devices": [{"name": "gpu", "pages": 16, "pfn": "0xffffffffffffffff"}]})",
+        head + R"("config": "DEVICE_PRIVATE=maybe"})"}) {
+    const auto parsed = parse(bad, "t.json");
+    ASSERT_TRUE(parsed) << parsed.error().to_string();
+    EXPECT_FALSE(run(*parsed, "")) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace hmmscope::scenario

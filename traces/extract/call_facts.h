@@ -1,0 +1,53 @@
+#pragma once
+/// What a recording shows of one replayed call, in the order in which the kernel met it.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "engine/machine/entry_format.h"
+#include "engine/machine/words.h"
+#include "traces/document.h"
+#include "traces/export/call_array.h"
+
+namespace hmmscope::traces {
+
+/// An entry and what it holds; `hugetlb`: of a hugetlb VMA.
+struct FactEntry {
+  Level level = Level::pte;
+  uint64_t addr = 0;  ///< first address the entry covers
+  uint64_t value = 0;
+  bool hugetlb = false;
+};
+
+struct FactVma {
+  uint64_t start = 0, end = 0, flags = 0, file = 0;
+  VmaKind kind = VmaKind::anonymous;
+  uint32_t page_shift = 12;
+};
+
+/// Faults that follow each other without a look at the tables between them, or one wait for a migration.
+struct FactBatch {
+  bool wait = false;
+  uint64_t start = 0, end = 0;  ///< addresses faulted
+  uint32_t result = 0;          ///< of all of them
+  bool invalidates = false;     ///< the sequence had moved afterwards
+  std::vector<FactEntry> then;  ///< entries first seen, or seen changed, afterwards
+};
+
+struct CallFacts {
+  uint64_t start = 0, end = 0, default_flags = 0, mask = 0, owner = 0;
+  int64_t result = 0;
+  bool stale = false;  ///< the sequence had moved before the first walk
+  std::vector<FactVma> vmas;
+  std::vector<FactEntry> entries;  ///< at the beginning
+  std::vector<FactBatch> batches;
+  std::map<uint64_t, bool> own_device_pages;  ///< device pfn -> belongs to the caller
+  std::vector<uint64_t> in, out;              ///< the array
+};
+
+/// Error when the engine did not follow the call to its end.
+Result<CallFacts> facts_of_call(const Document& document, CallId call);
+
+}  // namespace hmmscope::traces

@@ -1,0 +1,42 @@
+#pragma once
+/// The sections of a trace.dat file of version 7, as far as reading needs them without libtracecmd: where the
+/// options are, and the symbol table. The library reads and sorts the whole symbol table when it opens a file
+/// (tens of megabytes); a trace mentions a few of its symbols. So the library gets a copy without the table,
+/// and the symbols are looked up in the table's own text afterwards.
+///
+/// Layout (trace-cmd's trace-cmd.dat.v7.5): header; options in chained sections, each option a 2-byte id, a
+/// 4-byte size and its value; a section is a 2-byte id, 2-byte flags (1: compressed), a 4-byte name, an
+/// 8-byte size and its bytes, which when compressed are two 4-byte sizes and a zstd frame. Little-endian
+/// here: the reader refuses others.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/result.h"
+
+namespace hmmscope::traces {
+
+/// Where the symbol table of a version 7 file is, and the option that names it.
+struct SymbolTablePlace {
+  uint64_t option = 0;   ///< offset of the option's id
+  uint64_t section = 0;  ///< offset of the section
+};
+/// Nothing when the file has another version, no table, or is not understood: then the library reads all of
+/// it.
+std::optional<SymbolTablePlace> find_symbol_table(std::string_view file);
+
+/// The option id that no version of trace-cmd uses: readers skip it.
+inline constexpr uint16_t unused_option = 0x7ffe;
+
+/// The text of the table, as /proc/kallsyms prints it. Error when it is damaged.
+Result<std::string> symbol_table_text(std::string_view file, const SymbolTablePlace& place);
+
+/// For each address (ascending) the symbol it lies in, "name+0x10", empty when none does. Absolute symbols
+/// and the compiler's marks ("$x") are none, as in libtraceevent.
+std::vector<std::string> symbols_at(std::string_view kallsyms, std::span<const uint64_t> addresses);
+
+}  // namespace hmmscope::traces
