@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
+#include <future>
 #include <limits>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "traces/reader/huge_pages.h"
 #include "traces/reader/intern.h"
@@ -16,6 +21,9 @@ namespace {
 
 constexpr uint64_t progress_block = 1u << 20;
 constexpr size_t longest_name = 128;         // of an event; longer ones are not names
+constexpr size_t least_piece = 8u << 20;     // of text that a thread of its own is worth
+constexpr unsigned most_pieces = 8;
+constexpr int longest_search = 4096;         // lines looked at for an event to cut at
 constexpr size_t quoted_part = 60;           // of a line, in an error
 
 std::string quoted(std::string_view line) {
@@ -24,6 +32,8 @@ std::string quoted(std::string_view line) {
   return "\"" + text + (line.size() > quoted_part ? "...\"" : "\"");
 }
 
+/// Scans one piece of the text. The first piece takes the others over, in their order, and hands the whole out: what
+/// comes out is what one scanner over the whole text would give.
 class Scanner {
  public:
   Scanner(std::shared_ptr<const Bytes> bytes, std::string_view name, const Progress& progress)
@@ -32,33 +42,100 @@ class Scanner {
     parts_.info.format = "ftrace text";
   }
 
-  Result<Trace::Parts> run() {
-    reserve();
-    uint64_t next_report = progress_block;
+  /// Scans [begin, end) of the text: whole lines, and behind the first piece the first of them is an event. `pieces` of
+  /// the same size are scanned at once; the first one reports for all. An error stays in the scanner.
+  void scan(size_t begin_at, size_t end_at, size_t pieces) {
+    first_ = begin_at == 0;
+    reserve(begin_at, first_ ? text_.size() : end_at);
+    uint64_t next_report = begin_at + progress_block;
     const char* const begin = text_.data();
-    const char* const end = begin + text_.size();
-    for (const char* at = begin; at != end;) {
+    const char* const end = begin + end_at;
+    for (const char* at = begin + begin_at; at != end;) {
       const auto* newline = static_cast<const char*>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
       ++line_;
-      if (newline == nullptr) return fail(cut_short(static_cast<uint64_t>(at - begin)));
+      if (newline == nullptr) return stop(cut_short(static_cast<uint64_t>(at - begin)));
       const std::string_view line(at, static_cast<size_t>(newline - at));
-      if (!take_line(line, static_cast<uint64_t>(at - begin))) return fail(std::move(error_));
+      if (!take_line(line, static_cast<uint64_t>(at - begin))) return stop(std::move(error_));
       at = newline + 1;
       if (const auto done = static_cast<uint64_t>(at - begin); done >= next_report) {
-        if (progress_.cancelled()) return fail("cancelled");
-        progress_.at("reading", done, text_.size());
+        if (progress_.cancelled()) return stop(Error{"cancelled", {}, 0, 0, false});
+        if (first_) progress_.at("reading", std::min<uint64_t>(done * pieces, text_.size()), text_.size());
         next_report = done + progress_block;
       }
     }
-    return finish();
+  }
+
+  /// Appends the piece behind this one.
+  void take_over(Scanner&& next) {
+    if (stopped_) return;
+    for (const auto& [line, number] : next.comments_) {
+      if (auto said = read_comment(line, line_ + number, parts_.info); !said) return stop(std::move(said.error()));
+    }
+    if (next.stopped_) {
+      if (next.error_.line != 0) next.error_.line += line_;
+      return stop(std::move(next.error_));
+    }
+    if (line_ + next.line_ > std::numeric_limits<uint32_t>::max()) {
+      set_error("more than 4294967295 lines");
+      return stop(std::move(error_));
+    }
+    if (const auto& events = next.parts_.events; !events.empty()) {
+      for (; untimed_lost_ != 0; --untimed_lost_) parts_.events[parts_.events.size() - untimed_lost_].time_ns = events[0].time_ns;
+      if (events[0].time_ns < last_time_) sorted_ = false;
+    }
+    std::vector<KindId> kinds;
+    for (std::string& kind : next.kinds_.take()) kinds.push_back(kinds_.find_or_add_canonical(std::move(kind)));
+    if (std::find(kinds.begin(), kinds.end(), no_kind) != kinds.end()) {
+      set_error("more than 65534 different event names: this is not a trace");
+      return stop(std::move(error_));
+    }
+    std::vector<uint32_t> tasks;
+    for (const TraceTask& task : next.tasks_.take()) tasks.push_back(tasks_.find_or_add(task.pid, task.tgid, task.name));
+    parts_.events.reserve(parts_.events.size() + next.parts_.events.size());
+    for (TraceEvent event : next.parts_.events) {
+      event.line += static_cast<uint32_t>(line_);
+      event.kind = kinds[event.kind];
+      event.task = tasks[event.task];
+      parts_.events.push_back(event);
+    }
+    take_over_info(next);
+  }
+
+  Result<Trace::Parts> finish() {
+    if (stopped_) return fail(std::move(error_));
+    return finished();
   }
 
  private:
+  void stop(Error error) {
+    error_ = std::move(error);
+    stopped_ = true;
+  }
+
+  void take_over_info(const Scanner& next) {
+    TraceInfo& info = parts_.info;
+    const TraceInfo& later = next.parts_.info;
+    if (!format_known_ && next.format_known_) {
+      info.format = later.format;
+      info.arrays_reliable = later.arrays_reliable;
+      format_known_ = true;
+    }
+    info.clock_digits = std::max(info.clock_digits, later.clock_digits);
+    info.lost_events += later.lost_events;
+    if (info.unparsed_lines == 0 && later.unparsed_lines != 0) info.first_unparsed_line = later.first_unparsed_line + line_;
+    info.unparsed_lines += later.unparsed_lines;
+    line_ += next.line_;
+    last_time_ = next.last_time_;
+    untimed_lost_ = next.untimed_lost_;
+    sorted_ = sorted_ && next.sorted_;
+  }
+
   /// A guess from the first part of the text saves the index from growing by copies.
-  void reserve() {
-    const std::string_view head = text_.substr(0, progress_block);
+  void reserve(size_t begin, size_t end) {
+    const size_t size = end - begin;
+    const std::string_view head = text_.substr(begin, std::min<size_t>(size, progress_block));
     const auto lines = static_cast<uint64_t>(std::count(head.begin(), head.end(), '\n')) + 1;
-    const uint64_t guess = head.size() < text_.size() ? lines * (text_.size() / progress_block + 1) : lines;
+    const uint64_t guess = head.size() < size ? lines * (size / progress_block + 1) : lines;
     parts_.events.reserve(guess + guess / 16);
     use_huge_pages(parts_.events.data(), parts_.events.capacity() * sizeof(TraceEvent));
   }
@@ -125,7 +202,12 @@ class Scanner {
     for (; untimed_lost_ != 0; --untimed_lost_) parts_.events[parts_.events.size() - untimed_lost_].time_ns = parsed_.time;
   }
 
+  /// What a comment says counts from its place on: only the first piece knows what was said before it.
   bool take_comment(std::string_view line) {
+    if (!first_) {
+      comments_.emplace_back(line, line_);
+      return true;
+    }
     auto said = read_comment(line, line_, parts_.info);
     if (said) return true;
     error_ = std::move(said.error());
@@ -169,7 +251,7 @@ class Scanner {
     }
   }
 
-  Result<Trace::Parts> finish() {
+  Result<Trace::Parts> finished() {
     TraceInfo& info = parts_.info;
     if (parts_.events.empty()) {
       return fail(Error{"holds no events (" + std::to_string(line_) + " lines read)", info.name, 0, 0, false});
@@ -213,7 +295,30 @@ class Scanner {
   std::string_view last_event_;
   bool format_known_ = false;
   bool sorted_ = true;
+  bool first_ = true;      ///< this is the first piece
+  bool stopped_ = false;   ///< by error_
+  std::vector<std::pair<std::string_view, uint64_t>> comments_;   ///< of a later piece, with their lines in it
 };
+
+/// Where the text is cut for `wanted` scanners: [0], ..., [text.size()]. Every cut is in front of an event, which makes
+/// what follows independent of what went before.
+std::vector<size_t> cuts_of(std::string_view text, size_t wanted) {
+  std::vector<size_t> cuts = {0};
+  ParsedLine parsed;
+  for (size_t piece = 1; piece < wanted; ++piece) {
+    size_t at = std::max(cuts.back(), text.size() / wanted * piece);
+    for (int lines = 0; lines < longest_search; ++lines) {
+      const size_t newline = text.find('\n', at);
+      if (newline == std::string_view::npos || newline + 1 >= text.size()) break;
+      at = newline + 1;
+      if (parse_line(text.substr(at, text.find('\n', at) - at), parsed) != LineKind::event) continue;
+      if (at > cuts.back()) cuts.push_back(at);
+      break;
+    }
+  }
+  cuts.push_back(text.size());
+  return cuts;
+}
 
 class FtraceText final : public TraceSource {
  public:
@@ -236,11 +341,29 @@ class FtraceText final : public TraceSource {
 
   Result<Trace::Parts> read(std::shared_ptr<const Bytes> bytes, std::string_view name,
                             const Progress& progress) const override {
-    return Scanner(std::move(bytes), name, progress).run();
+    const size_t threads = std::clamp(std::thread::hardware_concurrency(), 1u, most_pieces);
+    const size_t pieces = std::clamp<size_t>(bytes->view().size() / least_piece, 1, threads);
+    return read_ftrace_text(std::move(bytes), name, progress, pieces);
   }
 };
 
 }  // namespace
+
+Result<Trace::Parts> read_ftrace_text(const std::shared_ptr<const Bytes>& bytes, std::string_view name, const Progress& progress,
+                                      size_t pieces) {
+  const std::vector<size_t> cuts = cuts_of(bytes->view(), pieces);
+  const size_t count = cuts.size() - 1;
+  std::deque<Scanner> scanners;  // they do not move
+  for (size_t piece = 0; piece < count; ++piece) scanners.emplace_back(bytes, name, progress);
+  std::vector<std::future<void>> running;
+  for (size_t piece = 1; piece < count; ++piece) {
+    running.push_back(std::async(std::launch::async, [&, piece] { scanners[piece].scan(cuts[piece], cuts[piece + 1], count); }));
+  }
+  scanners[0].scan(0, cuts[1], count);
+  for (std::future<void>& one : running) one.get();
+  for (size_t piece = 1; piece < count; ++piece) scanners[0].take_over(std::move(scanners[piece]));
+  return scanners[0].finish();
+}
 
 const TraceSource& ftrace_text_source() {
   static const FtraceText source;

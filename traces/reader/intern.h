@@ -31,6 +31,16 @@ class KindTable {
       if (row.hash == hash && row.prefix == prefix && row.printed == name.name) return row.kind;
     }
   }
+  /// For names that another table has made canonical.
+  KindId find_or_add_canonical(std::string name) {
+    size_t kind = 0;
+    while (kind < kinds_.size() && kinds_[kind] != name) ++kind;
+    if (kind == kinds_.size()) {
+      if (kind >= limit) return no_kind;
+      kinds_.push_back(std::move(name));
+    }
+    return static_cast<KindId>(kind);
+  }
   std::vector<std::string> take() { return std::move(kinds_); }
 
  private:
