@@ -71,5 +71,12 @@ TEST_P(DatSamples, GivesTheRecordingOfTheText) {
   }
 }
 
+/// Headers that are whole in front of data that cannot be set up: libtracecmd 1.3 crashes when it closes such a file.
+TEST(DatFiles, DataThatCannotBeSetUpIsAnError) {
+  const auto opened = open_trace(std::filesystem::path(HMMSCOPE_SOURCE_DIR) / "tests" / "traces" / "damaged.dat.xz");
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().message.find("libtracecmd cannot open it"), std::string::npos) << opened.error().to_string();
+}
+
 }  // namespace
 }  // namespace hmmscope::traces

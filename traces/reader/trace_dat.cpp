@@ -52,6 +52,18 @@ int anonymous_file(std::string_view bytes, const std::optional<SymbolTablePlace>
   return fd;
 }
 
+/// tracecmd_open_fd in its three steps: libtracecmd 1.3 crashes when it closes a file whose data could not be set up, so
+/// such a handle is given up instead.
+tracecmd_input* open_input(int fd) {
+  tracecmd_input* handle = tracecmd_alloc_fd(fd, tracecmd_load_no_plugins);
+  if (handle == nullptr) return nullptr;
+  if (tracecmd_read_headers(handle, 0) < 0) {
+    tracecmd_close(handle);
+    return nullptr;
+  }
+  return tracecmd_init_data(handle) < 0 ? nullptr : handle;
+}
+
 class Collector {
  public:
   Collector(std::string_view file, std::optional<SymbolTablePlace> table, std::string_view name, const Progress& progress)
@@ -302,7 +314,7 @@ class TraceDat final : public TraceSource {
     const int fd = anonymous_file(bytes->view(), symbols);
     if (fd < 0) return fail(Error{"cannot be handed to libtracecmd (no anonymous file)", std::string(name), 0, 0, false});
     Input input;
-    input.handle = tracecmd_open_fd(fd, tracecmd_load_no_plugins);
+    input.handle = open_input(fd);
     if (input.handle == nullptr) {
       return fail(Error{"is no complete trace.dat file: libtracecmd cannot open it (truncated or damaged)", std::string(name), 0, 0, false});
     }

@@ -8,6 +8,9 @@
 
 extern "C" {
 struct tracecmd_input;
+struct tracecmd_input* tracecmd_alloc_fd(int fd, int flags);
+int tracecmd_read_headers(struct tracecmd_input* handle, int up_to_state);   ///< 0: all
+int tracecmd_init_data(struct tracecmd_input* handle);
 struct tracecmd_input* tracecmd_open_fd(int fd, int flags);
 void tracecmd_close(struct tracecmd_input* handle);
 struct tep_handle* tracecmd_get_tep(struct tracecmd_input* handle);
