@@ -34,7 +34,7 @@ class CheckCommand : public Command {
   }
 
   int run(const Output& output) override {
-    traces::CheckCounts total;
+    traces::CheckCounts total, migrations;
     Json files = Json::array();
     for (const std::string& file : files_) {
       traces::OpenOptions options;
@@ -43,20 +43,24 @@ class CheckCommand : public Command {
       if (!opened) return output.bad_input(opened.error());
       const traces::Document& document = **opened;
       const traces::CheckCounts counts = traces::count_checks(*document.recording);
+      const traces::CheckCounts migrated = traces::count_migrate_checks(*document.recording);
       total += counts;
+      migrations += migrated;
       if (output.json)
-        files.push_back(as_json(file, document, counts));
+        files.push_back(as_json(file, document, counts, migrated));
       else
-        print(output, file, document, counts);
+        print(output, file, document, counts, migrated);
     }
     if (output.json) {
       Json result = counts_json(total);
+      result["migrate"] = counts_json(migrations);
       result["files"] = std::move(files);
       output.print(result.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
     } else {
+      output.print("migrate " + traces::counts_text(migrations) + "\n");
       output.print(traces::counts_text(total) + "\n");
     }
-    return total.diverged == 0 ? exit_ok : exit_check_failed;
+    return total.diverged == 0 && migrations.diverged == 0 ? exit_ok : exit_check_failed;
   }
 
  private:
@@ -66,13 +70,21 @@ class CheckCommand : public Command {
             {"words", counts.words_compared}, {"words_with_unknown_bits", counts.words_unknown}};
   }
 
+  static std::string unknown_text(const traces::CheckCounts& counts) {
+    return counts.words_unknown == 0
+               ? std::string()
+               : fmt::format(", {} with bits that no event shows", counts.words_unknown);
+  }
+
   void print(const Output& output, const std::string& file, const traces::Document& document,
-             const traces::CheckCounts& counts) const {
+             const traces::CheckCounts& counts, const traces::CheckCounts& migrated) const {
     std::string text = fmt::format("{} ({}): {}, words {}", file, document.model.id,
                                    traces::counts_text(counts), counts.words_compared);
-    if (counts.words_unknown != 0)
-      text += fmt::format(", {} with bits that no event shows", counts.words_unknown);
-    output.print(text + "\n");
+    text += unknown_text(counts) + "\n";
+    if (migrated.calls != 0)
+      text += fmt::format("  migrate {}, words {}{}\n", traces::counts_text(migrated), migrated.words_compared,
+                          unknown_text(migrated));
+    output.print(text);
     if (!document.detected.empty()) output.print("  model " + document.detected + "\n");
     if (brief_) return;
     if (explain_) return explain(output, document);
@@ -127,9 +139,10 @@ class CheckCommand : public Command {
   }
 
   Json as_json(const std::string& file, const traces::Document& document,
-               const traces::CheckCounts& counts) const {
+               const traces::CheckCounts& counts, const traces::CheckCounts& migrated) const {
     Json result = {{"file", file}, {"model", document.model.id}};
     result.update(counts_json(counts));
+    result["migrate"] = counts_json(migrated);
     if (!document.detected.empty()) result["detected"] = document.detected;
     std::string why_not;
     const auto trials = explain_ ? trials_of(document, why_not) : std::vector<traces::ModelTrial>();

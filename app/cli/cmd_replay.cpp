@@ -47,6 +47,8 @@ class ReplayCommand : public Command {
     for (StepIndex step = 0; steps_ && step < document.recording->steps(); ++step)
       output.print(step_text(document, step));
     const traces::CheckCounts counts = traces::count_checks(*document.recording);
+    const traces::CheckCounts migrated = traces::count_migrate_checks(*document.recording);
+    if (migrated.calls != 0) output.print("migrate " + traces::counts_text(migrated) + "\n");
     if (counts.calls != 0) output.print(traces::counts_text(counts) + "\n");
   }
 

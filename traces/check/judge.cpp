@@ -1,5 +1,7 @@
 #include "traces/check/judge.h"
 
+#include <fmt/format.h>
+
 namespace hmmscope::traces {
 namespace {
 
@@ -41,6 +43,17 @@ void Judge::compare(WordIndex word, uint64_t kernel, uint64_t engine, uint64_t k
   check.reason = "the kernel's word differs";
   check.step = recorder_.step(RuleId::check_diverged, {kernel, engine, known});
   recorder_.write(word, kernel, Evidence::observed);
+  difference(std::move(check));
+}
+
+void Judge::value(std::string_view what, uint64_t kernel, uint64_t engine) {
+  if (kernel == engine || doubtful_ || !in_step_) return;
+  CallCheck check;
+  check.kernel = kernel;
+  check.engine = engine;
+  check.rule = recorder_.steps() == 0 ? RuleId::check_flow : recorder_.peek().rule_of(recorder_.steps() - 1);
+  check.reason = fmt::format("{}: the kernel has {:#x}, the engine {:#x}", what, kernel, engine);
+  check.step = recorder_.step(RuleId::check_flow, {0, kernel, engine});
   difference(std::move(check));
 }
 

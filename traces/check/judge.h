@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/recording/recorder.h"
@@ -28,6 +29,8 @@ class Judge {
 
   /// Compares the bits of `known`. On a difference: a step check.diverged writes the kernel's word.
   void compare(WordIndex word, uint64_t kernel, uint64_t engine, uint64_t known, CallId call);
+  /// Compares a number that is no word of the machine: a return value, a count, an address.
+  void value(std::string_view what, uint64_t kernel, uint64_t engine);
   /// The kernel did something else than the engine.
   void other_way(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason);
   /// A decision that rests on something the trace does not show; engine and kernel stay in step, because the

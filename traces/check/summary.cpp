@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "engine/encoding/layout.h"
+#include "engine/model/word_layout.h"
 
 namespace hmmscope::traces {
 namespace {
@@ -48,10 +49,20 @@ CheckCounts& CheckCounts::operator+=(const CheckCounts& other) {
   return *this;
 }
 
-CheckCounts count_checks(const Recording& recording) {
+namespace {
+
+bool is_migration(const Recording& recording, const CallCheck& check) {
+  if (check.call == no_call) return false;
+  const Function function = recording.calls()[check.call].function;
+  return function == Function::migrate_vma_setup || function == Function::migrate_vma_pages ||
+         function == Function::migrate_vma_finalize;
+}
+
+CheckCounts count(const Recording& recording, bool migrations) {
   CheckCounts counts;
   CallId last = no_call;
   for (const CallCheck& check : recording.checks()) {
+    if (is_migration(recording, check) != migrations) continue;
     if (counts.calls != 0 && check.call == last) continue;
     last = check.call;
     ++counts.calls;
@@ -72,6 +83,12 @@ CheckCounts count_checks(const Recording& recording) {
   return counts;
 }
 
+}  // namespace
+
+CheckCounts count_checks(const Recording& recording) { return count(recording, false); }
+
+CheckCounts count_migrate_checks(const Recording& recording) { return count(recording, true); }
+
 std::string counts_text(const CheckCounts& counts) {
   return fmt::format("calls {}, agreed {}, diverged {}, unknown {}", counts.calls, counts.agreed,
                      counts.diverged, counts.unknown);
@@ -82,10 +99,12 @@ CheckExplanation explain(const Recording& recording, const KernelModel& model, c
   text.check = &check;
   text.line = line_of(recording, check.step);
   text.what = check.word == no_word ? call_text(recording, check.call) : recording.word_name(check.word);
-  if (check.verdict != Verdict::diverged || check.word == no_word || model.hmm_pfn == nullptr) return text;
-  text.kernel = describe(*model.hmm_pfn, check.kernel);
-  text.engine = describe(*model.hmm_pfn, check.engine);
-  text.fields = differing_fields(*model.hmm_pfn, check);
+  if (check.verdict != Verdict::diverged || check.word == no_word) return text;
+  const RegionKind kind = recording.regions()[recording.region_of(check.word)].kind;
+  text.kernel = describe_word(model, kind, check.kernel);
+  text.engine = describe_word(model, kind, check.engine);
+  const Layout& layout = word_layout(model, kind, check.kernel);
+  if (&layout == &word_layout(model, kind, check.engine)) text.fields = differing_fields(layout, check);
   return text;
 }
 

@@ -18,8 +18,10 @@ struct CheckCounts {
   CheckCounts& operator+=(const CheckCounts& other);
 };
 
-/// A call counts once, by its first check.
+/// Of hmm_range_fault. A call counts once, by its first check.
 CheckCounts count_checks(const Recording& recording);
+/// Of migrate_vma_setup, _pages and _finalize.
+CheckCounts count_migrate_checks(const Recording& recording);
 /// "calls N, agreed N, diverged N, unknown N"
 std::string counts_text(const CheckCounts& counts);
 

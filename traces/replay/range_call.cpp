@@ -53,6 +53,8 @@ void RangeCall::read_arguments() {
 std::string RangeCall::why_not_run() {
   if (number(traced_.in, "migrate") != 0)
     return "the call asks for a migration in the same pass, which the engine's range fault does not do";
+  if (pages_ > 1 && !replayer_.trace().info().arrays_reliable)
+    return "the trace prints every element of an array as the first (trace-cmd report without -R)";
   if (((call_.start | call_.end) & (page_bytes - 1)) != 0) return "the range is not page aligned";
   if (call_.end > space_->tables().limit()) return "the range lies beyond the page tables";
   if (pages_ > max_pages || !world_.spend_pages(pages_)) return "the range is too large to be replayed";
@@ -213,7 +215,8 @@ void RangeCall::keep_kernel_array() {
 }
 
 void RangeCall::run_without_engine(std::string reason) {
-  const bool array = pages_ != 0 && pages_ <= window_words && call_.start % page_bytes == 0;
+  const bool array = pages_ != 0 && pages_ <= window_words && call_.start % page_bytes == 0 &&
+                     (pages_ == 1 || replayer_.trace().info().arrays_reliable);
   if (array) {
     show_range();
     read_array();

@@ -220,6 +220,7 @@ uint32_t RangeCall::shown_fault(uint64_t addr, uint32_t flags) {
   const uint32_t back = take();
   const auto ret = static_cast<uint32_t>(number(back, "ret"));
   recorder_.step(RuleId::trace_fault_result, {addr, flags, ret});
+  world_.cpu_fault(*space_, addr, flags, ret);
   return ret;
 }
 
@@ -241,6 +242,7 @@ uint32_t RangeCall::unseen_fault(uint64_t addr, uint32_t flags) {
   const uint32_t ret = failed ? vm_fault::sigbus : 0;
   if (!unseen_noted_ || failed) recorder_.step(RuleId::trace_fault_unseen, {addr, flags, ret});
   unseen_noted_ = true;
+  world_.forget_ptes(*space_, addr, addr + page_bytes);
   return ret;
 }
 

@@ -24,7 +24,7 @@ void RangeCall::pass(uint32_t index) {
     const uint32_t nested = replayer_.calls().call_at(index);
     if (nested != no_index) replayer_.run_call(nested);
   } else {
-    replayer_.side_events().replay(index, floor_);
+    replayer_.side_event(index, floor_);
   }
 }
 

@@ -20,6 +20,7 @@ Replayer::Replayer(const Trace& trace, const ReplayOptions& options, World& worl
       world_(world),
       kinds_(trace),
       calls_(trace, kinds_),
+      migrations_(trace, kinds_),
       sequences_(trace, kinds_),
       facts_(trace, kinds_, world.entries()),
       side_events_(trace, kinds_, sequences_, world) {
@@ -54,7 +55,17 @@ void Replayer::dispatch(uint32_t index) {
     if (call != no_index) run_call(call);
     return;
   }
-  side_events_.replay(index);
+  side_event(index, no_call);
+}
+
+void Replayer::side_event(uint32_t index, CallId floor) {
+  if (migrations_.in_call(index)) return;
+  const uint32_t call = migrations_.call_at(index);
+  if (call == no_index) return side_events_.replay(index, floor);
+  const TracedMigration& traced = migrations_.calls()[call];
+  const auto key = std::pair(traced.task, traced.args);
+  MigrateCall(*this, call, running_[key]).run();
+  if (traced.kind == EventKind::mv_fin_in) running_.erase(key);
 }
 
 void Replayer::run_call(uint32_t call) {

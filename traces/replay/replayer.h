@@ -7,8 +7,12 @@
 /// then do the steps of two overlapping calls stand in the order of the calls instead.
 
 #include <cstdint>
+#include <map>
+#include <utility>
 
 #include "traces/replay/call_index.h"
+#include "traces/replay/migrate_call.h"
+#include "traces/replay/migrate_index.h"
 #include "traces/replay/replay.h"
 #include "traces/replay/sequence_index.h"
 #include "traces/replay/side_events.h"
@@ -28,6 +32,7 @@ class Replayer {
   const Trace& trace() const { return trace_; }
   const EventKinds& kinds() const { return kinds_; }
   const CallIndex& calls() const { return calls_; }
+  const MigrateIndex& migrations() const { return migrations_; }
   const SequenceIndex& sequences() const { return sequences_; }
   const TraceFacts& facts() const { return facts_; }
   World& world() { return world_; }
@@ -35,6 +40,9 @@ class Replayer {
   /// Replays what other tasks did before event `index`.
   void pass_until(uint32_t index);
   void run_call(uint32_t call);
+  /// Replays an event that is neither of a range fault's walk nor its begin: a whole migrate_vma call when
+  /// one begins here, nothing when the event has been replayed with such a call.
+  void side_event(uint32_t index, CallId floor);
 
  private:
   void dispatch(uint32_t index);
@@ -45,6 +53,9 @@ class Replayer {
   World& world_;
   EventKinds kinds_;
   CallIndex calls_;
+  MigrateIndex migrations_;
+  /// Migrations under way, by task and struct migrate_vma.
+  std::map<std::pair<uint32_t, uint64_t>, RunningMigration> running_;
   SequenceIndex sequences_;
   TraceFacts facts_;
   SideEvents side_events_;

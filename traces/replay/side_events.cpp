@@ -11,12 +11,25 @@ constexpr uint64_t prot_read = 1, prot_write = 2, prot_exec = 4;
 constexpr uint64_t map_shared = 1, map_anonymous = 0x20, map_hugetlb = 0x40000;
 constexpr uint64_t madv_dontneed = 4, madv_hugepage = 14, madv_nohugepage = 15;
 constexpr uint64_t clone_vm = 0x100;
+/// MAP_LOCKED and MAP_POPULATE: the pages are mapped when the call returns.
+constexpr uint64_t map_populated = 0x2000 | 0x8000;
 constexpr uint64_t may_access = 0x70;  ///< VM_MAYREAD, VM_MAYWRITE, VM_MAYEXEC
 constexpr uint32_t array_limit = 64;
 
 constexpr uint64_t page_up(uint64_t value) { return (value + page_bytes - 1) & ~(page_bytes - 1); }
 /// A system call's result is an error number or something else.
 constexpr bool failed(int64_t result) { return result < 0 && result >= -4095; }
+
+/// Advice that leaves the page tables as they are, at least at once.
+constexpr bool keeps_pages(uint64_t advice) {
+  constexpr uint64_t madv_random = 1, madv_sequential = 2, madv_dontfork = 10, madv_dofork = 11,
+                     madv_dontdump = 16, madv_keeponfork = 19, madv_populate_read = 22,
+                     madv_populate_write = 23;
+  return advice <= madv_sequential || advice == madv_random || advice == madv_dontfork ||
+         advice == madv_dofork || advice == madv_hugepage || advice == madv_nohugepage ||
+         (advice >= madv_dontdump && advice <= madv_keeponfork) || advice == madv_populate_read ||
+         advice == madv_populate_write;
+}
 
 Function function_of(EventKind kind) {
   switch (kind) {
@@ -68,6 +81,7 @@ void SideEvents::replay(uint32_t index, CallId floor) {
     case EventKind::mmf_r: {
       const uint64_t ret = event.number("ret").value_or(0);
       recorder.step(RuleId::trace_cpu_fault, {task.fault_addr, task.fault_flags, ret});
+      world_.cpu_fault(world_.space_of(event.task()), task.fault_addr, task.fault_flags, ret);
       world_.leave(Function::handle_mm_fault, static_cast<int64_t>(ret), floor);
       return;
     }
@@ -169,7 +183,10 @@ void SideEvents::system_call(const EventView& event, EventKind kind, CallId floo
         }
         if (kind == EventKind::exit_madvise) {
           recorder.step(RuleId::trace_madvise, {call.a, call.a + page_up(call.b), call.c});
-          if (call.c == madv_dontneed) world_.clear_ptes(space, call.a, call.a + page_up(call.b));
+          if (call.c == madv_dontneed)
+            world_.clear_ptes(space, call.a, call.a + page_up(call.b));
+          else if (!keeps_pages(call.c))
+            world_.forget_ptes(space, call.a, call.a + page_up(call.b));
         }
       }
       world_.leave(function, result, floor);
@@ -186,6 +203,7 @@ void SideEvents::mapped(const EventView& event, const Syscall& call) {
   vma.flags = may_access | ((call.c & prot_read) != 0 ? vm::read : 0) |
               ((call.c & prot_write) != 0 ? vm::write : 0) | ((call.c & prot_exec) != 0 ? vm::exec : 0) |
               ((call.d & map_shared) != 0 ? vm::shared : 0);
+  vma.pgoff = vma.start >> page_bits;
   vma.kind = (call.d & map_anonymous) != 0
                  ? ((call.d & map_shared) != 0 ? VmaKind::shmem : VmaKind::anonymous)
              : (call.d & map_shared) != 0 ? VmaKind::file_shared
@@ -204,6 +222,10 @@ void SideEvents::mapped(const EventView& event, const Syscall& call) {
   // What the tables cannot hold (a made-up address) is left out; the walks show what matters.
   if (!world_.spend_inferred(1)) return;
   (void)world_.show_vma(space, vma, Evidence::inferred);
+  if ((call.d & map_populated) == 0)
+    world_.clear_ptes(space, vma.start, vma.end);
+  else
+    world_.forget_ptes(space, vma.start, vma.end);
 }
 
 void SideEvents::unmapped(AddressSpace& space, uint64_t start, uint64_t end) {
@@ -225,7 +247,9 @@ void SideEvents::protection(AddressSpace& space, uint64_t start, uint64_t end, u
                   vma.huge_shift()};
     part.flags =
         (part.flags & ~(vm::read | vm::write | vm::exec)) | (prot & (prot_read | prot_write | prot_exec));
-    if (!world_.show_vma(space, part, Evidence::inferred)) return;
+    const auto now = world_.show_vma(space, part, Evidence::inferred);
+    if (!now) return;
+    world_.protect(space, *now, part.start, part.end);
     start = part.end;
   }
 }
@@ -241,6 +265,7 @@ void SideEvents::remapped(const EventView& event, const Syscall& call) {
                        vma.kind(), vma.huge_shift()};
   unmapped(space, call.a, call.a + old_length);
   (void)world_.show_vma(space, moved, Evidence::inferred);
+  world_.forget_ptes(space, moved.start, moved.end);
 }
 
 void SideEvents::task_event(const EventView& event, EventKind kind) {

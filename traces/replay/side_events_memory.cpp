@@ -117,6 +117,11 @@ void SideEvents::migration(const EventView& event, EventKind kind, CallId floor)
     AddressSpace& space = world_.space_of(event.task());
     recorder.step(rule, {addr, entry});
     if (addr < space.tables().limit()) world_.show_entry(space, Level::pte, addr, entry, Evidence::observed);
+    // Whose entry it is the event does not say: others may have lost theirs.
+    const auto& spaces = world_.machine().address_spaces();
+    if (!world_.spend_entries(spaces.size())) return;
+    for (const auto& other : spaces)
+      if (other.get() != &space) world_.forget_ptes(*other, addr, addr + page_bytes);
   };
   switch (kind) {
     case EventKind::mv_setup_in: {

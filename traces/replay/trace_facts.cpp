@@ -12,7 +12,7 @@ constexpr uint32_t array_limit = 64;
 // include/linux/migrate.h
 constexpr uint64_t migrate_pfn_valid = 1;
 constexpr uint32_t migrate_pfn_shift = 6;
-constexpr uint64_t select_system = 1, select_device_private = 2;
+constexpr uint64_t select_system = 1, select_device_private = 2, select_device_coherent = 4;
 
 struct Task {
   struct Setup {
@@ -68,7 +68,8 @@ void TraceFacts::scan(const Trace& trace, const EventKinds& kinds, const EntryFo
         // Only the device's own pages are collected when nothing else is selected.
         const auto setup = task.setups.find(event.number("args").value_or(0));
         if (setup != task.setups.end() &&
-            (setup->second.flags & (select_system | select_device_private)) == select_device_private)
+            (setup->second.flags & select_system) == 0 &&
+            (setup->second.flags & (select_device_private | select_device_coherent)) != 0)
           owners_of(event, "src", setup->second.owner);
         break;
       }
@@ -77,6 +78,11 @@ void TraceFacts::scan(const Trace& trace, const EventKinds& kinds, const EntryFo
         const auto setup = task.setups.find(event.number("args").value_or(0));
         if (setup != task.setups.end() && (setup->second.flags & select_system) != 0)
           owners_of(event, "dst", setup->second.owner);
+        break;
+      }
+      case EventKind::remove_migration_pte: {
+        const uint64_t pte = event.number("pte").value_or(0);
+        if (x86::pte_present(pte)) present_chunks_.insert(x86::pte_pfn(pte) / chunk_pages);
         break;
       }
       default:
@@ -106,6 +112,7 @@ std::vector<DeviceMemory> TraceFacts::devices() const {
     memory.first_pfn = chunk * chunk_pages;
     memory.pages = chunk_pages;
     memory.owner = owner.token;
+    memory.coherent = present_chunks_.contains(chunk);
     memory.name = "device memory";
     devices.push_back(std::move(memory));
   }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "engine/machine/entry_format.h"
@@ -19,7 +20,8 @@ class TraceFacts {
   TraceFacts(const Trace& trace, const EventKinds& kinds, const EntryFormat& entries);
 
   /// One for each 256 MiB piece of device memory whose owner some migration shows (drivers of this size of
-  /// chunk: lib/test_hmm.c). A piece that two owners claim is left out.
+  /// chunk: lib/test_hmm.c), coherent where its pages are mapped by present ptes. A piece that two owners claim
+  /// is left out.
   std::vector<DeviceMemory> devices() const;
   bool owner_known(uint64_t pfn) const;
   /// The pfn of special ptes in VMAs that may not hold any other special page.
@@ -35,6 +37,8 @@ class TraceFacts {
   void see_pte(uint64_t pte, uint64_t vm_flags, const EntryFormat& entries);
 
   std::map<uint64_t, Owner> chunks_;  ///< by pfn / chunk_pages
+  /// Pieces with pages that a migration mapped by a present pte: device-coherent, if a device's at all.
+  std::set<uint64_t> present_chunks_;
   std::optional<uint64_t> zero_pfn_;
 };
 

@@ -128,6 +128,7 @@ void World::fork(uint32_t parent, int32_t child_pid, bool shares) {
     ShownVma copy{vma.start(), vma.end(), vma.flags(), vma.pgoff(), vma.file(), vma.kind(), vma.huge_shift()};
     (void)show_vma(to, copy, Evidence::inferred);
   }
+  fork_ptes(from, to);
 }
 
 void World::forget(const AddressSpace* space) {
@@ -145,7 +146,18 @@ void World::exit(uint32_t task) {
   if (found == spaces_.end()) return;
   uint32_t& users = users_[found->second];
   if (users != 0) --users;
-  if (users == 0) forget(found->second);
+  if (users != 0) return;
+  forget(found->second);
+  // Its mappings go with it: the reverse map must not find them any more.
+  facts_.forget_space(found->second->id());
+  carve(*found->second, 0, found->second->tables().limit());
+}
+
+/// The reverse map looks at every VMA of every address space, a few times for every page.
+bool World::spend_rmap_walk() {
+  uint64_t vmas = machine_->address_spaces().size();
+  for (const auto& space : machine_->address_spaces()) vmas += space->vmas().size();
+  return spend(rmap_left_, 4 * vmas);
 }
 
 WordIndex World::array(RegionKind kind, AddressSpace& space, uint64_t identity, uint64_t start,

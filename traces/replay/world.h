@@ -6,6 +6,7 @@
 /// show_ function writes into the step that is open. Ownership: owns the Machine and the Recorder. Threads:
 /// one.
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@
 
 #include "engine/machine/machine.h"
 #include "engine/recording/recorder.h"
+#include "traces/replay/page_facts.h"
 #include "traces/replay/trace_facts.h"
 
 namespace hmmscope::traces {
@@ -69,6 +71,28 @@ class World {
   void show_ptes(AddressSpace& space, uint64_t addr, std::span<const uint64_t> ptes, Evidence evidence);
   /// Every pte of [start, end) that a shown table holds is none now.
   void clear_ptes(AddressSpace& space, uint64_t start, uint64_t end);
+
+  // what is known of an entry between the events that show it (see page_facts.h)
+  struct KnownPte {
+    uint64_t pte = 0;
+    uint8_t known = 0;  ///< pte_fact bits; 0: nothing is known
+  };
+  KnownPte known_pte(const AddressSpace& space, uint64_t addr) const;
+  /// show_entry with these facts.
+  WordIndex know_pte(AddressSpace& space, uint64_t addr, uint64_t pte, uint8_t known, Evidence evidence);
+  /// The engine wrote the entry; these facts hold of it.
+  void note_pte(const AddressSpace& space, uint64_t addr, uint8_t known);
+  void forget_ptes(const AddressSpace& space, uint64_t start, uint64_t end);
+  /// A fault ended like this: what must stand there now.
+  void cpu_fault(AddressSpace& space, uint64_t addr, uint64_t flags, uint64_t ret);
+  /// [start, end) of vma has got vma's protection.
+  void protect(AddressSpace& space, const Vma& vma, uint64_t start, uint64_t end);
+  /// Stands for the pfn of a page that only faults have told of, until an event names it.
+  uint64_t placeholder_pfn();
+  static bool is_placeholder(uint64_t pfn);
+  /// The page mapped at addr as `placeholder` is `pfn`, in every address space.
+  void resolve_placeholder(uint64_t addr, uint64_t placeholder, uint64_t pfn);
+
   /// The words of an array; arrays of the same kind, owner, address and length share theirs.
   WordIndex array(RegionKind kind, AddressSpace& space, uint64_t identity, uint64_t start, uint32_t count,
                   std::string_view name);
@@ -77,6 +101,10 @@ class World {
   bool spend_pages(uint64_t pages) { return spend(pages_left_, pages); }
   /// False when `count` more VMAs or page tables may not be touched on behalf of events that only imply them.
   bool spend_inferred(uint64_t count) { return spend(inferred_left_, count); }
+  /// False when looking a page up in every VMA that may map it would be too much.
+  bool spend_rmap_walk();
+  /// False when looking at `count` more entries on behalf of one event would be too much.
+  bool spend_entries(uint64_t count) { return spend(rmap_left_, count); }
   /// False when one more fault without an event would be too much.
   bool spend_unseen_fault() { return spend(unseen_faults_left_, 1); }
   /// The words of a struct hmm_range at this kernel address.
@@ -90,6 +118,22 @@ class World {
   AddressSpace& new_space(int32_t pid);
   void note_pte_table(const AddressSpace& space, uint64_t addr);
   void carve(AddressSpace& space, uint64_t start, uint64_t end);
+  void fault_on_unknown(AddressSpace& space, const Vma& vma, uint64_t addr, bool write);
+  void fault_on_none(AddressSpace& space, const Vma& vma, uint64_t addr, bool write);
+  void protect_pte(AddressSpace& space, const Vma& vma, uint64_t addr, KnownPte is, bool writable);
+  void fork_ptes(AddressSpace& from, AddressSpace& to);
+  void fork_pte(AddressSpace& from, AddressSpace& to, uint64_t addr, KnownPte is);
+  /// visit(first address, first word, words) for the part of every shown pte table in [start, end).
+  template <class Visit>
+  void each_pte_table(const AddressSpace& space, uint64_t start, uint64_t end, Visit visit) {
+    const uint64_t size = level_size(Level::pmd);
+    for (auto table = pte_tables_.lower_bound({space.id(), start & ~(size - 1)});
+         table != pte_tables_.end() && table->first == space.id() && table->second < end; ++table) {
+      const uint64_t from = std::max(start, table->second), to = std::min(end, table->second + size);
+      const WordIndex first = space.tables().entry_word(Level::pte, from);
+      if (from < to && first != no_word) visit(from, first, static_cast<uint32_t>((to - from) >> page_bits));
+    }
+  }
 
   const Trace* trace_;
   std::unique_ptr<Machine> machine_;
@@ -116,9 +160,14 @@ class World {
   uint64_t pages_left_ = uint64_t{1} << 25;
   uint64_t inferred_left_ = uint64_t{1} << 20;
   uint64_t unseen_faults_left_ = uint64_t{1} << 23;
+  uint64_t rmap_left_ = uint64_t{1} << 30;
+  uint64_t forked_left_ = uint64_t{1} << 24;
+  bool spend_forked(uint64_t pages) { return spend(forked_left_, pages); }
   std::unordered_map<AddressSpace*, uint32_t> users_;  ///< tasks that live in it
   std::unordered_map<uint64_t, WordIndex> notifiers_;
   std::map<std::pair<uint32_t, uint64_t>, WordIndex> ranges_;
+  PageFacts facts_;
+  uint64_t placeholders_ = 0;
   std::set<std::pair<uint32_t, uint64_t>> pte_tables_;  ///< space and first address of every shown pte table
 };
 

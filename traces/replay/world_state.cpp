@@ -35,6 +35,7 @@ void World::carve(AddressSpace& space, uint64_t start, uint64_t end) {
     } else if (vma.start() < start) {
       space.resize_vma(vma, vma.start(), start);
     } else if (vma.end() > end) {
+      machine_->store(vma.word(VmaWord::pgoff), vma.pgoff() + ((end - vma.start()) >> page_bits));
       space.resize_vma(vma, end, vma.end());
     } else {
       space.remove_vma(vma);
@@ -85,6 +86,20 @@ WordIndex World::show_entry(AddressSpace& space, Level level, uint64_t addr, uin
   if (level == Level::pte) note_pte_table(space, addr);
   const WordIndex word = space.tables().ensure_word(level, addr);
   recorder_->write(word, value, evidence);
+  const uint64_t start = addr & ~(level_size(level) - 1), end = start + level_size(level);
+  if (level == Level::pte) {
+    if (evidence == Evidence::observed) facts_.set(word, 1, pte_fact::all | pte_fact::seen);
+  } else if (x86::pte_none(value)) {
+    each_pte_table(space, start, end, [&](uint64_t, WordIndex first, uint32_t count) {
+      const auto words = machine_->memory().words().subspan(first, count);
+      if (std::any_of(words.begin(), words.end(), [](uint64_t old) { return old != 0; }))
+        recorder_->fill(first, count, 0, 0, Evidence::inferred);
+    });
+    forget_ptes(space, start, end);
+    facts_.add_empty(space.id(), start, end);
+  } else if (!is_table(entries(), value)) {
+    forget_ptes(space, start, end);
+  }
   return word;
 }
 
@@ -93,11 +108,15 @@ void World::show_ptes(AddressSpace& space, uint64_t addr, std::span<const uint64
   ensure_tables(space, Level::pte, addr);
   note_pte_table(space, addr);
   const size_t room = entries_per_table - entry_index(Level::pte, addr);
-  recorder_->copy(space.tables().ensure_word(Level::pte, addr), ptes.first(std::min(room, ptes.size())),
-                  evidence);
+  const WordIndex first = space.tables().ensure_word(Level::pte, addr);
+  const auto shown = ptes.first(std::min(room, ptes.size()));
+  recorder_->copy(first, shown, evidence);
+  facts_.set(first, static_cast<uint32_t>(shown.size()), pte_fact::all | pte_fact::seen);
 }
 
 void World::clear_ptes(AddressSpace& space, uint64_t start, uint64_t end) {
+  forget_ptes(space, start, end);
+  facts_.add_empty(space.id(), start, end);
   const uint64_t table_size = level_size(Level::pmd);
   for (auto table = pte_tables_.lower_bound({space.id(), start & ~(table_size - 1)});
        table != pte_tables_.end() && table->first == space.id() && table->second < end; ++table) {

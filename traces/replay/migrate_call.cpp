@@ -1,0 +1,259 @@
+#include "traces/replay/migrate_call.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "traces/replay/replayer.h"
+
+namespace hmmscope::traces {
+namespace {
+
+constexpr uint64_t max_pages = uint64_t{1} << 20;
+
+Function function_of(EventKind kind) {
+  return kind == EventKind::mv_setup_in   ? Function::migrate_vma_setup
+         : kind == EventKind::mv_pages_in ? Function::migrate_vma_pages
+                                          : Function::migrate_vma_finalize;
+}
+
+}  // namespace
+
+MigrateCall::MigrateCall(Replayer& replayer, uint32_t call, RunningMigration& running)
+    : replayer_(replayer),
+      world_(replayer.world()),
+      recorder_(world_.recorder()),
+      traced_(replayer.migrations().calls()[call]),
+      running_(running),
+      judge_(recorder_),
+      format_(MigrateFormat::from(world_.machine().model())) {}
+
+void MigrateCall::run() {
+  world_.at(traced_.in);
+  floor_ = recorder_.current_call();
+  const bool setup = traced_.kind == EventKind::mv_setup_in;
+  if (setup) {
+    running_ = {};
+    args().start = number(traced_.in, "start");
+    args().end = number(traced_.in, "end");
+    args().select = number(traced_.in, "flags");
+    args().pgmap_owner = number(traced_.in, "owner");
+    AddressSpace* of_notifier = nullptr;
+    for (const uint32_t own : replayer_.migrations().events(traced_))
+      if (kind(own) == EventKind::mn_start && of_notifier == nullptr)
+        of_notifier = world_.space_of_mm(number(own, "mm"));
+    args().mm = of_notifier != nullptr ? of_notifier : &world_.space_of(traced_.task);
+  }
+  if (args().mm == nullptr) {
+    args().mm = &world_.space_of(traced_.task);
+    args().start = number(traced_.in, "start");
+    args().end = number(traced_.in, "end");
+  }
+  pages_ = args().end > args().start ? (args().end - args().start) >> page_bits : 0;
+  if (std::string reason = why_not_run(); !reason.empty()) return run_without_engine(std::move(reason));
+  const uint32_t result = result_event();
+  src_out_ = shown(result, "src");
+  dst_out_ = shown(result, "dst");
+  if (traced_.after != no_index && result == traced_.out)
+    later_ = shown(replayer_.migrations().calls()[traced_.after].in, "src");
+  known_.assign(pages_, ~uint64_t{0});
+  refused_.assign(pages_, false);
+  index_rebuilt();
+  if (setup) return run_setup();
+  traced_.kind == EventKind::mv_pages_in ? run_pages() : run_finalize();
+}
+
+/// Empty when the engine can run the call.
+std::string MigrateCall::why_not_run() const {
+  if (traced_.faults)
+    return "the setup faults pages in by a range fault (unified fault and migrate), which this replay does "
+           "not do";
+  if (traced_.kind != EventKind::mv_setup_in && !running_.followed)
+    return "the setup of this migration is not in the trace, or could not be followed";
+  if (args().end > space().tables().limit() || args().start > args().end)
+    return "the range lies beyond the page tables";
+  if (pages_ > max_pages || !world_.spend_pages(pages_)) return "the range is too large to be replayed";
+  if (pages_ > 1 && !replayer_.trace().info().arrays_reliable)
+    return "the trace prints every element of an array as the first (trace-cmd report without -R)";
+  return {};
+}
+
+/// The event that shows the arrays as the call left them: its return, or the next call with the same struct
+/// where a return shows nothing (6.1). no_index when neither does.
+uint32_t MigrateCall::result_event() const {
+  std::array<uint64_t, 1> word{};
+  if (traced_.out != no_index && event(traced_.out).array("src", word)) return traced_.out;
+  if (traced_.kind == EventKind::mv_fin_in) return no_index;
+  return traced_.after == no_index ? no_index : replayer_.migrations().calls()[traced_.after].in;
+}
+
+MigrateCall::Shown MigrateCall::shown(uint32_t index, std::string_view field) const {
+  Shown array;
+  if (index == no_index) return array;
+  if (const auto count = event(index).array(field, array.words))
+    array.count = static_cast<uint32_t>(std::min<uint64_t>({*count, array.words.size(), pages_}));
+  return array;
+}
+
+void MigrateCall::show_arrays(uint32_t index) {
+  const auto show = [&](WordIndex first, std::string_view field, RuleId rule) {
+    const Shown array = shown(index, field);
+    if (array.count == 0) return;
+    recorder_.step(rule, {args().start, array.count});
+    recorder_.copy(first, std::span(array.words).first(array.count), Evidence::observed);
+  };
+  show(args().src, "src", RuleId::trace_migrate_src);
+  show(args().dst, "dst", RuleId::trace_migrate_dst);
+}
+
+void MigrateCall::show_vma() {
+  if (event(traced_.in).number("vma") == uint64_t{0}) return;
+  ShownVma vma;
+  const Vma before = space().vma_at(args().start);
+  vma.start = number(traced_.in, "vm_start");
+  vma.end = number(traced_.in, "vm_end");
+  vma.flags = number(traced_.in, "vm_flags");
+  if (vma.end == 0 || !event(traced_.in).number("vm_flags")) {
+    args().vma = before;
+    return;
+  }
+  if (before) {
+    vma.kind = before.kind();
+    vma.file = before.file();
+    vma.pgoff = before.pgoff() + (vma.start >> page_bits) - (before.start() >> page_bits);
+    vma.page_shift = before.huge_shift();
+  } else {
+    vma.kind = (vma.flags & vm::hugetlb) != 0  ? VmaKind::hugetlb
+               : (vma.flags & vm::shared) != 0 ? VmaKind::shmem
+                                               : VmaKind::anonymous;
+    vma.page_shift = vma.kind == VmaKind::hugetlb ? 21 : page_bits;
+    vma.pgoff = vma.start >> page_bits;
+  }
+  // The reverse map needs a number for every file; its first address will do.
+  if (vma.kind != VmaKind::anonymous && vma.file == 0) vma.file = vma.start;
+  recorder_.step(RuleId::trace_vma_shown, {vma.start, vma.end, vma.flags});
+  if (auto now = world_.show_vma(space(), vma, Evidence::observed))
+    args().vma = *now;
+  else
+    judge_.lost(vma.start, "the VMA shown cannot be: " + now.error().message);
+}
+
+void MigrateCall::run_setup() {
+  recorder_.step(RuleId::trace_migrate_args, {args().start, args().end, args().select, args().pgmap_owner,
+                                              number(traced_.in, "fault_page")});
+  show_vma();
+  const auto array = [&](RegionKind kind, std::string_view name) {
+    return world_.array(kind, space(), traced_.args, args().start,
+                        static_cast<uint32_t>(std::max<uint64_t>(pages_, 1)), name);
+  };
+  args().src = array(RegionKind::migrate_src, "migrate.src");
+  args().dst = array(RegionKind::migrate_dst, "migrate.dst");
+  show_arrays(traced_.in);
+  args().fault_page = fault_page();
+  call_id_ = static_cast<CallId>(recorder_.peek().calls().size());
+  args().hooks = this;
+  const int ret = migrate_vma_setup(world_.machine(), args());
+  args().hooks = nullptr;
+  finish(ret);
+}
+
+/// The page a CPU fault is about: the trace has its struct page, the entry at its address has its pfn.
+uint64_t MigrateCall::fault_page() const {
+  if (number(traced_.in, "fault_page") == 0) return 0;
+  const uint64_t addr = args().start & ~(page_bytes - 1);
+  const World::KnownPte is = world_.known_pte(space(), addr);
+  uint64_t pfn = 0;
+  if ((is.known & pte_fact::kind) != 0 && !x86::pte_present(is.pte) && !x86::pte_none(is.pte))
+    pfn = world_.entries().swap.pfn(is.pte);
+  else if (const auto word = src_out_.at(0); word && format_.has_page(*word))
+    pfn = format_.pfn(*word);
+  const DeviceMemory* device = world_.machine().physical().device_of(pfn);
+  return device != nullptr && !device->coherent ? pfn : 0;
+}
+
+void MigrateCall::run_pages() {
+  show_arrays(traced_.in);
+  if (std::string reason = unsound_arrays(); !reason.empty()) return run_without_engine(std::move(reason));
+  prepare_slots();
+  call_id_ = static_cast<CallId>(recorder_.peek().calls().size());
+  args().hooks = this;
+  migrate_vma_pages(world_.machine(), args());
+  args().hooks = nullptr;
+  finish(0);
+}
+
+void MigrateCall::run_finalize() {
+  show_arrays(traced_.in);
+  if (std::string reason = unsound_arrays(); !reason.empty()) return run_without_engine(std::move(reason));
+  prepare_slots();
+  call_id_ = static_cast<CallId>(recorder_.peek().calls().size());
+  args().hooks = this;
+  migrate_vma_finalize(world_.machine(), args());
+  args().hooks = nullptr;
+  finish(0);
+}
+
+void MigrateCall::finish(int64_t ret) {
+  pass_rest();
+  if (judge_.in_step()) expect_all_rebuilt();
+  if (traced_.out == no_index) judge_.lost(args().start, "the trace does not show the return of the call");
+  if (traced_.out != no_index) {
+    replayer_.pass_until(traced_.out);
+    world_.at(traced_.out);
+  }
+  if (judge_.in_step()) {
+    if (traced_.kind == EventKind::mv_setup_in) {
+      if (const auto kernel = event(traced_.out).integer("ret"))
+        judge_.value("return value", static_cast<uint64_t>(*kernel), static_cast<uint64_t>(ret));
+    }
+    compare_field("npages", args().npages);
+    if (src_out_.count >= args().npages) compare_field("cpages", args().cpages);
+    compare_field("start", args().start);
+    compare_field("end", args().end);
+  }
+  if (judge_.in_step() && ret == 0) {
+    compare_array(args().src, src_out_, true);
+    compare_array(args().dst, dst_out_, false);
+  } else {
+    judge_.unseen_words(src_out_.count + dst_out_.count);
+  }
+  running_.followed = judge_.in_step() && ret == 0;
+  judge_.finish(call_id_, ret);
+}
+
+void MigrateCall::compare_field(std::string_view field, uint64_t engine) {
+  const uint32_t result = result_event();
+  const uint32_t index = result == no_index ? traced_.out : result;
+  if (const auto kernel = event(index).number(field)) judge_.value(field, *kernel, engine);
+}
+
+void MigrateCall::compare_array(WordIndex first, const Shown& kernel, bool is_src) {
+  const Machine& machine = world_.machine();
+  const auto pages = static_cast<uint32_t>(args().npages);
+  for (uint32_t k = 0; k < std::min(pages, kernel.count); ++k) {
+    const uint64_t known = is_src ? known_[k] : ~uint64_t{0};
+    judge_.compare(first + k, kernel.words[k], machine.load(first + k), known, call_id_);
+  }
+  if (pages > kernel.count) judge_.unseen_words(pages - kernel.count);
+}
+
+void MigrateCall::run_without_engine(std::string reason) {
+  call_id_ =
+      recorder_.enter(function_of(traced_.kind), {args().start, args().end, args().select}, traced_.task);
+  judge_.lost(args().start, std::move(reason));
+  pass_rest();
+  for (const auto& [key, events] : rebuilt_)
+    for (const uint32_t position : events) show_rebuilt(position);
+  int64_t ret = 0;
+  if (traced_.out != no_index && !traced_.faults) {
+    replayer_.pass_until(traced_.out);
+    world_.at(traced_.out);
+    ret = event(traced_.out).integer("ret").value_or(0);
+  }
+  running_.followed = false;
+  world_.forget_ptes(space(), args().start & ~(page_bytes - 1), args().end);
+  recorder_.leave(ret);
+  judge_.finish(call_id_, ret);
+}
+
+}  // namespace hmmscope::traces
