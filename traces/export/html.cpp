@@ -1,3 +1,4 @@
+#include "engine/model/word_layout.h"
 #include "traces/check/summary.h"
 #include "traces/export/call_array.h"
 #include "traces/export/export.h"
@@ -74,6 +75,8 @@ class Report {
       row("check", counts_text(counts));
       row("words compared", fmt::format("{}", counts.words_compared));
     }
+    const CheckCounts migrations = count_migrate_checks(recording_);
+    if (migrations.calls != 0) row("check of migrations", counts_text(migrations));
     for (const auto& failure : document_.failures) row("expectation failed", failure.text);
     out_.raw("</table>\n");
   }
@@ -98,12 +101,14 @@ class Report {
       row("engine's rule", fmt::format("{}: {}", rule(check.rule).id, rule(check.rule).statement));
     for (const std::string& field : text.fields) row("differs", field);
     out_.raw("</table>\n");
-    if (text.kernel.empty() || document_.model.hmm_pfn == nullptr) return;
+    if (text.kernel.empty()) return;
+    const RegionKind kind = recording_.regions()[recording_.region_of(check.word)].kind;
+    const auto layout_of = [&](uint64_t word) -> const Layout& { return word_layout(document_.model, kind, word); };
     const uint64_t differing = (check.kernel ^ check.engine) & check.known;
     out_.print("<p>kernel <code>{:#018x}</code> ", check.kernel).html(text.kernel).raw("</p>\n");
-    word_picture(out_, *document_.model.hmm_pfn, check.kernel, differing);
+    word_picture(out_, layout_of(check.kernel), check.kernel, differing);
     out_.print("<p>engine <code>{:#018x}</code> ", check.engine).html(text.engine).raw("</p>\n");
-    word_picture(out_, *document_.model.hmm_pfn, check.engine, differing);
+    word_picture(out_, layout_of(check.engine), check.engine, differing);
   }
   void calls() {
     const std::vector<uint32_t> of_call = check_of_calls(recording_);

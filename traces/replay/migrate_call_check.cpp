@@ -200,7 +200,9 @@ void MigrateCall::show_rebuilt(uint32_t index) {
   recorder_.step(kind(index) == EventKind::set_migration_pte ? RuleId::trace_migration_set
                                                              : RuleId::trace_migration_removed,
                  {addr, pte});
-  for (const auto& other : world_.machine().address_spaces())
+  const auto& spaces = world_.machine().address_spaces();
+  if (!world_.spend_entries(spaces.size())) return;
+  for (const auto& other : spaces)
     if (other.get() != args().mm || !judge_.in_step()) world_.forget_ptes(*other, addr, addr + page_bytes);
 }
 

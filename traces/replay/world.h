@@ -123,7 +123,8 @@ class World {
   void protect_pte(AddressSpace& space, const Vma& vma, uint64_t addr, KnownPte is, bool writable);
   void fork_ptes(AddressSpace& from, AddressSpace& to);
   void fork_pte(AddressSpace& from, AddressSpace& to, uint64_t addr, KnownPte is);
-  /// visit(first address, first word, words) for the part of every shown pte table in [start, end).
+  /// visit(first address, first word, words) for the part of every shown pte table in [start, end). When a
+  /// made-up trace makes that too much, nothing is known of any entry from then on.
   template <class Visit>
   void each_pte_table(const AddressSpace& space, uint64_t start, uint64_t end, Visit visit) {
     const uint64_t size = level_size(Level::pmd);
@@ -131,6 +132,10 @@ class World {
          table != pte_tables_.end() && table->first == space.id() && table->second < end; ++table) {
       const uint64_t from = std::max(start, table->second), to = std::min(end, table->second + size);
       const WordIndex first = space.tables().entry_word(Level::pte, from);
+      if (!spend(tables_left_, 1)) {
+        facts_given_up_ = true;
+        return;
+      }
       if (from < to && first != no_word) visit(from, first, static_cast<uint32_t>((to - from) >> page_bits));
     }
   }
@@ -168,6 +173,8 @@ class World {
   std::map<std::pair<uint32_t, uint64_t>, WordIndex> ranges_;
   PageFacts facts_;
   uint64_t placeholders_ = 0;
+  uint64_t tables_left_ = uint64_t{1} << 25;
+  bool facts_given_up_ = false;
   std::set<std::pair<uint32_t, uint64_t>> pte_tables_;  ///< space and first address of every shown pte table
 };
 

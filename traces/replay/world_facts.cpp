@@ -33,6 +33,7 @@ bool fits_huge_page(const Vma& vma, uint64_t addr) {
 }  // namespace
 
 World::KnownPte World::known_pte(const AddressSpace& space, uint64_t addr) const {
+  if (facts_given_up_) return {};
   const WordIndex word = space.tables().entry_word(Level::pte, addr);
   if (word != no_word) {
     const uint8_t facts = facts_.of(word);
@@ -66,7 +67,7 @@ uint64_t World::placeholder_pfn() { return first_placeholder + placeholders_++; 
 bool World::is_placeholder(uint64_t pfn) { return pfn >= first_placeholder; }
 
 void World::resolve_placeholder(uint64_t addr, uint64_t placeholder, uint64_t pfn) {
-  if (!is_placeholder(placeholder)) return;
+  if (!is_placeholder(placeholder) || !spend_entries(machine_->address_spaces().size())) return;
   for (const auto& space : machine_->address_spaces()) {
     const KnownPte is = known_pte(*space, addr);
     if ((is.known & pte_fact::kind) == 0 || !x86::pte_present(is.pte) || x86::pte_pfn(is.pte) != placeholder)
