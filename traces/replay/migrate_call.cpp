@@ -65,7 +65,8 @@ void MigrateCall::run() {
 
 /// Empty when the engine can run the call.
 std::string MigrateCall::why_not_run() const {
-  if (traced_.faults)
+  const bool unified = world_.machine().model().unified != UnifiedStyle::none;
+  if (traced_.faults || (unified && traced_.kind == EventKind::mv_setup_in))
     return "the setup faults pages in by a range fault (unified fault and migrate), which this replay does "
            "not do";
   if (traced_.kind != EventKind::mv_setup_in && !running_.followed)
