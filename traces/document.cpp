@@ -23,6 +23,7 @@ struct Opened {
   uint32_t expectations = 0;
   std::vector<scenario::Failure> failures = {};
   std::string detected = {}, unobserved = {};
+  std::string schedule_end = {}, schedule_text = {}, schedule = {};
 };
 
 std::string title_of(const std::filesystem::path& path) {
@@ -99,10 +100,14 @@ Result<Opened> from_scenario(std::string_view text, const std::filesystem::path&
   const auto parsed = scenario::parse(text, display_name(path));
   if (!parsed) return tl::unexpected(parsed.error());
   options.progress.at("running the scenario", 0, 0);
-  auto outcome = scenario::run(*parsed, options.kernel);
+  scenario::RunOptions run;
+  run.kernel = options.kernel;
+  run.schedule = options.schedule;
+  run.seed = options.seed;
+  auto outcome = scenario::run(*parsed, run);
   if (!outcome) return tl::unexpected(outcome.error());
   return Opened{SourceKind::scenario, std::move(outcome->model), std::move(outcome->recording), outcome->expectations,
-                std::move(outcome->failures)};
+                std::move(outcome->failures), {}, {}, std::move(outcome->schedule_end), std::move(outcome->schedule_text), std::move(outcome->schedule)};
 }
 
 Result<Opened> from_recording(std::string_view bytes, const std::filesystem::path& path, const OpenOptions& options) {
@@ -167,6 +172,9 @@ Result<std::shared_ptr<const Document>> open_document(const std::filesystem::pat
 
   auto document = std::make_shared<Document>();
   document->kind = opened->kind;
+  document->schedule_end = std::move(opened->schedule_end);
+  document->schedule_text = std::move(opened->schedule_text);
+  document->schedule = std::move(opened->schedule);
   document->path = path;
   document->title = title_of(path);
   document->model = std::move(opened->model);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/base/result.h"
@@ -35,11 +36,14 @@ struct Document {
   // scenarios only
   uint32_t expectations = 0;
   std::vector<scenario::Failure> failures;     ///< expectations that did not hold
+  std::string schedule_end, schedule_text, schedule;   ///< how the tasks ended, why, and their schedule
 };
 
 struct OpenOptions {
   std::string kernel;        ///< model id that overrides what the file says; empty = as the file says
   Progress progress;
+  std::string schedule = {};      ///< scenarios with tasks: overrides the file's schedule
+  std::optional<uint64_t> seed = {};   ///< the same, at random
 };
 
 /// Recognises the kind by content (recording magic, scenario JSON, trace.dat, ftrace text; xz, gz and zstd are unpacked on

@@ -44,6 +44,7 @@ class Program {
     add(make_export_command());
     add(make_extract_command());
     add(make_rules_command());
+    add(make_explore_command());
     add(make_selftest_command());
     add(make_lesson_command());
     add(make_compare_sequences_command());

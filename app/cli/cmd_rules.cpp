@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/cli/command.h"
+#include "app/cli/rule_coverage.h"
 #include "engine/rules/rule.h"
 
 namespace hmmscope::app {
@@ -18,6 +19,7 @@ class RulesCommand : public Command {
 
   void declare(CLI::App& app) override {
     app.add_option("--function", function_, "Only the rules of this function")->type_name("NAME");
+    app.add_flag("--coverage", coverage_, "How many of the program's own scenarios and captures fire each rule");
   }
 
   int run(const Output& output) override {
@@ -31,7 +33,13 @@ class RulesCommand : public Command {
       if (!function_named(function_, function)) return output.bad_input(unknown_function());
       functions.push_back(function);
     }
-    output.print(output.json ? as_json(functions) : as_text(functions));
+    std::vector<RuleCoverage> counts;
+    if (coverage_) {
+      auto counted = count_rule_coverage();
+      if (!counted) return output.bad_input(counted.error());
+      counts = std::move(*counted);
+    }
+    output.print(output.json ? as_json(functions, counts) : as_text(functions, counts));
     return exit_ok;
   }
 
@@ -51,7 +59,26 @@ class RulesCommand : public Command {
                  false};
   }
 
-  static std::string as_text(const std::vector<Function>& functions) {
+  /// One line a rule: how many tests and captures fired it.
+  static std::string coverage_text(const std::vector<Function>& functions, const std::vector<RuleCoverage>& counts) {
+    std::string text = fmt::format("{:>6} {:>8}  {:<40} {:<12} {}\n", "tests", "captures", "rule", "versions", "function");
+    size_t all = 0, by_tests = 0, by_captures = 0;
+    for (const Function function : functions) {
+      for (const RuleId id : rules_of(function)) {
+        const Rule& r = rule(id);
+        const RuleCoverage& count = counts[static_cast<size_t>(id)];
+        ++all;
+        by_tests += count.tests != 0 ? 1 : 0;
+        by_captures += count.captures != 0 ? 1 : 0;
+        fmt::format_to(std::back_inserter(text), "{:>6} {:>8}  {:<40} {:<12} {}\n", count.tests, count.captures, r.id, r.versions,
+                       function_name(function));
+      }
+    }
+    return text + fmt::format("rules {}, fired by tests {}, by captures {}\n", all, by_tests, by_captures);
+  }
+
+  static std::string as_text(const std::vector<Function>& functions, const std::vector<RuleCoverage>& counts) {
+    if (!counts.empty()) return coverage_text(functions, counts);
     std::string text;
     for (const Function function : functions) {
       if (!text.empty()) text += '\n';
@@ -64,7 +91,7 @@ class RulesCommand : public Command {
     return text;
   }
 
-  static std::string as_json(const std::vector<Function>& functions) {
+  static std::string as_json(const std::vector<Function>& functions, const std::vector<RuleCoverage>& counts) {
     auto list = nlohmann::ordered_json::array();
     for (const Function function : functions) {
       for (const RuleId id : rules_of(function)) {
@@ -76,12 +103,17 @@ class RulesCommand : public Command {
                         {"versions", std::string(r.versions)},
                         {"statement", std::string(r.statement)},
                         {"operands", std::move(operands)}});
+        if (counts.empty()) continue;
+        const RuleCoverage& count = counts[static_cast<size_t>(id)];
+        list.back()["tests"] = count.tests;
+        list.back()["captures"] = count.captures;
       }
     }
     return nlohmann::ordered_json{{"rules", std::move(list)}}.dump(2) + "\n";
   }
 
   std::string function_;
+  bool coverage_ = false;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "app/cli/command.h"
 #include "app/cli/step_text.h"
@@ -19,6 +20,8 @@ class RunCommand : public Command {
   void declare(CLI::App& app) override {
     app.add_option("SCENARIO", file_, "Scenario file (JSON)")->required();
     app.add_option("--kernel", kernel_, "Run under this kernel model instead of the scenario's own")->type_name("MODEL");
+    app.add_option("--schedule", schedule_, "Interleave the tasks so: \"TASK:POINTS TASK:POINTS ...\"")->type_name("TEXT");
+    app.add_option("--seed", seed_, "Interleave the tasks at random, decided by this number")->type_name("NUMBER");
     app.add_flag("--steps", steps_, "Print every step");
     app.add_option("--save", save_, "Save the recording")->type_name("FILE");
   }
@@ -26,6 +29,8 @@ class RunCommand : public Command {
   int run(const Output& output) override {
     traces::OpenOptions options;
     options.kernel = kernel_;
+    options.schedule = schedule_;
+    options.seed = seed_;
     const auto opened = traces::open_document(file_, options);
     if (!opened) return output.bad_input(opened.error());
     const traces::Document& document = **opened;
@@ -43,6 +48,10 @@ class RunCommand : public Command {
   void print_text(const Output& output, const traces::Document& document) const {
     output.print(summary_text(document));
     for (StepIndex step = 0; steps_ && step < document.recording->steps(); ++step) output.print(step_text(document, step));
+    if (!document.schedule_end.empty()) {
+      output.print(fmt::format("tasks: {}{}{}\nschedule: {}\n", document.schedule_end, document.schedule_text.empty() ? "" : ": ",
+                               document.schedule_text, document.schedule));
+    }
     for (const auto& failure : document.failures) {
       output.print(fmt::format("{}:{}: at step {}: {}\n", file_, failure.line, failure.step + 1, failure.text));
     }
@@ -53,6 +62,9 @@ class RunCommand : public Command {
   void print_json(const Output& output, const traces::Document& document) const {
     nlohmann::json result = summary_json(document);
     result["expectations"] = document.expectations;
+    if (!document.schedule_end.empty()) {
+      result["tasks"] = {{"end", document.schedule_end}, {"text", document.schedule_text}, {"schedule", document.schedule}};
+    }
     result["failures"] = nlohmann::json::array();
     for (const auto& failure : document.failures) {
       result["failures"].push_back({{"line", failure.line}, {"step", failure.step + 1}, {"text", failure.text}});
@@ -64,7 +76,8 @@ class RunCommand : public Command {
     output.print(result.dump(2) + "\n");
   }
 
-  std::string file_, kernel_, save_;
+  std::string file_, kernel_, save_, schedule_;
+  std::optional<uint64_t> seed_;
   bool steps_ = false;
 };
 

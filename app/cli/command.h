@@ -43,6 +43,7 @@ std::unique_ptr<Command> make_check_command();
 std::unique_ptr<Command> make_export_command();
 std::unique_ptr<Command> make_extract_command();
 std::unique_ptr<Command> make_rules_command();
+std::unique_ptr<Command> make_explore_command();
 std::unique_ptr<Command> make_selftest_command();
 std::unique_ptr<Command> make_lesson_command();
 std::unique_ptr<Command> make_compare_sequences_command();

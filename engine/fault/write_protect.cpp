@@ -35,6 +35,10 @@ void split_huge_pmd(Machine& machine, AddressSpace& space, uint64_t addr, RuleId
       {base, base + level_size(Level::pmd), NotifyEvent::clear, internal_owner(machine)});
   const WordIndex word = space.find_entry(Level::pmd, base);
   const uint64_t pmd = machine.load(word);
+  if (!x86::pmd_present(pmd) || !e.is_huge(pmd)) {   // somebody was faster while devices were told
+    if (!running.failed) space.notifiers().end(running);
+    return;
+  }
   const uint64_t pfn = leaf_pfn(Level::pmd, pmd);
   const bool zero = pfn == machine.physical().huge_zero_pfn();
   machine.step(rule, {base, pmd});

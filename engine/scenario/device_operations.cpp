@@ -7,6 +7,7 @@
 
 #include "engine/machine/page_data.h"
 #include "engine/scenario/operations.h"
+#include "engine/scenario/task_locks.h"
 #include "engine/scenario/vm_operations.h"
 
 namespace hmmscope::scenario {
@@ -89,6 +90,7 @@ Result<void> Operations::perform(const IoctlOp& op, Line line) {
   mirror.set_uffd(uffd);
   const DmirrorResult result = mirror.ioctl(*command, *start, op.pages, buffer);
   mirror.set_uffd({});
+  note(line, fmt::format("{} {} cpages {} faults {}", op.command, errno_name(result.ret), result.cpages, result.faults));
   if (op.expect) expect_result(*op.expect, errno_name(result.ret), static_cast<uint64_t>(static_cast<int64_t>(result.ret)), line);
   expect_number("cpages", op.cpages, result.cpages, line);
   expect_number("faults", op.faults, result.faults, line);
@@ -114,12 +116,14 @@ Result<void> Operations::perform(const MremapOp& op, Line line) {
   const auto to = world_.resolve(op.to, line);
   if (!to) return fail(to.error());
   AddressSpace& space = world_.process(op.process);
+  const MmapGuard guard(locks_, space, true);
   return in_vmas(mremap(machine_, space, *start, *start + op.pages * page_bytes, *to, op.dontunmap), line);
 }
 
 Result<void> Operations::perform(const MadviseFreeOp& op, Line line) {
   const auto start = world_.resolve(op.at, line);
   if (!start) return fail(start.error());
+  const MmapGuard guard(locks_, world_.process(op.process), false);
   return in_vmas(madvise_free(machine_, world_.process(op.process), *start, *start + op.pages * page_bytes), line);
 }
 

@@ -5,6 +5,7 @@
 
 #include "engine/scenario/fault_script.h"
 #include "engine/scenario/operations.h"
+#include "engine/scenario/task_locks.h"
 #include "engine/walk/range_fault.h"
 
 namespace hmmscope::scenario {
@@ -21,6 +22,7 @@ std::string errno_name(int ret) {
     case -EPERM: return "-EPERM";
     case -EINVAL: return "-EINVAL";
     case -ENOMEM: return "-ENOMEM";
+    case -EINTR: return "-EINTR";
     case -EDEADLK: return "deadlock";
     default: return std::to_string(ret);
   }
@@ -95,8 +97,16 @@ Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
   const Result<int> ret = driver_loop(op, loop);
   machine_.leave(ret.value_or(-EINVAL));
   if (!ret) return fail(ret.error());
+  note(line, "range-fault " + errno_name(*ret));
   if (op.expect) expect_result(*op.expect, errno_name(*ret), static_cast<uint64_t>(static_cast<int64_t>(*ret)), line);
   return {};
+}
+
+/// What the scenario says of faults and waits comes first, then the other tasks.
+RangeFaultResult Operations::walk(const RangeFaultCall& call, WalkHooks* script) {
+  const MmapGuard guard(locks_, *call.mm, false);
+  WalkHooks* waits = locks_ == nullptr ? nullptr : locks_->walk_hooks(*call.mm);
+  return hmm_range_fault(machine_, call, script != nullptr ? script : waits);
 }
 
 Result<int> Operations::driver_loop(const RangeFaultOp& op, const Loop& loop) {
@@ -104,9 +114,13 @@ Result<int> Operations::driver_loop(const RangeFaultOp& op, const Loop& loop) {
   FaultScript script(world_, op);
   int ret = -EBUSY;
   for (uint64_t round = 1; round <= op.rounds; ++round) {
+    if (world_.signal_pending()) {
+      ret = -EINTR;
+      break;
+    }
     if (loop.device != nullptr) {
       const auto begun = loop.device->notifier().read_begin();
-      if (begun.would_sleep) {
+      if (begun.would_sleep && (locks_ == nullptr || !locks_->wait_for_notifier(loop.device->notifier()))) {
         machine_.step(RuleId::scenario_deadlock, {call.start, 0});
         return -EDEADLK;
       }
@@ -122,7 +136,7 @@ Result<int> Operations::driver_loop(const RangeFaultOp& op, const Loop& loop) {
     set(RangeWord::dev_private_owner, call.dev_private_owner);
 
     if (op.stale && round == 1) script.invalidate(call.start, call.end);
-    const RangeFaultResult result = hmm_range_fault(machine_, call, script.empty() ? nullptr : &script);
+    const RangeFaultResult result = walk(call, script.empty() ? nullptr : &script);
     if (script.failure()) return fail(*script.failure());
     ret = result.ret;
     if (result.stuck != Stuck::no) {
@@ -135,6 +149,7 @@ Result<int> Operations::driver_loop(const RangeFaultOp& op, const Loop& loop) {
     }
     if (ret != 0) break;
     if (loop.device == nullptr) return 0;
+    const DriverLockGuard locked(locks_, loop.device->owner());
     if (loop.device->notifier().read_retry(call.notifier_seq)) {
       machine_.step(RuleId::scenario_collided, {call.notifier_seq, round});
       ret = -EBUSY;

@@ -7,6 +7,7 @@
 #include "engine/migrate/device_exclusive.h"
 #include "engine/migrate/device_migration.h"
 #include "engine/scenario/operations.h"
+#include "engine/scenario/task_locks.h"
 
 namespace hmmscope::scenario {
 
@@ -75,8 +76,13 @@ Result<void> Operations::perform(const MigrateSetupOp& op, Line line) {
   running.args.dst = arrays->dst;
   running.args.select = op.select;
   running.args.pgmap_owner = device->owner();
+  running.args.hooks = world_.migrate_hooks();
+  if (locks_ != nullptr) locks_->mmap_lock(world_.space(), false);
+  if (locks_ != nullptr) locks_->migration_began(op.migration);
   const int ret = migrate_vma_setup(machine_, running.args);
   running.set_up = ret == 0;
+  if (locks_ != nullptr && ret != 0) locks_->mmap_unlock(world_.space());
+  note(line, fmt::format("migrate-setup {} cpages {}", result_name(ret), ret == 0 ? running.args.cpages : 0));
   if (ret == -EDEADLK) machine_.step(RuleId::scenario_deadlock, {running.args.stuck_at, 1});
   if (op.expect) expect_result(*op.expect, result_name(ret), as_code(ret), line);
   if (ret == 0) expect_number("cpages", op.cpages, running.args.cpages, line);
@@ -119,6 +125,7 @@ Result<void> Operations::perform(const MigratePagesOp& op, Line line) {
   for (uint64_t k = 0; k < args.npages; ++k) {
     moved += format.migrates(machine_.load(args.src + static_cast<WordIndex>(k))) ? 1 : 0;
   }
+  note(line, fmt::format("migrate-pages moved {}", moved));
   expect_number("moved", op.moved, moved, line);
   return {};
 }
@@ -128,6 +135,7 @@ Result<void> Operations::perform(const MigrateFinalizeOp& op, Line line) {
   if (!running.set_up) return fail(world_.error(line, "migration '" + op.migration + "' is not set up"));
   migrate_vma_finalize(machine_, running.args);
   running.set_up = false;
+  if (locks_ != nullptr) locks_->mmap_unlock(world_.space());
   return {};
 }
 
@@ -140,11 +148,13 @@ Result<void> Operations::perform(const MigrateOp& op, Line line) {
   device.reserve_table(*start, op.pages);
   const DeviceMemory& memory = world_.memory_of(device);
   const uint64_t end = *start + op.pages * page_bytes;
+  const MmapGuard guard(locks_, world_.space(), false);
   const DriverResult result =
-      op.to_device ? migrate_to_device(machine_, world_.space(), *start, end, *arrays, memory, device)
+      op.to_device ? migrate_to_device(machine_, world_.space(), *start, end, *arrays, memory, device, world_.migrate_hooks())
                    : migrate_to_system(machine_, world_.space(), *start, end, *arrays, memory, device,
-                                       [&] { return machine_.physical().allocate(0); });
+                                       [&] { return machine_.physical().allocate(0); }, world_.migrate_hooks());
   if (result.ret == -EDEADLK) machine_.step(RuleId::scenario_deadlock, {result.stuck_at, 1});
+  note(line, fmt::format("migrate {} cpages {}", result_name(result.ret), result.cpages));
   if (op.expect) expect_result(*op.expect, result_name(result.ret), as_code(result.ret), line);
   expect_number("cpages", op.cpages, result.cpages, line);
   return {};
@@ -161,7 +171,7 @@ Result<void> Operations::perform(const EvictOp& op, Line line) {
   const MigrateArrays arrays =
       add_migrate_arrays(machine_, world_.space(), 0, static_cast<uint32_t>(used), op.device + " evicted");
   const uint64_t moved =
-      evict_device(machine_, arrays, first, used, [&] { return machine_.physical().allocate(0); });
+      evict_device(machine_, arrays, first, used, [&] { return machine_.physical().allocate(0); }, world_.migrate_hooks());
   expect_number("moved", op.moved, moved, line);
   return {};
 }
@@ -175,9 +185,11 @@ Result<void> Operations::perform(const MakeExclusiveOp& op, Line line) {
   }
   Device& device = *world_.device(op.device);
   device.reserve_table(*start, op.pages);
+  const MmapGuard guard(locks_, world_.space(), false);
   const int64_t made = make_device_exclusive_range(
       machine_, world_.space(), *start, *start + op.pages * page_bytes, device.owner(),
       [&](uint64_t addr, uint64_t pfn) { device.map(world_.space(), addr, pfn, true); });
+  note(line, fmt::format("make-exclusive made {}", made));
   expect_number("made", op.made, static_cast<uint64_t>(made), line);
   return {};
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/machine/page_data.h"
+#include "engine/scenario/task_locks.h"
 #include "engine/scenario/vm_operations.h"
 
 namespace hmmscope::scenario {
@@ -56,6 +57,10 @@ void Operations::failed(Line line, std::string text) {
   outcome_.failures.push_back({recorder_.steps() - 1, line, std::move(text)});
 }
 
+void Operations::note(Line line, std::string text) {
+  if (locks_ != nullptr) outcome_.results.push_back(fmt::format("{:>4}: {}", line, text));
+}
+
 void Operations::expect_result(const std::string& expected, const std::string& found, uint64_t code, Line line) {
   ++outcome_.expectations;
   if (expected == found) return;
@@ -69,12 +74,17 @@ Result<void> Operations::in_vmas(const Result<void>& result, Line line) const {
 }
 
 std::string Operations::touch(AddressSpace& space, uint64_t addr, bool write, std::optional<uint64_t> content) {
-  constexpr int enough = 8;   // a fault that succeeds this often without allowing the access waits for ever
+  // A fault that succeeds this often without allowing the access waits for ever; among tasks others may be at work.
+  const int enough = locks_ == nullptr ? 8 : 64;
   machine_.enter(Function::scenario, {addr, write});
   machine_.step(RuleId::scenario_touch, {addr, write});
   std::string result = "wait";
   bool vma_lock = machine_.model().faults_under_vma_lock;   // until the handler asks for mmap_lock
   for (int round = 0; round < enough; ++round) {
+    if (world_.signal_pending()) {
+      result = "killed";
+      break;
+    }
     const Access access = check_access(machine_, space, addr, write);
     const uint64_t entry = access.word == no_word ? 0 : machine_.load(access.word);
     if (access.allowed) {
@@ -87,6 +97,7 @@ std::string Operations::touch(AddressSpace& space, uint64_t addr, bool write, st
     uint32_t flags = fault_flag::user | fault_flag::allow_retry | fault_flag::killable | fault_flag::interruptible;
     if (write) flags |= fault_flag::write;
     if (vma_lock) flags |= fault_flag::vma_lock;
+    const MmapGuard guard(locks_, space, false);
     machine_.enter(Function::handle_mm_fault, {addr, flags});
     const uint32_t ret = world_.faults().handle_mm_fault(machine_, space, addr, flags);
     machine_.leave(ret);
@@ -125,6 +136,7 @@ Result<void> Operations::perform(const TouchOp& op, Line line) {
     const bool writes_data = op.data && op.write;
     const std::string result =
         touch(space, addr, op.write, writes_data ? std::optional(op.data->of(k)) : std::nullopt);
+    note(line, fmt::format("touch {:#x} {}", addr, result));
     if (op.expect) expect_result(*op.expect, result, addr, line);
     if (op.data && !op.write) expect_content(addr, op.data->of(k), content_at(space, addr), line);
   }
@@ -135,12 +147,14 @@ Result<void> Operations::perform(const UnmapOp& op, Line line) {
   if (auto ok = no_migration_runs(line); !ok) return ok;
   const auto start = world_.resolve(op.at, line);
   if (!start) return fail(start.error());
+  const MmapGuard guard(locks_, world_.process(op.process), true);
   return in_vmas(munmap(machine_, world_.process(op.process), *start, *start + op.pages * page_bytes), line);
 }
 
 Result<void> Operations::perform(const DontNeedOp& op, Line line) {
   const auto start = world_.resolve(op.at, line);
   if (!start) return fail(start.error());
+  const MmapGuard guard(locks_, world_.process(op.process), false);
   return in_vmas(madvise_dontneed(machine_, world_.process(op.process), *start, *start + op.pages * page_bytes), line);
 }
 
@@ -148,6 +162,7 @@ Result<void> Operations::perform(const ProtectOp& op, Line line) {
   if (auto ok = no_migration_runs(line); !ok) return ok;
   const auto start = world_.resolve(op.at, line);
   if (!start) return fail(start.error());
+  const MmapGuard guard(locks_, world_.process(op.process), true);
   return in_vmas(mprotect(machine_, world_.process(op.process), *start, *start + op.pages * page_bytes, op.flags), line);
 }
 

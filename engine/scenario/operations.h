@@ -9,13 +9,17 @@
 #include "engine/recording/recorder.h"
 #include "engine/scenario/run.h"
 #include "engine/scenario/world.h"
+#include "engine/walk/range_fault.h"
 
 namespace hmmscope::scenario {
 
+class TaskLocks;
+
 class Operations {
  public:
-  Operations(World& world, Recorder& recorder, Outcome& outcome)
-      : world_(world), machine_(world.machine()), recorder_(recorder), outcome_(outcome) {}
+  /// `locks`: when the operations are those of tasks; else nothing waits.
+  Operations(World& world, Recorder& recorder, Outcome& outcome, TaskLocks* locks = nullptr)
+      : world_(world), machine_(world.machine()), recorder_(recorder), outcome_(outcome), locks_(locks) {}
 
   Result<void> perform(const RangeFaultOp& op, Line line);
   Result<void> perform(const TouchOp& op, Line line);
@@ -51,6 +55,7 @@ class Operations {
   struct Loop;   ///< one driver loop around hmm_range_fault
   Result<Array*> array_for(const RangeFaultOp& op, uint64_t start, Line line);
   Result<void> write_slots(const RangeFaultOp& op, const Array& array, Line line);
+  RangeFaultResult walk(const RangeFaultCall& call, WalkHooks* script);
   Result<int> driver_loop(const RangeFaultOp& op, const Loop& loop);
   /// "ok" or the name of what the access got.
   std::string touch(AddressSpace& space, uint64_t addr, bool write, std::optional<uint64_t> content = {});
@@ -64,6 +69,8 @@ class Operations {
   /// The folio behind whatever maps, or is under migration at, addr; empty when there is none.
   Folio folio_at(AddressSpace& space, uint64_t addr);
   void expect_result(const std::string& expected, const std::string& found, uint64_t code, Line line);
+  /// What a task's operation returned, for comparing schedules.
+  void note(Line line, std::string text);
   void failed(Line line, std::string text);
   Result<void> in_vmas(const Result<void>& result, Line line) const;
 
@@ -71,6 +78,7 @@ class Operations {
   Machine& machine_;
   Recorder& recorder_;
   Outcome& outcome_;
+  TaskLocks* locks_;
 };
 
 }  // namespace hmmscope::scenario

@@ -6,6 +6,7 @@
 #include "engine/migrate/entry_conversion.h"
 #include "engine/scenario/fork.h"
 #include "engine/scenario/operations.h"
+#include "engine/scenario/task_locks.h"
 
 namespace hmmscope::scenario {
 
@@ -126,7 +127,10 @@ Result<void> Operations::perform(const HoldOp& op, Line line) {
     }
     if (!folio || folio.refcount() == 0)
       return fail(world_.error(line, fmt::format("no page is at {:#x}", addr)));
-    if (!op.release && op.what == HoldOp::What::lock && folio.locked()) {
+    if (!op.release && op.what == HoldOp::What::lock && folio.locked() && locks_ != nullptr) {
+      locks_->scheduler().wait(schedule::Wait::folio_lock, addr, fmt::format("the lock of the page at {:#x}", addr),
+                               [folio] { return !folio.locked(); }, nullptr);
+    } else if (!op.release && op.what == HoldOp::What::lock && folio.locked()) {
       return fail(world_.error(line, fmt::format("the folio at {:#x} is locked already", addr)));
     }
     uint64_t& held = world_.holds(folio.word(FolioWord::pfn), op.what);
@@ -148,7 +152,7 @@ Result<void> Operations::perform(const HoldOp& op, Line line) {
 
 Result<void> Operations::no_migration_runs(Line line) {
   const std::string running = world_.running_migration();
-  if (running.empty()) return {};
+  if (running.empty() || locks_ != nullptr) return {};   // tasks wait for mmap_lock instead
   return fail(world_.error(line, "migration '" + running + "' holds mmap_lock until its migrate-finalize"));
 }
 
@@ -157,6 +161,7 @@ Result<void> Operations::perform(const ForkOp& op, Line line) {
   if (auto ok = no_migration_runs(line); !ok) return ok;
   if (world_.process_count() >= most_processes)
     return fail(world_.error(line, "a scenario may have 16 processes"));
+  const MmapGuard guard(locks_, world_.process(op.process), true);
   world_.add_process(op.child, fork_space(machine_, world_.process(op.process), op.child));
   return {};
 }

@@ -223,6 +223,40 @@ Result<void> check_references(const JsonDocument& document, const Scenario& scen
   return {};
 }
 
+InjectDecl injection(const json& object) {
+  constexpr std::array<std::string_view, 6> names{"allocation", "folio-lock", "pin", "poison", "invalidation", "signal"};
+  InjectDecl decl;
+  const std::string what = object.at("what").get<std::string>();
+  for (size_t k = 0; k < names.size(); ++k) {
+    if (names[k] == what) decl.what = static_cast<InjectDecl::What>(k);
+  }
+  decl.rule = object.value("rule", std::string());
+  decl.occurrence = object.value("occurrence", decl.occurrence);
+  decl.step = object.value("step", decl.step);
+  decl.count = object.value("count", decl.count);
+  decl.pages = object.value("pages", decl.pages);
+  if (object.contains("at")) decl.at = address(object.at("at"));
+  return decl;
+}
+
+/// Operations of tasks stand together: those above run before all tasks, those below after them.
+Result<void> collect_tasks(const JsonDocument& document, Scenario& scenario) {
+  constexpr size_t most_tasks = 8;
+  bool ended = false;
+  for (size_t k = 0; k < scenario.operations.size(); ++k) {
+    const std::string& task = scenario.operations[k].task;
+    const std::string where = "/operations/" + std::to_string(k);
+    if (task.empty()) {
+      ended = ended || !scenario.tasks.empty();
+      continue;
+    }
+    if (ended) return fail(document.error_at(where, "operations between those of tasks need a \"task\" too"));
+    if (std::find(scenario.tasks.begin(), scenario.tasks.end(), task) == scenario.tasks.end()) scenario.tasks.push_back(task);
+    if (scenario.tasks.size() > most_tasks) return fail(document.error_at(where + "/task", "a scenario may have 8 tasks"));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Scenario> parse(std::string_view text, std::string_view name) {
@@ -281,6 +315,15 @@ Result<Scenario> parse(std::string_view text, std::string_view name) {
       }
     }
   });
+  each("inject", [&](const json& item, Line line) {
+    scenario.inject.push_back(injection(item));
+    scenario.inject.back().line = line;
+  });
+  scenario.check_devices = root.value("check_devices", false);
+  scenario.schedule = root.value("schedule", std::string());
+  if (root.contains("seed")) scenario.seed = root.at("seed").get<uint64_t>();
+  scenario.ends = root.value("ends", scenario.ends);
+  if (auto ok = collect_tasks(*document, scenario); !ok) return fail(ok.error());
   if (auto ok = check_references(*document, scenario); !ok) return fail(ok.error());
   return scenario;
 }

@@ -1,12 +1,101 @@
 #include "engine/scenario/run.h"
 
+#include <algorithm>
+
 #include "engine/fault/handle_mm_fault.h"
+#include "engine/scenario/device_invariant.h"
+#include "engine/scenario/inject.h"
 #include "engine/scenario/operations.h"
+#include "engine/scenario/task_locks.h"
+#include "engine/schedule/scheduler.h"
 
 namespace hmmscope::scenario {
+namespace {
+
+/// The machine has one observer; a run may have several: failures first, then the checks, then the scheduler.
+class Observers final : public StepObserver {
+ public:
+  void add(StepObserver* observer) { list_.push_back(observer); }
+  void remove(StepObserver* observer) { std::erase(list_, observer); }
+  bool empty() const { return list_.empty(); }
+  void before_step(RuleId rule, std::initializer_list<uint64_t> operands) override {
+    for (StepObserver* observer : list_) observer->before_step(rule, operands);
+  }
+  void before_enter(Function function) override {
+    for (StepObserver* observer : list_) observer->before_enter(function);
+  }
+
+ private:
+  std::vector<StepObserver*> list_;
+};
+
+bool skipped(const Scenario& scenario, const Operation& operation) {
+  const bool coherent = !scenario.devices.empty() && scenario.devices.front().coherent;
+  return operation.only_coherent && *operation.only_coherent != coherent;
+}
+
+Result<void> perform(Operations& operations, const Scenario& scenario, const Operation& operation) {
+  if (skipped(scenario, operation)) return {};
+  return std::visit([&](const auto& body) { return operations.perform(body, operation.line); }, operation.body);
+}
+
+/// Runs the operations of one task; stops at the first mistake of the scenario.
+void perform_task(Operations& operations, const Scenario& scenario, const std::string& task, schedule::Scheduler& scheduler,
+                  Result<void>& mistake) {
+  for (const Operation& operation : scenario.operations) {
+    if (operation.task != task || !mistake) continue;
+    scheduler.begin_operation();
+    scheduler.point();
+    if (auto ok = perform(operations, scenario, operation); !ok && mistake) mistake = ok;
+  }
+}
+
+Result<void> run_tasks(const Scenario& scenario, const RunOptions& options, World& world, Recorder& recorder, Observers& observers,
+                       Outcome& outcome) {
+  const std::string& text = options.schedule.empty() ? scenario.schedule : options.schedule;
+  auto follow = schedule::TextPolicy::parse(text, scenario.tasks);
+  if (!follow) return fail(Error{follow.error().message, scenario.file, 0, 0, false});
+  const auto seed = options.seed ? options.seed : options.schedule.empty() ? scenario.seed : std::nullopt;
+  schedule::SeededPolicy random(seed.value_or(0));
+  schedule::Policy* policy = options.policy != nullptr ? options.policy : seed ? static_cast<schedule::Policy*>(&random) : &*follow;
+  schedule::Scheduler scheduler(world.machine(), recorder, *policy);
+  observers.add(&scheduler);
+  TaskLocks locks(world, scheduler);
+  world.set_locks(&locks);
+  Operations operations(world, recorder, outcome, &locks);
+  Result<void> mistake;
+  for (const std::string& task : scenario.tasks) {
+    scheduler.add_task(task, [&, task] { perform_task(operations, scenario, task, scheduler, mistake); });
+  }
+  const schedule::Ended ended = scheduler.run();
+  observers.remove(&scheduler);
+  world.set_locks(nullptr);
+  outcome.schedule_end = end_name(ended.end);
+  outcome.schedule_text = ended.text;
+  outcome.schedule = ended.schedule;
+  std::sort(outcome.results.begin(), outcome.results.end());
+  if (!mistake || ended.end == schedule::End::stopped) return mistake;
+  outcome.expectations += 2;
+  if (!ended.locks_left.empty()) {
+    outcome.failures.push_back({recorder.steps() - 1, scenario.operations.front().line, "never released: " + ended.locks_left});
+  }
+  if (outcome.schedule_end == scenario.ends) return {};
+  const std::string why = ended.text.empty() ? "" : ": " + ended.text;
+  outcome.failures.push_back({recorder.steps() - 1, scenario.operations.front().line,
+                              "expected the tasks to end as " + scenario.ends + ", got " + outcome.schedule_end + why});
+  return {};
+}
+
+}  // namespace
 
 Result<Outcome> run(const Scenario& scenario, std::string_view kernel) {
-  auto world = World::build(scenario, kernel);
+  RunOptions options;
+  options.kernel = kernel;
+  return run(scenario, options);
+}
+
+Result<Outcome> run(const Scenario& scenario, const RunOptions& options) {
+  auto world = World::build(scenario, options.kernel);
   if (!world) return fail(world.error());
   Machine& machine = (*world)->machine();
   Recorder recorder(machine.memory());
@@ -15,19 +104,44 @@ Result<Outcome> run(const Scenario& scenario, std::string_view kernel) {
   Outcome outcome;
   outcome.model = machine.model();
   Operations operations(**world, recorder, outcome);
-  const bool coherent = !scenario.devices.empty() && scenario.devices.front().coherent;
-  for (const Operation& operation : scenario.operations) {
-    if (operation.only_coherent && *operation.only_coherent != coherent) continue;
-    const auto ok = std::visit([&](const auto& body) { return operations.perform(body, operation.line); }, operation.body);
-    if (!ok) return fail(ok.error());
+  Observers observers;
+  auto injector = Injector::create(**world);
+  if (!injector) return fail(injector.error());
+  DeviceInvariant invariant(**world);
+  if (!scenario.inject.empty()) {
+    observers.add(injector->get());
+    (*world)->set_migrate_hooks(injector->get());
   }
+  const bool check_devices = scenario.check_devices || scenario.has_tasks();
+  if (check_devices) observers.add(&invariant);
+  if (check_devices || !scenario.inject.empty()) machine.set_observer(&observers);
+  bool tasks_run = !scenario.has_tasks();
+  for (const Operation& operation : scenario.operations) {
+    if (!operation.task.empty()) {
+      if (tasks_run) continue;
+      tasks_run = true;
+      if (auto ok = run_tasks(scenario, options, **world, recorder, observers, outcome); !ok) return fail(ok.error());
+      if (outcome.schedule_end != "finished") break;   // what follows needs the tasks' work
+      continue;
+    }
+    if (const auto ok = perform(operations, scenario, operation); !ok) return fail(ok.error());
+  }
+  if (check_devices) invariant.check();
+  machine.set_observer(nullptr);
   machine.set_recorder(nullptr);
+  const StepIndex last = recorder.steps() == 0 ? no_step : recorder.steps() - 1;
+  if (check_devices) ++outcome.expectations;
+  for (const std::string& violation : invariant.violations()) outcome.failures.push_back({last, 0, violation});
+  for (const InjectDecl* left : (*injector)->never_came()) {
+    outcome.failures.push_back({last, left->line, "the place of this injection never came"});
+  }
   recorder.set_meta("source", "scenario");
   recorder.set_meta("title", scenario.title);
   recorder.set_meta("description", scenario.description);
   recorder.set_meta("model", machine.model().id);
   recorder.set_meta("layout", machine.model().hmm_pfn->id);
   recorder.set_meta("arch", "x86_64");
+  if (scenario.has_tasks()) recorder.set_meta("schedule", outcome.schedule);
   outcome.recording = std::move(recorder).finish();
   return outcome;
 }

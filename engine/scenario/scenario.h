@@ -279,6 +279,18 @@ struct SelftestDecl {
   bool private_variant = true, coherent_variant = true;
 };
 
+/// Something that goes wrong at a chosen place: the Nth time `rule` is about to fire, or at step number `step`.
+struct InjectDecl {
+  enum class What : uint8_t { allocation, folio_lock, pin, poison, invalidation, signal };
+  What what = What::allocation;
+  std::string rule;          ///< empty: `step` counts
+  uint64_t occurrence = 1, step = 0;
+  uint64_t count = 1;        ///< allocation: how many fail
+  Address at;
+  uint64_t pages = 1;        ///< of an invalidation
+  Line line = 0;
+};
+
 struct Scenario {
   std::string file;
   std::string title, description;
@@ -293,6 +305,16 @@ struct Scenario {
   std::vector<VmaDecl> vmas;
   std::vector<PageDecl> pages;
   std::vector<Operation> operations;
+  // operations that name a task run at the same time: those of one task in the order of the file
+  std::vector<std::string> tasks;  ///< in order of their first operation
+  std::string schedule;            ///< "cpu:3 gpu:1": how many points each runs
+  std::optional<uint64_t> seed;    ///< of a random schedule
+  std::string ends = "finished";   ///< expected: "finished", "deadlock", "livelock"
+
+  std::vector<InjectDecl> inject;
+  bool check_devices = false;      ///< look at every step whether a device maps what the CPU has taken away
+
+  bool has_tasks() const { return !tasks.empty(); }
 };
 
 /// `name` appears in errors.

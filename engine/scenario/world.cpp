@@ -88,8 +88,22 @@ Dmirror& World::mirror(const std::string& name, const std::string& process_name)
     mirror.own = std::make_unique<Device>(*machine_, process(process_name), name, base.owner(), id);
   }
   Device& table = first ? base : *mirror.own;
+  table.set_locks(locks_);
   mirror.ioctls = std::make_unique<Dmirror>(*machine_, table, memory_of(base));
   return *mirror.ioctls;
+}
+
+void World::set_migrate_hooks(MigrateHooks* hooks) {
+  migrate_hooks_ = hooks;
+  faults_->set_migrate_hooks(hooks);
+}
+
+void World::set_locks(DriverLocks* locks) {
+  locks_ = locks;
+  for (const auto& [name, device] : devices_) device->set_locks(locks);
+  for (const auto& [key, mirror] : mirrors_) {
+    if (mirror.own != nullptr) mirror.own->set_locks(locks);
+  }
 }
 
 void World::close_mirror(const std::string& name, const std::string& process_name) {

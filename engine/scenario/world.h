@@ -53,8 +53,26 @@ class World {
   CpuFault& faults() { return *faults_; }
   const Scenario& scenario() const { return *scenario_; }
   Device* device(const std::string& name);          ///< nullptr for ""
+  const std::map<std::string, std::unique_ptr<Device>>& devices() const { return devices_; }
   /// The device file as opened by a process; opened now if it is not open. The first process opens it at the start.
   Dmirror& mirror(const std::string& device, const std::string& process);
+  template <class Visit>
+  void for_each_mirror(Visit visit) const {
+    for (const auto& [name, device] : devices_) {
+      if (!device->notifier().removed()) visit(*device);
+    }
+    for (const auto& [key, mirror] : mirrors_) {
+      if (mirror.own != nullptr) visit(*mirror.own);
+    }
+  }
+  /// A fatal signal is pending for the process: accesses and drivers' loops give up.
+  bool signal_pending() const { return signal_pending_; }
+  void set_signal_pending() { signal_pending_ = true; }
+  /// Asked by every migration; nullptr: nobody.
+  void set_migrate_hooks(MigrateHooks* hooks);
+  MigrateHooks* migrate_hooks() const { return migrate_hooks_; }
+  /// The locks of the tasks for every device; nullptr: nothing waits.
+  void set_locks(DriverLocks* locks);
   void close_mirror(const std::string& device, const std::string& process);
   std::map<std::string, Array>& arrays() { return arrays_; }
 
@@ -81,6 +99,9 @@ class World {
   std::unique_ptr<CpuFault> faults_;
   AddressSpace* space_ = nullptr;
   std::map<std::string, std::unique_ptr<Device>> devices_;
+  DriverLocks* locks_ = nullptr;
+  MigrateHooks* migrate_hooks_ = nullptr;
+  bool signal_pending_ = false;
   struct Mirror {
     std::unique_ptr<Device> own;   ///< empty: the device's own mirror, of the first process
     std::unique_ptr<Dmirror> ioctls;

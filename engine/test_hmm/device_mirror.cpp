@@ -96,8 +96,11 @@ bool DeviceMirror::invalidate(IntervalNotifier& notifier, const InvalidateRange&
     machine_->step(RuleId::callback_skip_current, {range.start, range.end, range.owner});
     return true;
   }
+  const DriverLockGuard locked(locks_, owner_);
   notifier.set_seq(cur_seq);
-  for (const Table& table : tables_) {
+  // Another task may add a table between two steps.
+  for (size_t k = 0; k < tables_.size(); ++k) {
+    const Table table = tables_[k];
     const uint64_t table_end = table.start + table.pages * page_bytes;
     const uint64_t start = std::max(range.start, table.start), end = std::min(range.end, table_end);
     if (start >= end) continue;

@@ -14,6 +14,55 @@
 
 namespace hmmscope {
 
+class WalkHooks;
+
+/// The locks and waits of a driver whose machine runs several tasks; a machine of one task has none.
+class DriverLocks {
+ public:
+  virtual ~DriverLocks() = default;
+  virtual void mmap_read_lock(const AddressSpace& space) = 0;
+  virtual void mmap_read_unlock(const AddressSpace& space) = 0;
+  /// The mutex of the device with this owner token: its callback takes it, and so does whoever changes its table.
+  virtual void driver_lock(uint64_t owner) = 0;
+  virtual void driver_unlock(uint64_t owner) = 0;
+  /// mmu_interval_read_begin has to sleep. False: it would for ever.
+  virtual bool wait_for_notifier(IntervalNotifier& notifier) = 0;
+  /// For the walks of `space` that the running task makes from now on.
+  virtual WalkHooks* walk_hooks(AddressSpace& space) = 0;
+};
+
+/// Holds one of them for its life; nothing when there are none.
+class DriverLockGuard {
+ public:
+  DriverLockGuard(DriverLocks* locks, uint64_t owner) : locks_(locks), owner_(owner) {
+    if (locks_ != nullptr) locks_->driver_lock(owner_);
+  }
+  ~DriverLockGuard() {
+    if (locks_ != nullptr) locks_->driver_unlock(owner_);
+  }
+  DriverLockGuard(const DriverLockGuard&) = delete;
+  DriverLockGuard& operator=(const DriverLockGuard&) = delete;
+
+ private:
+  DriverLocks* locks_;
+  uint64_t owner_;
+};
+class MmapReadGuard {
+ public:
+  MmapReadGuard(DriverLocks* locks, const AddressSpace& space) : locks_(locks), space_(space) {
+    if (locks_ != nullptr) locks_->mmap_read_lock(space_);
+  }
+  ~MmapReadGuard() {
+    if (locks_ != nullptr) locks_->mmap_read_unlock(space_);
+  }
+  MmapReadGuard(const MmapReadGuard&) = delete;
+  MmapReadGuard& operator=(const MmapReadGuard&) = delete;
+
+ private:
+  DriverLocks* locks_;
+  const AddressSpace& space_;
+};
+
 class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
  public:
   /// `owner` is what dev_private_owner is compared with; `id` becomes the tables' Region::owner.
@@ -22,7 +71,10 @@ class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
   const std::string& name() const { return name_; }
   uint64_t owner() const { return owner_; }
   AddressSpace& space() const { return *space_; }
-  IntervalNotifier& notifier() { return *notifier_; }
+  IntervalNotifier& notifier() const { return *notifier_; }
+  /// Not owned; nullptr: nothing ever waits.
+  void set_locks(DriverLocks* locks) { locks_ = locks; }
+  DriverLocks* locks() const { return locks_; }
   /// Takes the notifier away. The mirror must not be used afterwards.
   void close() { space_->notifiers().remove(*notifier_); }
 
@@ -74,6 +126,7 @@ class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
   std::vector<Table> tables_;
   IntervalNotifier* notifier_ = nullptr;
   bool skip_current_ = true;
+  DriverLocks* locks_ = nullptr;
 };
 
 }  // namespace hmmscope

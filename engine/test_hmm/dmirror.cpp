@@ -170,6 +170,11 @@ class UnlockedHooks final : public WalkHooks {
 
 }  // namespace
 
+int Dmirror::walk(const RangeFaultCall& call, WalkHooks* hooks) {
+  const MmapReadGuard locked(mirror_.locks(), mirror_.space());
+  return hmm_range_fault(machine_, call, hooks).ret;
+}
+
 int Dmirror::range_fault(uint64_t start, uint64_t end, bool write) {
   const PfnFormat& format = machine_.pfn_format();
   const uint64_t pages = (end - start) / page_bytes;
@@ -181,18 +186,21 @@ int Dmirror::range_fault(uint64_t start, uint64_t end, bool write) {
   call.pfns = pfns_for(start, pages);
   call.default_flags = format.valid | (write ? format.write : 0);
   call.dev_private_owner = mirror_.owner();
-  UnlockedHooks unlocked(machine_, mirror_.space(), hooks_, uffd_);
-  WalkHooks* hooks = uffd_ ? &unlocked : hooks_;
+  DriverLocks* locks = mirror_.locks();
+  WalkHooks* waits = locks == nullptr ? nullptr : locks->walk_hooks(mirror_.space());
+  UnlockedHooks unlocked(machine_, mirror_.space(), waits, uffd_);
+  WalkHooks* hooks = uffd_ ? &unlocked : waits;
   for (uint64_t round = 1; round <= enough_rounds; ++round) {
     const auto begun = mirror_.notifier().read_begin();
-    if (begun.would_sleep) return -EDEADLK;
+    if (begun.would_sleep && (locks == nullptr || !locks->wait_for_notifier(mirror_.notifier()))) return -EDEADLK;
     call.notifier_seq = begun.seq;
-    const RangeFaultResult result = hmm_range_fault(machine_, call, hooks);
-    if (result.ret == -EBUSY) {
+    const int ret = walk(call, hooks);
+    if (ret == -EBUSY) {
       machine_.step(RuleId::dmirror_busy, {start, round});
       continue;
     }
-    if (result.ret != 0) return result.ret;
+    if (ret != 0) return ret;
+    const DriverLockGuard locked(locks, mirror_.owner());
     if (mirror_.notifier().read_retry(call.notifier_seq)) {
       machine_.step(RuleId::dmirror_collided, {start, round});
       continue;
@@ -239,6 +247,7 @@ DmirrorResult Dmirror::migrate(uint64_t addr, uint64_t npages, std::span<uint64_
   }
   const uint64_t end = addr + npages * page_bytes;
   const auto allocate = [&] { return machine_.physical().allocate(0); };
+  const MmapReadGuard locked(mirror_.locks(), mirror_.space());
   const DriverResult done =
       to_device ? migrate_to_device(machine_, mirror_.space(), addr, end, place->second, memory_, mirror_)
                 : migrate_to_system(machine_, mirror_.space(), addr, end, place->second, memory_, mirror_, allocate);
@@ -252,6 +261,7 @@ DmirrorResult Dmirror::exclusive(uint64_t addr, uint64_t npages, std::span<uint6
   pfns_for(addr, npages);
   const uint64_t end = addr + npages * page_bytes;
   DmirrorResult result;
+  const MmapReadGuard locked(mirror_.locks(), mirror_.space());
   const int64_t made =
       make_device_exclusive_range(machine_, mirror_.space(), addr, end, mirror_.owner(), [&](uint64_t at, uint64_t pfn) {
         machine_.step(RuleId::dmirror_atomic, {at, pfn});
@@ -263,7 +273,10 @@ DmirrorResult Dmirror::exclusive(uint64_t addr, uint64_t npages, std::span<uint6
     return result;
   }
   result.cpages = copy(addr, npages, buffer, false);
-  if (result.cpages != npages) result.ret = -ENOENT;
+  if (result.cpages != npages) {
+    machine_.step(RuleId::dmirror_not_mirrored, {addr + result.cpages * page_bytes});
+    result.ret = -ENOENT;
+  }
   return result;
 }
 
@@ -314,15 +327,16 @@ int Dmirror::snapshot_chunk(uint64_t start, uint64_t end, std::span<uint64_t> by
   call.end = end;
   call.pfns = pfns_for(start, bytes.size());
   call.dev_private_owner = mirror_.owner();
+  DriverLocks* locks = mirror_.locks();
   int ret = -EBUSY;
   for (uint64_t round = 1; round <= enough_rounds; ++round) {
     const auto begun = notifier.read_begin();
-    if (begun.would_sleep) {
+    if (begun.would_sleep && (locks == nullptr || !locks->wait_for_notifier(notifier))) {
       ret = -EDEADLK;
       break;
     }
     call.notifier_seq = begun.seq;
-    ret = hmm_range_fault(machine_, call, hooks_).ret;
+    ret = walk(call, locks == nullptr ? nullptr : locks->walk_hooks(space));
     if (ret == -EBUSY) {
       machine_.step(RuleId::dmirror_busy, {start, round});
       continue;

@@ -51,8 +51,6 @@ class Dmirror {
       : machine_(machine), mirror_(mirror), memory_(memory) {}
 
   DeviceMirror& mirror() { return mirror_; }
-  /// Who is asked where a walk or a fault would wait; nullptr: nobody.
-  void set_hooks(WalkHooks* hooks) { hooks_ = hooks; }
   void set_uffd(UffdContent content) { uffd_ = std::move(content); }
 
   /// One ioctl on npages pages at addr (page aligned). `buffer` has npages words: read, migrate, exclusive and
@@ -71,6 +69,7 @@ class Dmirror {
   /// Pages copied from the start; less than `pages` when the table lacks one.
   uint64_t copy(uint64_t addr, uint64_t pages, std::span<uint64_t> buffer, bool write);
   int fault(uint64_t start, uint64_t end, bool write);
+  int walk(const RangeFaultCall& call, WalkHooks* hooks);
   int range_fault(uint64_t start, uint64_t end, bool write);
   int take_slots(uint64_t start, WordIndex slots, uint64_t pages, bool write);
   int snapshot_chunk(uint64_t start, uint64_t end, std::span<uint64_t> bytes);
@@ -82,7 +81,6 @@ class Dmirror {
   Machine& machine_;
   DeviceMirror& mirror_;
   const DeviceMemory& memory_;
-  WalkHooks* hooks_ = nullptr;
   UffdContent uffd_;
   uint64_t flags_ = 0;
   struct Array {

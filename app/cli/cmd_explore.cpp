@@ -1,0 +1,79 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/command.h"
+#include "engine/scenario/explore.h"
+
+namespace hmmscope::app {
+namespace {
+
+constexpr uintmax_t largest_file = 64u << 20;
+
+/// `hmmscope explore`: all interleavings of a scenario's tasks, and how they end; exit code 1 when one of them does not
+/// hold what the scenario expects.
+class ExploreCommand : public Command {
+ public:
+  std::string_view name() const override { return "explore"; }
+  std::string_view summary() const override { return "Run all interleavings of a scenario's tasks"; }
+
+  void declare(CLI::App& app) override {
+    app.add_option("SCENARIO", file_, "Scenario file (JSON) whose operations name tasks")->required();
+    app.add_option("--kernel", kernel_, "Run under this kernel model instead of the scenario's own")->type_name("MODEL");
+    app.add_option("--max", max_, "At most so many runs")->type_name("N")->check(CLI::PositiveNumber)->capture_default_str();
+  }
+
+  int run(const Output& output) override {
+    std::error_code error;
+    const uintmax_t size = std::filesystem::file_size(file_, error);
+    if (error) return output.bad_input(Error{"cannot be read: " + error.message(), file_, 0, 0, false});
+    if (size > largest_file) return output.bad_input(Error{"is too large for a scenario", file_, 0, 0, false});
+    std::ifstream in(file_, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    if (!in.good() && !in.eof()) return output.bad_input(Error{"cannot be read", file_, 0, 0, false});
+    const auto parsed = scenario::parse(text, file_);
+    if (!parsed) return output.bad_input(parsed.error());
+    const auto found = scenario::explore(*parsed, kernel_, max_);
+    if (!found) return output.bad_input(found.error());
+    output.json ? print_json(output, *found) : print_text(output, *found);
+    for (const scenario::ExploredOutcome& outcome : found->outcomes) {
+      if (!outcome.failures.empty()) return exit_check_failed;
+    }
+    return exit_ok;
+  }
+
+ private:
+  void print_text(const Output& output, const scenario::Exploration& found) const {
+    output.print(fmt::format("runs {}, of them cut off in a state seen before {}{}\n", found.runs, found.known_states,
+                             found.complete ? "; all interleavings explored" : "; stopped at the maximum"));
+    size_t number = 0;
+    for (const scenario::ExploredOutcome& outcome : found.outcomes) {
+      output.print(fmt::format("\noutcome {}: {}{}{} ({} schedules)\n  run --schedule \"{}\"\n", ++number, outcome.end,
+                               outcome.text.empty() ? "" : ": ", outcome.text, outcome.schedules, outcome.schedule));
+      for (const std::string& result : outcome.results) output.print("  line " + result.substr(result.find_first_not_of(' ')) + "\n");
+      for (const std::string& failure : outcome.failures) output.print("  FAILED line " + failure + "\n");
+    }
+  }
+
+  static void print_json(const Output& output, const scenario::Exploration& found) {
+    auto outcomes = nlohmann::ordered_json::array();
+    for (const scenario::ExploredOutcome& outcome : found.outcomes) {
+      outcomes.push_back({{"end", outcome.end}, {"text", outcome.text}, {"results", outcome.results},
+                          {"failures", outcome.failures}, {"schedule", outcome.schedule}, {"schedules", outcome.schedules}});
+    }
+    output.print(nlohmann::ordered_json{{"runs", found.runs}, {"known_states", found.known_states}, {"complete", found.complete},
+                                        {"outcomes", std::move(outcomes)}}.dump(2) + "\n");
+  }
+
+  std::string file_, kernel_;
+  uint64_t max_ = 10000;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_explore_command() { return std::make_unique<ExploreCommand>(); }
+
+}  // namespace hmmscope::app

@@ -1,0 +1,64 @@
+#include "engine/scenario/task_locks.h"
+
+#include <fmt/format.h>
+
+#include "engine/machine/folio.h"
+
+namespace hmmscope::scenario {
+
+using schedule::LockId;
+using schedule::Wait;
+
+TaskLocks::TaskLocks(World& world, schedule::Scheduler& scheduler) : world_(world), scheduler_(scheduler) {
+  scheduler_.set_folio_holder([this](uint64_t pfn) { return holder_of_folio(pfn); });
+}
+
+void TaskLocks::mmap_lock(const AddressSpace& space, bool exclusive) { scheduler_.lock({Wait::mmap_lock, space.id()}, exclusive); }
+void TaskLocks::mmap_unlock(const AddressSpace& space) { scheduler_.unlock({Wait::mmap_lock, space.id()}); }
+void TaskLocks::driver_lock(uint64_t owner) { scheduler_.lock({Wait::driver_lock, owner}, true); }
+void TaskLocks::driver_unlock(uint64_t owner) { scheduler_.unlock({Wait::driver_lock, owner}); }
+
+bool TaskLocks::wait_for_notifier(IntervalNotifier& notifier) {
+  const uint64_t seq = notifier.subscriptions().invalidate_seq();
+  scheduler_.wait(Wait::notifier, notifier.start(), fmt::format("{} of {}", wait_name(Wait::notifier), notifier.name()),
+                  [&notifier, seq] { return notifier.subscriptions().invalidate_seq() != seq; }, nullptr);
+  return true;
+}
+
+bool TaskLocks::wait_for_migration(uint64_t addr) {
+  AddressSpace& space = *walked_.at(scheduler_.current());
+  Machine& machine = world_.machine();
+  uint64_t pfn = 0;
+  for (const Level level : {Level::pud, Level::pmd, Level::pte}) {
+    const WordIndex word = space.find_entry(level, addr);
+    if (word == no_word) break;
+    const uint64_t entry = machine.load(word);
+    if (!x86::pte_none(entry) && !x86::pmd_present(entry) && is_migration(machine.entry_format().swap.kind(entry))) {
+      pfn = machine.entry_format().swap.pfn(entry);
+    }
+  }
+  scheduler_.wait(Wait::migration, addr, fmt::format("{} at {:#x}", wait_name(Wait::migration), addr),
+                  [&machine, pfn] {
+                    const Folio folio = Folio::of(machine, pfn);
+                    return !folio || !folio.locked();
+                  },
+                  [this, pfn] { return holder_of_folio(pfn); });
+  return true;
+}
+
+std::string TaskLocks::holder_of_folio(uint64_t pfn) const {
+  Machine& machine = world_.machine();
+  const MigrateFormat format = MigrateFormat::from(machine.model());
+  for (const auto& [name, migration] : world_.migrations()) {
+    if (!migration.set_up) continue;
+    for (uint64_t k = 0; k < migration.args.npages; ++k) {
+      const uint64_t src = machine.load(migration.arrays.src + static_cast<WordIndex>(k));
+      if (!format.has_page(src) || format.pfn(src) != pfn) continue;
+      const auto owner = owners_.find(name);
+      return owner == owners_.end() ? "migration " + name : scheduler_.name_of(owner->second);
+    }
+  }
+  return {};
+}
+
+}  // namespace hmmscope::scenario

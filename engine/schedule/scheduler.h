@@ -1,0 +1,193 @@
+#pragma once
+/// Tasks that run at the same time, interleaved by a policy. Each task is straight-line engine code on a thread of its
+/// own, but exactly one runs at a time: whoever holds the baton. It is passed on at points: places where the kernel
+/// holds no spinlock and reads what it needs again afterwards (points.cpp lists them), so the critical sections under
+/// page-table locks stay whole as they do in the kernel. Locks that sleep (mmap_lock, the driver's lock, the lock of a
+/// folio, the wait of an interval notifier) are waits here: a task that waits is not chosen until what it waits for has
+/// happened. When nobody can be chosen it is a deadlock; when every task that can run has run and the machine is as it
+/// was before, it is a livelock; both end the run and are named.
+///
+/// Deterministic: the same tasks and the same choices give the same recording. Ownership: refers to the machine, the
+/// recorder and the policy, which must outlive run(). Threads: run() belongs to the thread that made the scheduler;
+/// everything else to the running task.
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <semaphore>
+#include <span>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/machine/machine.h"
+
+namespace hmmscope::schedule {
+
+/// Where somebody has to choose: at least two tasks can run.
+struct Choice {
+  std::span<const uint32_t> runnable;   ///< ascending
+  uint32_t current = 0;                 ///< who has the baton; not among the runnable when it waits or has ended
+  uint64_t state = 0;                   ///< equal states go on alike (machine and what each task has done so far)
+};
+
+class Policy {
+ public:
+  static constexpr uint32_t stop = ~0u;   ///< end the run here
+  virtual ~Policy() = default;
+  virtual uint32_t choose(const Choice& choice) = 0;
+  /// Whether Choice::state is worth computing.
+  virtual bool wants_state() const { return false; }
+};
+
+enum class Wait : uint8_t { mmap_lock, driver_lock, migration, folio_lock, notifier };
+std::string_view wait_name(Wait wait);
+
+enum class End : uint8_t { finished, deadlock, livelock, stopped };
+std::string_view end_name(End end);
+
+struct Ended {
+  End end = End::finished;
+  std::string text;       ///< who waits for what held by whom; empty when finished
+  std::string locks_left; ///< locks that somebody still holds when all have finished; empty when none
+  std::string schedule;   ///< "cpu:3 gpu:1 ...": how many points each task ran, as TextPolicy reads it
+};
+
+/// A lock by what it is and whose: (mmap_lock, address space id), (driver_lock, device).
+struct LockId {
+  Wait kind = Wait::mmap_lock;
+  uint64_t whose = 0;
+  auto operator<=>(const LockId&) const = default;
+};
+
+class Scheduler final : public StepObserver {
+ public:
+  Scheduler(Machine& machine, Recorder& recorder, Policy& policy);
+  ~Scheduler() override;
+
+  /// Before run(): `body` runs on the task's thread. Its name is also a task of the recording.
+  uint32_t add_task(std::string name, std::function<void()> body);
+  /// Runs all tasks to their end, or until none can go on. An exception of a body comes out here.
+  Ended run();
+
+  bool in_task() const { return running_; }
+  uint32_t current() const { return current_; }
+  const std::string& name_of(uint32_t task) const { return tasks_[task]->name; }
+  /// The running task begins its next operation.
+  void begin_operation() {
+    ++tasks_[current_]->operation;
+    tasks_[current_]->touches = 0;
+    tasks_[current_]->place = 0;
+  }
+
+  // waits; only from a running task
+  void lock(LockId id, bool exclusive);
+  void unlock(LockId id);
+  /// Who holds it now: "cpu", "cpu and gpu"; empty when nobody does.
+  std::string holders(LockId id) const;
+  /// Until ready() is true. `what`: an address or a number for the recording; `text` for people ("the lock of the page
+  /// at 0x7f..."); holder() says who could end the wait.
+  void wait(Wait kind, uint64_t what, std::string text, std::function<bool()> ready, std::function<std::string()> holder);
+  /// Somebody else may run here.
+  void point();
+  /// Says who holds the lock of a folio (by pfn); used by waits that a rule announces.
+  void set_folio_holder(std::function<std::string(uint64_t pfn)> holder) { folio_holder_ = std::move(holder); }
+
+  // StepObserver
+  void before_step(RuleId rule, std::initializer_list<uint64_t> operands) override;
+  void before_enter(Function function) override;
+
+ private:
+  struct Stopped {};   ///< thrown through a task's code when the run is over
+  struct Task {
+    std::string name;
+    std::function<void()> body;
+    std::thread thread;
+    std::binary_semaphore baton{0};
+    std::function<bool()> ready;       ///< set while it waits
+    std::function<std::string()> holder;
+    std::string waits_for;
+    Wait wait = Wait::mmap_lock;
+    uint64_t what = 0;
+    CallId call = no_call;
+    uint32_t recorder_task = 0;
+    uint64_t operation = 0;
+    uint64_t history = 0;              ///< of every step it has made
+    uint64_t place = 0;                ///< where it is, whatever came before
+    uint64_t last_run = 0;             ///< number of the point it ran from last
+    uint32_t touches = 0;              ///< of a CPU's access: how often it was tried, 3 = often
+    bool done = false;
+  };
+  struct Lock {
+    std::vector<uint32_t> readers;
+    uint32_t writer = Policy::stop;
+    uint32_t waiting_writers = 0;
+  };
+
+  void body(uint32_t task);
+  bool can_run(const Task& task) const { return !task.done && (!task.ready || task.ready()); }
+  /// Chooses who goes on and passes the baton. The caller comes back when it is chosen again.
+  void pass_on(bool finished);
+  uint32_t choose();
+  void hand_to(uint32_t task);
+  void resume(uint32_t task);
+  void stop_all(uint32_t task, bool finished);
+  void found_deadlock();
+  /// Nobody has got anywhere since the machine was last like this. Narrows the runnable to who has not tried; true: a livelock.
+  bool nothing_new();
+  void announced_wait(RuleId rule, std::initializer_list<uint64_t> operands);
+  uint64_t full_state() const;
+
+  Machine& machine_;
+  Recorder& recorder_;
+  Policy& policy_;
+  std::vector<std::unique_ptr<Task>> tasks_;
+  std::vector<uint32_t> runnable_;
+  std::map<LockId, Lock> locks_;
+  std::function<std::string(uint64_t)> folio_holder_;
+  std::binary_semaphore finished_{0};
+  std::exception_ptr failure_;
+  std::unordered_map<uint64_t, uint64_t> seen_;   ///< state -> number of the point
+  std::vector<std::pair<uint32_t, uint64_t>> ran_;
+  uint64_t points_ = 0;
+  uint32_t current_ = 0;
+  bool running_ = false, stopping_ = false, inside_ = false;
+  Ended ended_;
+};
+
+/// Follows a text like Ended::schedule; what it does not say (or a task that cannot run) is decided by `current goes
+/// on, else the first`.
+class TextPolicy final : public Policy {
+ public:
+  /// Error: not "name:count name:count ...", or an unknown name.
+  static Result<TextPolicy> parse(std::string_view text, std::span<const std::string> names);
+  TextPolicy() = default;
+  uint32_t choose(const Choice& choice) override;
+
+ private:
+  std::vector<std::pair<uint32_t, uint64_t>> runs_;
+  size_t next_ = 0;
+  uint64_t used_ = 0;
+};
+
+/// Chooses by a random number generator that only the seed decides.
+class SeededPolicy final : public Policy {
+ public:
+  explicit SeededPolicy(uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15ull + 1) {}
+  uint32_t choose(const Choice& choice) override;
+
+ private:
+  uint64_t state_;
+};
+
+/// Places where the baton may be passed on, before the step is opened or the call entered.
+bool is_point(RuleId rule);
+bool is_point(Function function);
+/// Two machines with equal keys go on alike: page tables, folios, VMAs, device tables, and of the notifiers'
+/// sequences what comparisons can tell (numbers that only ever grow would hide that nothing has changed).
+uint64_t machine_key(const Machine& machine);
+
+}  // namespace hmmscope::schedule

@@ -1,0 +1,56 @@
+// Every rule is fired: by the program's own scenarios and captures, or, where no scenario can reach it, by a case of
+// tests/engine or tests/migrate, which demand theirs one by one.
+#include "app/cli/rule_coverage.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "engine/scenario/run.h"
+#include "engine/selftest/rule_cases.h"
+
+namespace hmmscope::app {
+namespace {
+
+/// Broken tables, arguments no driver passes, options of other kernel configurations, notifiers that may not block.
+const std::set<std::string_view> only_by_direct_cases = {
+    "range.livelock", "walk.bad_range", "walk.table.bad", "pud.not_present", "pmd.none", "pmd.device_private.owner",
+    "pmd.device_private.fault", "pmd.not_present.fault", "pmd.not_present.error", "pmd.bad.fault", "pmd.bad.error",
+    "handle_pmd.protnone", "pte.protnone", "hugetlb_entry.not_valid", "fault.pmd_protnone", "fault.pmd_bad",
+    "fault.pte_protnone", "swap.unknown", "numa.restore", "setup.empty", "setup.start_outside", "setup.no_arrays",
+    "setup.fault_page.not_private", "setup.fault_page.unlocked", "collect.pte.no_mapping", "unmap.large", "pages.skip",
+    "insert.not_anonymous", "device_coherent.busy", "exclusive.entry.read", "notifier.start.refused", "callback.refuse",
+    "unknown.rule"};
+
+TEST(RuleCoverage, NoRuleIsUnfired) {
+  const auto coverage = count_rule_coverage();
+  ASSERT_TRUE(coverage) << coverage.error().to_string();
+  size_t by_captures = 0;
+  for (const Rule& r : rules()) {
+    const RuleCoverage& count = (*coverage)[static_cast<size_t>(r.rule)];
+    by_captures += count.captures != 0 ? 1 : 0;
+    if (count.tests != 0 || count.captures != 0) continue;
+    const bool of_traces = r.id.starts_with("trace.") || r.id.starts_with("check.");
+    EXPECT_TRUE(of_traces || only_by_direct_cases.contains(r.id)) << r.id << " is fired by nothing";
+  }
+  EXPECT_GT(by_captures, 40u);
+}
+
+TEST(RuleCoverage, EveryCaseFiresTheRuleItIsAbout) {
+  const auto cases = selftest::rule_cases();
+  ASSERT_TRUE(cases) << cases.error().to_string();
+  ASSERT_GT(cases->size(), 150u);
+  for (const scenario::Scenario& scenario : *cases) {
+    const auto outcome = scenario::run(scenario);
+    ASSERT_TRUE(outcome) << outcome.error().to_string();
+    bool fired = false;
+    for (StepIndex step = 0; step < outcome->recording.steps() && !fired; ++step) {
+      fired = rule(outcome->recording.rule_of(step)).id == scenario.title;
+    }
+    EXPECT_TRUE(fired) << scenario.file << " is about " << scenario.title;
+  }
+}
+
+}  // namespace
+}  // namespace hmmscope::app
