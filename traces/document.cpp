@@ -65,6 +65,9 @@ Result<KernelModel> model_of(const TraceInfo& info, const std::string& kernel) {
     model = detect_model(info.kernel, info.patch, info.config);
   }
   if (!model) return model;
+  if (model->has_driver_format()) {
+    return fail(Error{"kernel " + model->id + " is older than 5.8: traces of its calls cannot be replayed", info.name, 0, 0, false});
+  }
   if (info.page_shift != 0) model->config.page_shift = static_cast<uint8_t>(info.page_shift);
   if (info.page_table_levels != 0) model->config.levels = static_cast<uint8_t>(info.page_table_levels);
   return model;

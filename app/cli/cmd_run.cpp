@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "app/cli/command.h"
+#include "app/cli/compare_kernels.h"
 #include "app/cli/step_text.h"
 #include "engine/recording/recording_file.h"
 #include "traces/document.h"
@@ -19,7 +20,10 @@ class RunCommand : public Command {
 
   void declare(CLI::App& app) override {
     app.add_option("SCENARIO", file_, "Scenario file (JSON)")->required();
-    app.add_option("--kernel", kernel_, "Run under this kernel model instead of the scenario's own")->type_name("MODEL");
+    app.add_option("--kernel", kernel_,
+                   "Run under this kernel model instead of the scenario's own; a list (6.12-v9,6.16) or `all` runs it "
+                   "under each and compares")
+        ->type_name("MODEL");
     app.add_option("--schedule", schedule_, "Interleave the tasks so: \"TASK:POINTS TASK:POINTS ...\"")->type_name("TEXT");
     app.add_option("--seed", seed_, "Interleave the tasks at random, decided by this number")->type_name("NUMBER");
     app.add_flag("--steps", steps_, "Print every step");
@@ -27,6 +31,8 @@ class RunCommand : public Command {
   }
 
   int run(const Output& output) override {
+    const std::vector<std::string> kernels = kernel_list(kernel_);
+    if (kernels.size() > 1) return compare_kernels(output, file_, kernels);
     traces::OpenOptions options;
     options.kernel = kernel_;
     options.schedule = schedule_;

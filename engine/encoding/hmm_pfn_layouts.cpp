@@ -60,6 +60,10 @@ constexpr std::array compound_2020{valid(B - 1), write(B - 2), error(B - 3), com
 template <unsigned B>
 constexpr std::array v9{valid(B - 1), write(B - 2),      error(B - 3),
                         order(B - 8), dma_mapped(B - 7), pfn(B - 8)};
+// Only the flag moves: HMM_PFN_FLAGS stays 0xff << ORDER_SHIFT, so the helpers read bit -9 as pfn.
+template <unsigned B>
+constexpr std::array first_repair{valid(B - 1), write(B - 2),      error(B - 3),
+                                  order(B - 8), dma_mapped(B - 9), pfn(B - 8)};
 template <unsigned B>
 constexpr std::array e6{valid(B - 1),  write(B - 2),      error(B - 3),  dma_mapped(B - 4),
                         p2pdma(B - 5), p2pdma_bus(B - 6), order(B - 11), pfn(B - 11)};
@@ -89,6 +93,16 @@ constexpr std::array genmask{
     valid(Start),
     pfn(Start)};
 
+constexpr std::array genmask_dma{bits("spare", "HMM_PFN_FLAGS", 63, 1, Role::none, "a flag bit nobody uses yet"),
+                                 p2pdma_bus(62),
+                                 p2pdma(61),
+                                 dma_mapped(60),
+                                 order(55),
+                                 error(54),
+                                 write(53),
+                                 valid(52),
+                                 pfn(52)};
+
 constexpr const char* hmm_h = "include/linux/hmm.h";
 constexpr const char* shifted_32 =
     "Flags count down from BITS_PER_LONG, so a 32-bit kernel has 32 fewer pfn bits.";
@@ -105,6 +119,13 @@ constexpr std::array all{
            Status::posted, "April 2025, before 6.16", 64, 12, v9<64>,
            "DMA mapping API series v9, patch 10/24",
            "DMA_MAPPED (-7) is bit 1 of the order field (-8 .. -4): two owners of one bit."},
+    Layout{"hmm-first-repair", "hmm_pfn v9 10/24, first repair: DMA_MAPPED below the order", Family::hmm_pfn,
+           Status::draft, "April 2025, before 6.16", 64, 12, first_repair<64>, "reply to v9 10/24",
+           "\"It should be 9 not 7\": the order is safe, but HMM_PFN_FLAGS does not cover the bit, so "
+           "hmm_pfn_to_page takes it for part of the pfn (hmm_pfn_to_phys happens to shift it out)."},
+    Layout{"hmm-genmask-dma", "hmm_pfn idea: flags right above the pfn, with the DMA flags", Family::hmm_pfn,
+           Status::draft, "April 2025, not taken", 64, 12, genmask_dma, "reply to v9 10/24",
+           "The reply placed no DMA flags; here they take its spare bits 60, 61 and 62."},
     Layout{"hmm-genmask", "hmm_pfn idea: flags right above the pfn (4K pages)", Family::hmm_pfn,
            Status::draft, "April 2025, not taken", 64, 12, genmask<64, 12>, "reply to v9 10/24",
            "Positions depend on PAGE_SHIFT; VALID leaves the sign bit."},

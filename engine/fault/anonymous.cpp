@@ -12,6 +12,19 @@ uint32_t CpuFault::do_anonymous_page(Fault& fault, WordIndex pte) {
     m.step(RuleId::anon_uffd_missing, {fault.addr, fault.vma.flags(), fault.flags});
     return vm_fault::sigbus;
   }
+  if (missing_handler) {
+    // UFFDIO_COPY: a page of its own, whatever the access.
+    const uint64_t copied = allocate(fault, 0);
+    if (copied == 0) {
+      m.step(RuleId::anon_oom, {fault.addr});
+      return vm_fault::oom;
+    }
+    m.step(RuleId::anon_uffd_wait, {fault.addr, fault.vma.flags(), copied});
+    add_anon_folio(m, fault.vma, fault.addr, copied, 0, true);
+    m.store(fault.space.word(MmWord::rss_anon), m.load(fault.space.word(MmWord::rss_anon)) + 1);
+    m.store(pte, e.make(copied, mapping_flags(fault.vma, true)));
+    return vm_fault::retry;
+  }
   if (!fault.write()) {
     const uint64_t zero = m.physical().zero_pfn();
     m.step(RuleId::anon_zero_page, {fault.addr, zero});

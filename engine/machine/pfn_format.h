@@ -10,6 +10,9 @@ namespace hmmscope {
 
 struct PfnFormat {
   uint64_t valid = 0, write = 0, error = 0;
+  uint64_t special = 0;         ///< what a special page without a struct page gives: ERROR since 5.8
+  uint64_t device_private = 0;  ///< flag of a device-private page, in layouts that have one since 5.8
+  uint64_t from_pfn = 0;        ///< what the helper that makes an entry of a pfn adds: VALID until 5.7
   uint64_t sticky = 0;          ///< bits of the old slot that every write keeps; 0 before 6.16
   uint32_t order_shift = 0;
   uint32_t pfn_shift = 0;
@@ -20,7 +23,8 @@ struct PfnFormat {
   uint64_t req_fault() const { return valid; }
   uint64_t req_write() const { return write; }
   uint64_t order(uint32_t order) const { return reports_order ? static_cast<uint64_t>(order) << order_shift : 0; }
-  uint64_t pfn(uint64_t pfn) const { return pfn << pfn_shift; }
+  uint64_t pfn(uint64_t pfn) const { return (pfn << pfn_shift) | from_pfn; }
+  uint64_t pfn_stride() const { return 1ull << pfn_shift; }
 };
 
 }  // namespace hmmscope

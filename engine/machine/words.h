@@ -31,6 +31,23 @@ enum class RangeWord : uint32_t {
   count_
 };
 
+/// A directory of the 2015 mirror page table (engine/mirror_table).
+enum class MirrorDirectoryWord : uint32_t {
+  pfn, level, address,
+  parent,                    ///< pfn of the directory above; 0: the root
+  count,                     ///< references, kept in _mapcount
+  state,                     ///< MirrorDirectoryState
+  count_
+};
+enum class MirrorIteratorWord : uint32_t {
+  cur, ptd1, ptd2, ptd3, ptd4, ptd5,   ///< pfn of the directory protected at each level; 0: none
+  rcu,                       ///< inside an RCU read section
+  dead,                      ///< directories waiting on this iterator's list
+  waiting,                   ///< in synchronize_rcu
+  count_
+};
+enum class MirrorCounterWord : uint32_t { allocated, freed, grace_periods, live, peak, count_ };
+
 /// What backs a VMA (word `kind`).
 enum class VmaKind : uint64_t { anonymous, file_private, file_shared, shmem, hugetlb, special };
 

@@ -31,6 +31,17 @@ enum class UnifiedStyle : uint8_t {
   later,  ///< the revisions of 2026, as far as their cover letters and reviews tell
 };
 
+/// Which call converts page tables. Up to 5.6 engine/driver_format walks them, from 5.7 on engine/walk.
+enum class RangeApi : uint8_t {
+  get_pfns_4_14,  ///< 4.14 .. 4.16: hmm_vma_get_pfns and hmm_vma_fault(write, block); the array is output only
+  get_pfns_4_17,  ///< 4.17 .. 5.1: requests in the array, the driver's flags[], values[] and pfn_shift
+  snapshot_5_2,   ///< 5.2, 5.3: hmm_range_snapshot and hmm_range_fault(block); default_flags, pfn_flags_mask
+  flags_5_4,      ///< 5.4: hmm_range_fault(HMM_FAULT_*)
+  interval_5_5,   ///< 5.5, 5.6: interval notifiers, several VMAs in one walk
+  owner_5_7,      ///< 5.7: the walk of 5.8 with words in the driver's format
+  hmm_pfns,       ///< 5.8+: the fixed format
+};
+
 struct KernelModel {
   std::string id;  ///< "5.9", "6.1", "6.12", "6.12-v9", "6.16", "7.3"
   std::string title;
@@ -44,7 +55,7 @@ struct KernelModel {
   bool rejects_mixedmap = false;  ///< before 5.17 (commit 87c01d57fa23) test_walk refused VM_MIXEDMAP
   bool special_test_is_pte_special = false;   ///< before 5.17 pte rule 10 tested pte_special
   bool device_exclusive = true;               ///< 5.14+
-  bool foreign_device_private_faults = true;  ///< 6.0+ ; before: -EFAULT
+  bool foreign_device_private_faults = true;  ///< 5.19+ (commit 8a295dbbaf72) ; before: -EFAULT
   bool markers_like_none = true;              ///< 5.19+; 7.3: only the uffd-wp marker
   bool only_uffd_wp_marker_like_none = false;
   bool walk_pud_checks_none_only = false;  ///< 6.1 tested pud_none, 6.12 pud_present
@@ -65,6 +76,13 @@ struct KernelModel {
   bool device_coherent = true;   ///< 6.0+: devices with coherent memory
   FaultStyle fault_style = FaultStyle::inside_walk;
   UnifiedStyle unified = UnifiedStyle::none;
+  bool unlocked_fault = false;  ///< 7.3: hmm_range_fault_unlocked_timeout
+  RangeApi range_api = RangeApi::hmm_pfns;
+
+  /// Slots have the driver's format (or 4.14's), not one of 5.8 and later.
+  bool has_driver_format() const { return range_api != RangeApi::hmm_pfns; }
+  /// engine/driver_format walks the page tables, not engine/walk.
+  bool walks_old_way() const { return range_api < RangeApi::owner_5_7; }
 
   uint32_t version = 0;  ///< major * 1000 + minor, for menus and sorting; rules ask the questions above
   const Layout* pte = nullptr;  ///< x86-64 layouts in force, never null in a model of this module
@@ -80,7 +98,8 @@ struct KernelModel {
 
 /// All built-in models, oldest first, with their default configuration. Patched kernels follow their base.
 std::span<const KernelModel> kernel_models();
-/// A built-in model, or the plain release "MAJOR.MINOR" from 5.8 on. Error message lists the ids.
+/// A built-in model, the plain release "MAJOR.MINOR" from 4.14 on, or such a release with the suffix of a patch or a
+/// driver's format that it can have ("5.3-odp", "6.18-devpriv"). Error message lists the ids.
 Result<KernelModel> kernel_model(std::string_view id);
 /// A model from what a trace says of itself: uname release ("6.12.117-hmmcap"), patch ("none",
 /// "dma-mapped-v9-as-posted", "dma-mapped-merged-layout", "unified-rfc-as-posted", "unified-later"; empty = follow the local

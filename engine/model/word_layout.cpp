@@ -14,6 +14,16 @@ const Layout& plain_layout() {
   return layout;
 }
 
+const Layout* mirror_layout(RegionKind kind) {
+  switch (kind) {
+    case RegionKind::mirror_table: return find_layout("mirror-pde-2015");
+    case RegionKind::mirror_pte: return find_layout("mirror-pte-2015");
+    case RegionKind::mirror_pte_device: return find_layout("mirror-pte-2015-device");
+    case RegionKind::mirror_pte_select: return find_layout("mirror-pte-2015-select");
+    default: return nullptr;
+  }
+}
+
 const Layout& or_plain(const Layout* layout) { return layout != nullptr ? *layout : plain_layout(); }
 
 }  // namespace
@@ -30,6 +40,7 @@ const Layout& word_layout(const KernelModel& model, RegionKind kind, uint64_t va
     case Family::x86_pmd: return entry(model.pmd);
     case Family::x86_pud: return entry(model.pud);
     case Family::x86_table: return or_plain(model.table);
+    case Family::mirror_entry: return or_plain(mirror_layout(kind));
     default: return plain_layout();
   }
 }

@@ -31,8 +31,12 @@ enum class RegionKind : uint8_t {
   mm,                           ///< an address space: sequence, lock, counters
   range,                        ///< struct hmm_range
   device_table,                 ///< a device's own page table: the hmm_pfns words it committed, one a page
-  mirror_table,                 ///< 2015 hmm_pt directory
+  mirror_table,                 ///< 2015 hmm_pt directory of directories
   counters,
+  mirror_pte, mirror_pte_device, mirror_pte_select,   ///< 2015 leaf directories, by the generation of their flags
+  mirror_directory,             ///< what the kernel knows of a 2015 directory besides its entries
+  mirror_iterator,              ///< struct hmm_pt_iter
+  mirror_counters,
   count_
 };
 

@@ -24,6 +24,11 @@ constexpr Names mm_words = {"invalidate_seq", "active_invalidate_ranges", "rss_a
 constexpr Names range_words = {"start",        "end", "default_flags", "pfn_flags_mask", "dev_private_owner",
                                "notifier_seq", "last"};
 
+constexpr Names mirror_directory_words = {"pfn", "level", "address", "parent", "count", "state"};
+constexpr Names mirror_iterator_words = {"cur",  "ptd1", "ptd2", "ptd3",   "ptd4",
+                                         "ptd5", "rcu",  "dead", "waiting"};
+constexpr Names mirror_counter_words = {"allocated", "freed", "grace_periods", "live", "peak"};
+
 constexpr std::array<KindFacts, static_cast<size_t>(RegionKind::count_)> facts = {{
     {"pgd", Family::x86_table, {}},
     {"p4d", Family::x86_table, {}},
@@ -42,6 +47,12 @@ constexpr std::array<KindFacts, static_cast<size_t>(RegionKind::count_)> facts =
     {"device_table", Family::hmm_pfn, {}},
     {"mirror_table", Family::mirror_entry, {}},
     {"counters", Family::plain, {}},
+    {"mirror_pte", Family::mirror_entry, {}},
+    {"mirror_pte_device", Family::mirror_entry, {}},
+    {"mirror_pte_select", Family::mirror_entry, {}},
+    {"mirror_directory", Family::plain, mirror_directory_words},
+    {"mirror_iterator", Family::plain, mirror_iterator_words},
+    {"mirror_counters", Family::plain, mirror_counter_words},
 }};
 
 const KindFacts& facts_of(RegionKind kind) {

@@ -3,10 +3,13 @@
 
 #include <cerrno>
 
+#include "engine/driver_format/driver_format.h"
+#include "engine/driver_format/driver_range.h"
 #include "engine/scenario/fault_script.h"
 #include "engine/scenario/operations.h"
 #include "engine/scenario/task_locks.h"
 #include "engine/walk/range_fault.h"
+#include "engine/walk/unlocked_fault.h"
 
 namespace hmmscope::scenario {
 
@@ -15,14 +18,15 @@ namespace {
 constexpr uint64_t max_array_pages = 1u << 20;
 
 std::string errno_name(int ret) {
+  if (ret >= 0) return "0";   // 5.2 to 5.7 return a count
   switch (ret) {
-    case 0: return "0";
+    case -EAGAIN: return "-EAGAIN";
+    case -EINTR: return "-EINTR";
     case -EBUSY: return "-EBUSY";
     case -EFAULT: return "-EFAULT";
     case -EPERM: return "-EPERM";
     case -EINVAL: return "-EINVAL";
     case -ENOMEM: return "-ENOMEM";
-    case -EINTR: return "-EINTR";
     case -EDEADLK: return "deadlock";
     default: return std::to_string(ret);
   }
@@ -71,6 +75,10 @@ Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
   if (!mask) return fail(mask.error());
 
   Loop loop{{}, world_.device(op.device), *array};
+  if (op.unlocked && !machine_.model().unlocked_fault) {
+    return fail(world_.error(line, "kernel " + machine_.model().id + " has no hmm_range_fault_unlocked_timeout; 7.3 has"));
+  }
+  if (op.unlocked && loop.device == nullptr) return fail(world_.error(line, "the unlocked call needs a device: it reads its notifier"));
   loop.call.mm = &world_.space();
   loop.call.start = *start;
   loop.call.end = *start + op.pages * page_bytes;
@@ -94,11 +102,16 @@ Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
 
   machine_.enter(Function::device, {*start, op.pages});
   if (auto ok = write_slots(op, **array, line); !ok) return ok;
-  const Result<int> ret = driver_loop(op, loop);
-  machine_.leave(ret.value_or(-EINVAL));
-  if (!ret) return fail(ret.error());
-  note(line, "range-fault " + errno_name(*ret));
-  if (op.expect) expect_result(*op.expect, errno_name(*ret), static_cast<uint64_t>(static_cast<int64_t>(*ret)), line);
+  const Result<int> ended = driver_loop(op, loop);
+  const int ret = ended.value_or(-EINVAL);
+  machine_.leave(ret);
+  if (!ended) return fail(ended.error());
+  const auto code = static_cast<uint64_t>(static_cast<int64_t>(ret));
+  if (op.expect) expect_result(*op.expect, errno_name(ret), code, line);
+  if (op.count && loop.call.mm->machine().model().range_api >= RangeApi::snapshot_5_2 &&
+      loop.call.mm->machine().model().has_driver_format()) {
+    expect_result(std::to_string(*op.count), std::to_string(ret), code, line);
+  }
   return {};
 }
 
@@ -107,6 +120,49 @@ RangeFaultResult Operations::walk(const RangeFaultCall& call, WalkHooks* script)
   const MmapGuard guard(locks_, *call.mm, false);
   WalkHooks* waits = locks_ == nullptr ? nullptr : locks_->walk_hooks(*call.mm);
   return hmm_range_fault(machine_, call, script != nullptr ? script : waits);
+}
+
+RangeFaultResult Operations::old_range_call(const RangeFaultOp& op, const RangeFaultCall& call) {
+  const KernelModel& model = machine_.model();
+  const DriverFormat format = DriverFormat::from(*model.hmm_pfn);
+  const auto request = [&](uint64_t in) { return (in & call.pfn_flags_mask) | call.default_flags; };
+  bool asks = ((call.default_flags | call.pfn_flags_mask) & format.valid) != 0, writes = false;
+  if (model.range_api < RangeApi::snapshot_5_2) {
+    asks = false;
+    for (uint32_t k = 0; k < op.pages; ++k) {
+      const uint64_t wanted = request(machine_.load(call.pfns + k));
+      asks = asks || (wanted & format.valid) != 0;
+      writes = writes || (wanted & format.write) != 0;
+    }
+  }
+  if (model.range_api == RangeApi::get_pfns_4_17) {
+    machine_.step(RuleId::drv_prefill, {0, op.pages, call.default_flags});
+    machine_.fill_keeping(call.pfns, static_cast<uint32_t>(op.pages), call.default_flags, 0, call.pfn_flags_mask);
+  }
+  const MmapGuard guard(locks_, *call.mm, false);
+  return driver_range_call(machine_, call, {op.snapshot.value_or(!asks), op.write.value_or(writes), !op.block});
+}
+
+RangeFaultResult Operations::unlocked_call(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call) {
+  UnlockedFault options;
+  options.timeout = op.unlocked->timeout;
+  options.oom_reaped = op.unlocked->oom_reaped;
+  options.killed_at_round = op.unlocked->killed_at_round;
+  call.fatal_signal = op.unlocked->fatal_signal;
+  options.meanwhile = [&](uint32_t round) {
+    if (round > op.unlocked->collisions) return;
+    const Invalidation running = world_.space().notifiers().start({call.start, call.end});
+    if (!running.failed) world_.space().notifiers().end(running);
+  };
+  return hmm_range_fault_unlocked_timeout(machine_, call, loop.device->notifier(), options);
+}
+
+RangeFaultResult Operations::range_call(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call, WalkHooks* hooks) {
+  if (machine_.model().walks_old_way()) return old_range_call(op, call);
+  if (op.unlocked) return unlocked_call(op, loop, call);
+  RangeFaultResult result = walk(call, hooks);
+  if (result.ret == 0 && machine_.model().range_api == RangeApi::owner_5_7) result.ret = static_cast<int>(op.pages);
+  return result;
 }
 
 Result<int> Operations::driver_loop(const RangeFaultOp& op, const Loop& loop) {
@@ -136,20 +192,26 @@ Result<int> Operations::driver_loop(const RangeFaultOp& op, const Loop& loop) {
     set(RangeWord::dev_private_owner, call.dev_private_owner);
 
     if (op.stale && round == 1) script.invalidate(call.start, call.end);
-    const RangeFaultResult result = walk(call, script.empty() ? nullptr : &script);
+    const RangeFaultResult result = range_call(op, loop, call, script.empty() ? nullptr : &script);
     if (script.failure()) return fail(*script.failure());
     ret = result.ret;
     if (result.stuck != Stuck::no) {
       machine_.step(RuleId::scenario_deadlock, {result.stuck_at, static_cast<uint64_t>(result.stuck)});
       return -EDEADLK;
     }
-    if (ret == -EBUSY) {
+    if (op.unlocked && ret < 0) break;  // the call has done the repeating
+    if (ret == -EBUSY || ret == -EAGAIN) {
       machine_.step(RuleId::scenario_repeat, {round});
       continue;
     }
-    if (ret != 0) break;
-    if (loop.device == nullptr) return 0;
+    if (ret < 0) break;
+    if (loop.device == nullptr) return ret;
     const DriverLockGuard locked(locks_, loop.device->owner());
+    if (machine_.model().range_api < RangeApi::snapshot_5_2) {
+      machine_.enter(Function::hmm_vma_range_done);
+      machine_.step(RuleId::drv_range_done, {!loop.device->notifier().check_retry(call.notifier_seq)});
+      machine_.leave();
+    }
     if (loop.device->notifier().read_retry(call.notifier_seq)) {
       machine_.step(RuleId::scenario_collided, {call.notifier_seq, round});
       ret = -EBUSY;
@@ -157,7 +219,7 @@ Result<int> Operations::driver_loop(const RangeFaultOp& op, const Loop& loop) {
     }
     machine_.step(RuleId::scenario_commit, {call.notifier_seq, call.start, op.pages});
     loop.device->commit(call.start, call.pfns, op.pages);
-    return 0;
+    return ret;
   }
   machine_.step(RuleId::scenario_give_up, {static_cast<uint64_t>(static_cast<int64_t>(ret)), op.rounds});
   return ret;

@@ -186,40 +186,4 @@ Result<void> Operations::perform(const SetPageOp& op, Line line) {
   return ok;
 }
 
-Result<void> Operations::perform(const ExpectOp& op, Line line) {
-  const Array& array = world_.arrays()[op.array];
-  if (op.index >= array.pages || array.pages - op.index < op.count) return fail(world_.error(line, "the array has " + std::to_string(array.pages) + " slots"));
-  std::optional<uint64_t> flags;
-  if (op.flags) {
-    const auto value = world_.flags(*op.flags, line);
-    if (!value) return fail(value.error());
-    flags = *value;
-  }
-  const Layout& layout = *machine_.model().hmm_pfn;
-  const uint64_t pfn_mask = layout.mask(Role::pfn), order_mask = layout.mask(Role::order);
-  const Field* order = layout.field(Role::order);
-  ++outcome_.expectations;
-  for (uint64_t k = 0; k < op.count; ++k) {
-    const WordIndex word = array.first + static_cast<WordIndex>(op.index + k);
-    const uint64_t found = machine_.load(word);
-    std::string wrong;
-    uint64_t expected = found;
-    const auto check = [&](uint64_t mask, uint64_t bits, std::string text) {
-      if ((found & mask) == (bits & mask) || !wrong.empty()) return;
-      wrong = std::move(text);
-      expected = (found & ~mask) | (bits & mask);
-    };
-    if (op.word) check(~0ull, *op.word, fmt::format("the word {:#018x}", *op.word));
-    if (flags) check(~(pfn_mask | order_mask), *flags, fmt::format("the flags {}", op.flags->text));
-    if (op.order && order != nullptr) check(order_mask, *op.order << order->shift, fmt::format("order {}", *op.order));
-    if (op.pfn) check(pfn_mask, *op.pfn + k, fmt::format("pfn {:#x}", *op.pfn + k));
-    if (wrong.empty()) continue;
-    machine_.step(RuleId::expect_failed, {word, expected, found});
-    failed(line, fmt::format("{}[{}]: expected {}, found {:#018x} ({})", op.array, op.index + k, wrong, found, describe(layout, found)));
-    return {};
-  }
-  machine_.step(RuleId::expect_held, {op.index, op.count});
-  return {};
-}
-
 }  // namespace hmmscope::scenario

@@ -37,6 +37,13 @@ class Operations {
   Result<void> perform(const EvictOp& op, Line line);
   Result<void> perform(const MakeExclusiveOp& op, Line line);
   Result<void> perform(const ExpectMigrateOp& op, Line line);
+  // dma_operations.cpp
+  Result<void> perform(const DmaMapOp& op, Line line);
+  // mirror_operations.cpp
+  Result<void> perform(const MirrorTableOp& op, Line line);
+  Result<void> perform(const MirrorRunOp& op, Line line);
+  Result<void> perform(const MirrorUnmapOp& op, Line line);
+  Result<void> perform(const ExpectMirrorOp& op, Line line);
   // page_operations.cpp
   Result<void> perform(const HoldOp& op, Line line);
   Result<void> perform(const ForkOp& op, Line line);
@@ -57,6 +64,11 @@ class Operations {
   Result<void> write_slots(const RangeFaultOp& op, const Array& array, Line line);
   RangeFaultResult walk(const RangeFaultCall& call, WalkHooks* script);
   Result<int> driver_loop(const RangeFaultOp& op, const Loop& loop);
+  /// One call of the kernel's function, whichever the model has.
+  RangeFaultResult range_call(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call, WalkHooks* hooks);
+  RangeFaultResult old_range_call(const RangeFaultOp& op, const RangeFaultCall& call);
+  RangeFaultResult unlocked_call(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call);
+  Result<MirrorState*> mirror_state(const std::string& table, Line line);
   /// "ok" or the name of what the access got.
   std::string touch(AddressSpace& space, uint64_t addr, bool write, std::optional<uint64_t> content = {});
   /// What the page mapped at addr holds; empty when none is.

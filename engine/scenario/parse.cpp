@@ -8,6 +8,7 @@
 #include "engine/fault/handle_mm_fault.h"
 #include "engine/scenario/json_values.h"
 #include "engine/scenario/parse_device.h"
+#include "engine/scenario/parse_eras.h"
 #include "engine/scenario/parse_migration.h"
 #include "engine/scenario/parse_unified.h"
 #include "engine/scenario/scenario.h"
@@ -124,6 +125,7 @@ RangeFaultOp range_fault(const json& object) {
   op.stale = object.value("stale", false);
   op.faults = fault_script(object, "faults");
   op.waits = fault_script(object, "waits");
+  read_era_keys(object, op);
   if (object.contains("expect")) op.expect = object.at("expect").get<std::string>();
   return op;
 }
@@ -137,6 +139,10 @@ ExpectOp expectation(const json& object) {
   if (object.contains("order")) op.order = object.at("order").get<uint64_t>();
   if (object.contains("pfn")) op.pfn = number(object.at("pfn"));
   if (object.contains("word")) op.word = number(object.at("word"));
+  if (object.contains("has")) op.has = flag_text(object.at("has"));
+  if (object.contains("lacks")) op.lacks = flag_text(object.at("lacks"));
+  if (object.contains("phys")) op.phys = number(object.at("phys"));
+  op.value = object.value("value", std::string());
   return op;
 }
 
@@ -148,6 +154,7 @@ OpBody operation(const json& object) {
   if (auto op = migration_operation(name, object)) return std::move(*op);
   if (auto op = device_operation(name, object)) return std::move(*op);
   if (auto op = unified_operation(name, object)) return std::move(*op);
+  if (auto op = era_operation(name, object)) return std::move(*op);
   const Address at = address(object.at("at"));
   const uint64_t pages = object.value("pages", uint64_t{1});
   const std::string process = object.value("process", std::string());
@@ -184,6 +191,7 @@ Result<void> check_references(const JsonDocument& document, const Scenario& scen
     if (!ok) return ok;
   }
   OperationNames names;
+  MirrorNames mirrors;
   for (size_t k = 0; k < scenario.operations.size(); ++k) {
     const std::string where = "/operations/" + std::to_string(k);
     Result<void> ok = names.check(document, where);
@@ -206,6 +214,12 @@ Result<void> check_references(const JsonDocument& document, const Scenario& scen
       if (!arrays.contains(expect->array)) {
         ok = fail(document.error_at(where + "/array", "no range-fault before this one fills an array named '" + expect->array + "'"));
       }
+    } else if (const auto* dma = std::get_if<DmaMapOp>(&scenario.operations[k].body)) {
+      if (!arrays.contains(dma->array)) {
+        ok = fail(document.error_at(where + "/array", "no range-fault before this one fills an array named '" + dma->array + "'"));
+      }
+    } else if (const std::string table = document.root().at("operations").at(k).value("table", std::string()); !table.empty()) {
+      ok = mirrors.check(document, where);
     } else if (const auto* set = std::get_if<SetPageOp>(&scenario.operations[k].body)) {
       ok = known(where, set->page.at, set->page.device);
     } else if (const auto* invalidate = std::get_if<InvalidateOp>(&scenario.operations[k].body)) {

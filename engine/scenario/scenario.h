@@ -16,6 +16,7 @@
 
 #include "engine/base/result.h"
 #include "engine/machine/words.h"
+#include "engine/scenario/era_operations.h"
 
 namespace hmmscope::scenario {
 
@@ -96,6 +97,11 @@ struct RangeFaultOp {
   FlagText default_flags, pfn_flags_mask;
   std::vector<SlotDecl> slots;     ///< written before the first round
   uint64_t rounds = 8;             ///< how often the driver calls again after -EBUSY
+  std::optional<bool> snapshot;    ///< up to 5.6: which call; without it a range that asks for nothing is a snapshot
+  std::optional<bool> write;       ///< 4.14 .. 4.16: the argument; without it, whether any slot asks for WRITE
+  bool block = true;               ///< up to 5.6: faults may not drop mmap_sem
+  std::optional<UnlockedDecl> unlocked;   ///< 7.3: hmm_range_fault_unlocked_timeout
+  std::optional<uint64_t> count;   ///< expected return value of a success from 5.2 to 5.7: pages before `last`
   std::optional<std::string> expect;   ///< "0", "-EFAULT", ...: the last round's result
   bool stale = false;              ///< something invalidates the range between reading the sequence and the call
   std::vector<FaultDecl> faults, waits;   ///< in the order they happen; other faults are the engine's
@@ -126,6 +132,9 @@ struct ExpectOp {
   std::optional<uint64_t> order;
   std::optional<uint64_t> pfn;         ///< of slot `index`; following slots count up
   std::optional<uint64_t> word;        ///< the whole word of each slot
+  std::optional<FlagText> has, lacks;  ///< these flags all set, all clear, whatever field they share bits with
+  std::optional<uint64_t> phys;        ///< hmm_pfn_to_phys of slot `index`; following slots count up by pages
+  std::string value;                   ///< "NONE", "ERROR", "SPECIAL": what the format has for it
 };
 
 // --- migration
@@ -264,7 +273,8 @@ struct PageOutOp {
 using OpBody = std::variant<RangeFaultOp, TouchOp, UnmapOp, ProtectOp, DontNeedOp, InvalidateOp, SetPageOp, ExpectOp,
                             MigrateSetupOp, MigratePagesOp, MigrateFinalizeOp, MigrateOp, EvictOp, MakeExclusiveOp, HoldOp,
                             ForkOp, ExpectMigrateOp, ExpectPageOp, ExpectDeviceOp, IoctlOp, MremapOp, MadviseFreeOp,
-                            FileDataOp, FaultAndMigrateOp, PageOutOp>;
+                            FileDataOp, FaultAndMigrateOp, PageOutOp,
+                            DmaMapOp, MirrorTableOp, MirrorRunOp, MirrorUnmapOp, ExpectMirrorOp>;
 struct Operation {
   OpBody body;
   Line line = 0;

@@ -11,6 +11,7 @@
 #include "engine/fault/cpu_fault.h"
 #include "engine/machine/machine.h"
 #include "engine/migrate/device_migration.h"
+#include "engine/mirror_table/mirror_schedule.h"
 #include "engine/scenario/scenario.h"
 #include "engine/test_hmm/device_mirror.h"
 #include "engine/test_hmm/dmirror.h"
@@ -31,6 +32,14 @@ struct RunningMigration {
   MigrateVma args;
   bool set_up = false;
   std::string device;
+};
+
+/// A mirror page table and those who walk it.
+struct MirrorState {
+  MirrorState(Machine& machine, const MirrorOptions& options, const std::string& name)
+      : table(machine, options, name), iterators(table) {}
+  MirrorTable table;
+  MirrorIterators iterators;
 };
 
 class World {
@@ -74,6 +83,8 @@ class World {
   /// The locks of the tasks for every device; nullptr: nothing waits.
   void set_locks(DriverLocks* locks);
   void close_mirror(const std::string& device, const std::string& process);
+  std::map<std::string, DmaMap>& dma_maps() { return dma_maps_; }   ///< by array
+  std::map<std::string, std::unique_ptr<MirrorState>>& mirror_tables() { return mirror_tables_; }
   std::map<std::string, Array>& arrays() { return arrays_; }
 
   Result<uint64_t> resolve(const Address& at, Line line) const;
@@ -109,6 +120,8 @@ class World {
   std::map<std::pair<std::string, std::string>, Mirror> mirrors_;   ///< by device and process
   std::vector<std::unique_ptr<Device>> closed_;                     ///< their notifiers still name them
   std::map<std::string, Array> arrays_;
+  std::map<std::string, DmaMap> dma_maps_;
+  std::map<std::string, std::unique_ptr<MirrorState>> mirror_tables_;
   std::map<std::string, AddressSpace*> processes_;
   std::map<std::string, RunningMigration> migrations_;
   std::map<std::pair<WordIndex, HoldOp::What>, uint64_t> holds_;

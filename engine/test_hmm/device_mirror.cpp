@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/driver_format/driver_format.h"
 #include "engine/unified/migrate_prepare.h"
 
 namespace hmmscope {
@@ -29,12 +30,12 @@ void DeviceMirror::reserve_table(uint64_t start, uint64_t pages) {
 }
 
 void DeviceMirror::commit(uint64_t start, WordIndex slots, uint64_t pages) {
-  const uint64_t valid = machine_->model().hmm_pfn->mask(Role::valid);
+  const DriverFormat format = DriverFormat::from(*machine_->model().hmm_pfn);
   for (const Table& table : tables_) {
     if (table.start != start || table.pages != pages) continue;
     for (uint32_t k = 0; k < pages; ++k) {
       const uint64_t slot = machine_->load(slots + k);
-      const uint64_t entry = (slot & valid) != 0 ? slot : 0;
+      const uint64_t entry = format.to_pfn(slot) ? slot : 0;
       if (machine_->load(table.first + k) != entry) machine_->store(table.first + k, entry);
     }
   }

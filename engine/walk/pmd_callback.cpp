@@ -78,7 +78,8 @@ int RangeWalk::absent_pmd_decide(uint64_t pmd, uint64_t addr, uint64_t end) {
   if (owned(pfn)) {
     machine_.step(RuleId::pmd_device_private_owner, {pmd, pfn, call_.dev_private_owner});
     // The kernel starts at the entry's first pfn even when addr lies inside the 2M unit.
-    fill_pfns(addr, end, pfn, access_flags(is_writable(kind)) | pfn_.order(level_order(Level::pmd)));
+    fill_pfns(addr, end, pfn,
+              access_flags(is_writable(kind)) | pfn_.order(level_order(Level::pmd)) | pfn_.device_private);
     return 0;
   }
   const unsigned need = range_need_fault(addr, end, 0);

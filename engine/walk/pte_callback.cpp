@@ -39,7 +39,7 @@ int RangeWalk::nonpresent_pte(uint64_t pte, WordIndex slot, uint64_t addr, uint6
   const uint64_t pfn = entry_.swap.pfn(pte);
   if (is_device_private(kind) && owned(pfn)) {
     machine_.step(RuleId::pte_device_private_owner, {pte, pfn, call_.dev_private_owner});
-    set_slot(slot, pfn_.pfn(pfn) | access_flags(is_writable(kind)));
+    set_slot(slot, pfn_.pfn(pfn) | access_flags(is_writable(kind)) | pfn_.device_private);
     return 0;
   }
   const unsigned need = pte_need_fault(machine_.load(slot), 0);
@@ -87,7 +87,7 @@ int RangeWalk::present_pte(uint64_t pte, WordIndex slot, uint64_t addr, uint64_t
       return -EFAULT;
     }
     machine_.step(RuleId::pte_special_error, {pte});
-    set_slot(slot, pfn_.error);
+    set_slot(slot, pfn_.special);
     return 0;
   }
   const uint64_t pfn = x86::pte_pfn(pte);

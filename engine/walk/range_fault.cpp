@@ -13,6 +13,8 @@ namespace {
 
 /// HMM_FAULT_PENDING of 7.2: a callback wants pages faulted in, the outer loop does it.
 constexpr int fault_pending = -EAGAIN;
+/// HMM_FAULT_UNLOCKED of 7.3: the fault handler dropped mmap_lock.
+constexpr int fault_unlocked = -ENOLCK;
 
 }  // namespace
 
@@ -49,6 +51,12 @@ RangeFaultResult RangeWalk::run() {
     ++result_.walks;
     ret = walk_page_range(last_, call_.end);
     if (ret == fault_pending) ret = fault_outside();
+    if (ret == fault_unlocked) {
+      result_.lock_dropped = true;
+      ret = call_.fatal_signal ? -EINTR : -EBUSY;
+      machine_.step(RuleId::range_return, {static_cast<uint64_t>(static_cast<int64_t>(ret)), last_});
+      break;
+    }
     if (ret != -EBUSY) {
       machine_.step(RuleId::range_return, {static_cast<uint64_t>(static_cast<int64_t>(ret)), last_});
       break;
@@ -102,9 +110,14 @@ int RangeWalk::fault_each(uint64_t addr, uint64_t end, unsigned need) {
     }
     flags |= fault_flag::write;
   }
+  if (call_.may_drop_lock) flags |= fault_flag::allow_retry | fault_flag::killable;
   // Every page of the part, asked for or not; the slots are not looked at again.
   for (uint64_t page = addr; page < end; page += page_bytes) {
     const uint32_t fault = handle_mm_fault(page, flags);
+    if (call_.may_drop_lock && (fault & (vm_fault::retry | vm_fault::completed)) != 0) {
+      machine_.step(call_.fatal_signal ? RuleId::vma_fault_killed : RuleId::vma_fault_dropped, {page, fault});
+      return fault_unlocked;
+    }
     if ((fault & vm_fault::error) == 0) continue;
     const int ret = model_.fault_errno_mapped && (fault & vm_fault::oom) != 0 ? -ENOMEM : -EFAULT;
     machine_.step(RuleId::vma_fault_error, {page, fault, static_cast<uint64_t>(static_cast<int64_t>(ret))});

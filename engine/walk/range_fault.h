@@ -30,6 +30,8 @@ struct RangeFaultCall {
                                                ///< to date; no_word when nobody looks
   MigrateVma* migrate = nullptr;               ///< kernels with the unified fault-and-migrate patches only: pages are
                                                ///< prepared for it (engine/unified); start, end, vma are filled in
+  bool may_drop_lock = false;                  ///< faults carry ALLOW_RETRY | KILLABLE (the unlocked call of 7.3)
+  bool fatal_signal = false;                   ///< one is pending when a fault has dropped the lock
   uint32_t max_restarts = 1u << 20;            ///< the kernel has no bound; more internal restarts count as a livelock
 };
 
@@ -46,6 +48,7 @@ struct RangeFaultResult {
   Stuck stuck = Stuck::no;
   uint64_t stuck_at = 0;       ///< address
   uint64_t last = 0;           ///< slots below `last` hold outputs, the others may still hold inputs
+  bool lock_dropped = false;   ///< -EBUSY (or -EINTR) because a fault dropped mmap_lock
   uint32_t walks = 0;          ///< walk_page_range calls
   uint64_t faults = 0;         ///< handle_mm_fault calls
 };

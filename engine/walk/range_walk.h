@@ -90,7 +90,7 @@ class RangeWalk {
     machine_.fill_keeping(slot(addr), pages(addr, end), value, 0, pfn_.sticky);
   }
   void fill_pfns(uint64_t addr, uint64_t end, uint64_t pfn, uint64_t cpu_flags) {
-    machine_.fill_keeping(slot(addr), pages(addr, end), pfn_.pfn(pfn) | cpu_flags, pfn_.pfn(1), pfn_.sticky);
+    machine_.fill_keeping(slot(addr), pages(addr, end), pfn_.pfn(pfn) | cpu_flags, pfn_.pfn_stride(), pfn_.sticky);
   }
   void set_slot(WordIndex word, uint64_t value) {
     machine_.store(word, (machine_.load(word) & pfn_.sticky) | value);

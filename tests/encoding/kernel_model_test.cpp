@@ -51,7 +51,8 @@ TEST(KernelModels, AreCompleteSortedAndUnique) {
     EXPECT_EQ(m.reports_order, m.hmm_pfn->field(Role::order) != nullptr) << m.id;
     EXPECT_FALSE(m.title.empty());
   }
-  for (const char* id : {"5.8", "5.9", "5.13", "5.15", "6.1", "6.6", "6.12", "6.12-v9", "6.12-fixed",
+  for (const char* id : {"4.14", "4.17", "4.17-draft", "5.2", "5.2-odp", "5.2-example", "5.3", "5.4", "5.6", "5.7",
+                         "6.12-first-repair", "6.12-genmask", "6.18-devpriv-posted", "6.18-devpriv", "5.8", "5.9", "5.13", "5.15", "6.1", "6.6", "6.12", "6.12-v9", "6.12-fixed",
                          "6.12-unified-rfc", "6.15", "6.16", "6.18", "7.3"})
     EXPECT_TRUE(ids.contains(id)) << id;
 }
@@ -95,7 +96,13 @@ TEST(KernelModels, PlainReleasesInBetweenAreModelsToo) {
   const KernelModel m = named("6.8");
   EXPECT_EQ(m.version, 6008u);
   EXPECT_TRUE(m.walk_pud_checks_none_only);
-  const auto wrong = kernel_model("5.7");
+  EXPECT_EQ(named("4.15").range_api, RangeApi::get_pfns_4_14);
+  EXPECT_STREQ(named("5.3").hmm_pfn->id, "nouveau-5.1");
+  EXPECT_STREQ(named("5.3-odp").hmm_pfn->id, "odp-2019");
+  EXPECT_STREQ(named("6.17-devpriv").hmm_pfn->id, "hmm-devpriv");
+  EXPECT_FALSE(kernel_model("5.8-odp").has_value());
+  EXPECT_FALSE(kernel_model("6.16-v9").has_value());
+  const auto wrong = kernel_model("4.13");
   ASSERT_FALSE(wrong.has_value());
   EXPECT_THAT(wrong.error().message, HasSubstr("6.12-fixed"));
   EXPECT_FALSE(kernel_model("latest").has_value());

@@ -118,7 +118,7 @@ TEST(LayoutTable, OnlyTheKnownDraftsOverlap) {
   for (const Layout& l : layouts())
     if (!overlaps(l).empty()) overlapping.insert(l.id);
   EXPECT_EQ(overlapping, (std::set<std::string>{"hmm-v9-posted", "hmm-v9-posted-32", "hmm-devpriv-posted",
-                                                "hmm-devpriv-posted-32"}));
+                                                "hmm-devpriv-posted-32", "hmm-first-repair"}));
 }
 
 TEST(LayoutTable, TheOverlapsAreTheBitsOfTheMailingList) {

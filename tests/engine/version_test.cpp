@@ -97,12 +97,14 @@ TEST(Versions, FaultsOutsideTheWalkBeginAtThePageThatNeedsThem) {
 
 TEST(Versions, EveryModelWalks) {
   for (const KernelModel& model : kernel_models()) {
+    if (model.walks_old_way()) continue;   // engine/driver_format does
     World w(model);
     w.vma(0, 4);
     w.pte(1, pte_rw);
     w.range(0, 4);
     EXPECT_EQ(w.run().ret, 0) << model.id;
-    EXPECT_EQ(w.out(1), 0xc000000000012345) << model.id;
+    const uint64_t flags = model.hmm_pfn->mask(Role::valid) | model.hmm_pfn->mask(Role::write);
+    EXPECT_EQ(w.out(1), model.hmm_pfn->field(Role::pfn)->put(0x12345) | flags) << model.id;
   }
 }
 

@@ -35,7 +35,7 @@ inline DocumentPtr small_document() {
   table.name = "pte table";
   memory.add_region(table);
   Recorder recorder(memory);
-  recorder.set_meta("model", kernel_models().front().id);
+  recorder.set_meta("model", "5.8");
   const RuleId range_rule = rules_of(Function::hmm_range_fault).front();
   const RuleId fault_rule = rules_of(Function::handle_mm_fault).front();
   const auto write = [&](RuleId id, WordIndex word, uint64_t value) {
@@ -74,7 +74,7 @@ inline DocumentPtr small_document() {
   auto document = std::make_shared<traces::Document>();
   document->path = "/nowhere/small.hmmrec";
   document->title = "small";
-  document->model = kernel_models().front();
+  document->model = kernel_model("5.8").value();
   document->recording = std::make_shared<const Recording>(std::move(recorder).finish());
   document->keyframes = Cursor(document->recording).keyframes();
   document->history = std::make_shared<const History>(document->recording);

@@ -1,0 +1,175 @@
+// Holes, the fault step and the requests: hmm_vma_walk_hole, hmm_vma_do_fault, hmm_pte_need_fault (4.14 to 5.6).
+
+#include <cassert>
+#include <cerrno>
+
+#include "engine/driver_format/driver_walk.h"
+#include "engine/fault/handle_mm_fault.h"
+
+namespace hmmscope {
+
+namespace {
+
+/// handle_mm_fault dropped mmap_sem (until 5.1): the kernel's -EBUSY, kept apart from a restart.
+constexpr int lock_dropped = -EINPROGRESS;
+
+}  // namespace
+
+int DriverWalk::hole(uint64_t addr, uint64_t end) {
+  // 4.14's request is the call's: every hole of a fault call is faulted.
+  if (old()) return hole_with(addr, end, request_.snapshot ? 0 : request_.write ? drv_fault_bit | drv_write_bit : drv_fault_bit);
+  return hole_with(addr, end, range_need(addr, end, 0));
+}
+
+int DriverWalk::hole_with(uint64_t addr, uint64_t end, unsigned need) {
+  machine_.enter(Function::hmm_vma_walk_hole, {addr, end, need});
+  const int ret = hole_decide(addr, end, need);
+  machine_.leave(ret);
+  return ret;
+}
+
+int DriverWalk::hole_decide(uint64_t addr, uint64_t end, unsigned need) {
+  machine_.step(RuleId::drv_hole_begin, {addr, end, need});
+  set_last(addr);
+  if ((need & drv_write_bit) != 0 && since(RangeApi::flags_5_4) && vma_ && (vma_.flags() & vm::write) == 0) {
+    machine_.step(RuleId::drv_hole_write_denied, {addr, vma_.flags()});
+    return -EPERM;
+  }
+  if (need == 0) {
+    machine_.step(RuleId::drv_hole_fill, {addr, end, format_.none});
+    fill(addr, end, format_.none);
+    return 0;
+  }
+  return fault_pages(addr, end, need, format_.none, RuleId::drv_hole_forget);
+}
+
+int DriverWalk::clear(uint64_t start, uint64_t end) {
+  machine_.enter(Function::hmm_vma_walk_clear, {start, end});
+  int ret = 0;
+  const unsigned need = request_.write ? drv_fault_bit | drv_write_bit : drv_fault_bit;
+  machine_.step(RuleId::drv_hole_begin, {start, end, request_.snapshot ? 0 : need});
+  set_last(start);
+  if (request_.snapshot) {
+    machine_.step(RuleId::drv_hole_fill, {start, end, 0});
+    fill(start, end, 0);
+  } else {
+    ret = fault_pages(start, end, need, 0, RuleId::drv_clear_forget);
+  }
+  machine_.leave(ret);
+  return ret;
+}
+
+int DriverWalk::fault_pages(uint64_t addr, uint64_t end, unsigned need, uint64_t forget_value, RuleId forget) {
+  for (uint64_t page = addr; page < end; page += page_bytes) {
+    machine_.step(forget, {page, forget_value});
+    machine_.store(slot(page), forget_value);
+    if (const int ret = do_fault(page, need); ret != -EBUSY) return ret;
+  }
+  machine_.step(RuleId::drv_hole_again, {addr, end});
+  return -EBUSY;
+}
+
+int DriverWalk::do_fault(uint64_t addr, unsigned need) {
+  machine_.enter(Function::hmm_vma_do_fault, {addr, need});
+  const int ret = do_fault_decide(addr, need);
+  machine_.leave(ret);
+  return ret;
+}
+
+int DriverWalk::do_fault_decide(uint64_t addr, unsigned need) {
+  if (!vma_) {
+    machine_.step(RuleId::drv_do_fault_no_vma, {addr});
+    machine_.store(slot(addr), format_.error);
+    return -EFAULT;
+  }
+  uint32_t flags = fault_flag::remote;
+  if (request_.allow_retry || !since_5_3_) flags |= fault_flag::allow_retry;
+  if ((need & drv_write_bit) != 0) flags |= fault_flag::write;
+  ++result_.faults;
+  machine_.enter(Function::handle_mm_fault, {addr, flags});
+  FaultHandler* handler = machine_.fault_handler();
+  assert(handler != nullptr && "a call that asks for faults needs a FaultHandler");
+  const uint32_t fault = handler->handle_mm_fault(machine_, mm_, addr, flags);
+  machine_.leave(fault);
+  if ((fault & vm_fault::retry) != 0) {
+    const bool again = since(RangeApi::snapshot_5_2);
+    machine_.step(again ? RuleId::drv_do_fault_retry_again : RuleId::drv_do_fault_retry_busy, {addr, fault});
+    return again ? -EAGAIN : lock_dropped;
+  }
+  if ((fault & vm_fault::error) != 0) {
+    machine_.step(RuleId::drv_do_fault_error, {addr, fault});
+    machine_.store(slot(addr), format_.error);
+    return -EFAULT;
+  }
+  return -EBUSY;
+}
+
+int DriverWalk::wait_for_migration(uint64_t addr, uint64_t entry) {
+  machine_.enter(Function::migration_entry_wait, {addr, entry});
+  machine_.step(RuleId::migration_wait_stuck, {addr, entry});
+  machine_.leave();
+  stuck_ = true;
+  result_.stuck = Stuck::migration_wait;
+  result_.stuck_at = addr;
+  return -EDEADLK;
+}
+
+unsigned DriverWalk::need_of(uint64_t in, uint64_t cpu_flags, RuleId& rule) const {
+  const bool masked = since(RangeApi::snapshot_5_2);
+  const uint64_t request = masked ? (in & call_.pfn_flags_mask) | call_.default_flags : in;
+  if (request_.snapshot) {
+    rule = RuleId::drv_need_snapshot;
+    return 0;
+  }
+  if ((request & format_.valid) == 0) {
+    rule = RuleId::drv_need_no_request;
+    return 0;
+  }
+  const bool write = (request & format_.write) != 0;
+  if ((cpu_flags & format_.device_private) != 0) {
+    const bool back = (request & format_.device_private) != 0;
+    rule = back ? RuleId::drv_need_device : RuleId::drv_need_device_keep;
+    return !back ? 0 : write ? drv_fault_bit | drv_write_bit : drv_fault_bit;
+  }
+  if (write && (cpu_flags & format_.write) == 0) {
+    rule = RuleId::drv_need_write;
+    return drv_fault_bit | drv_write_bit;
+  }
+  const bool valid = (cpu_flags & format_.valid) != 0;
+  rule = valid ? RuleId::drv_need_satisfied : RuleId::drv_need_fault;
+  return valid ? 0 : drv_fault_bit;
+}
+
+unsigned DriverWalk::pte_need(uint64_t in, uint64_t cpu_flags) {
+  RuleId rule{};
+  const unsigned need = need_of(in, cpu_flags, rule);
+  const bool masked = since(RangeApi::snapshot_5_2);
+  if (rule == RuleId::drv_need_snapshot) {
+    machine_.step(rule, {in, cpu_flags});
+  } else {
+    machine_.step(rule, {in, masked ? (in & call_.pfn_flags_mask) | call_.default_flags : in, cpu_flags});
+  }
+  return need;
+}
+
+unsigned DriverWalk::range_need(uint64_t addr, uint64_t end, uint64_t cpu_flags) {
+  machine_.enter(Function::hmm_range_need_fault, {addr, end, cpu_flags});
+  const bool first_decides = !since(RangeApi::snapshot_5_2);
+  const uint32_t count = pages(addr, end);
+  unsigned need = 0;
+  uint32_t read = 0;
+  while (!request_.snapshot && read < count) {
+    RuleId rule{};
+    need |= need_of(machine_.load(slot(addr) + read), cpu_flags, rule);
+    ++read;
+    if (first_decides ? need != 0 : (need & drv_write_bit) != 0) break;
+  }
+  const RuleId rule = need == 0         ? RuleId::drv_range_need_none
+                      : first_decides ? RuleId::drv_range_need_first
+                                      : RuleId::drv_range_need_or;
+  machine_.step(rule, {count, cpu_flags, read, need});
+  machine_.leave(need);
+  return need;
+}
+
+}  // namespace hmmscope

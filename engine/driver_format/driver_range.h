@@ -1,0 +1,27 @@
+#pragma once
+/// The range calls of 4.14 to 5.6 under one roof. Which one the kernel had follows from the machine's model:
+///   4.14 .. 4.16  hmm_vma_get_pfns, hmm_vma_fault(write, block): no requests in the array
+///   4.17 .. 5.1   the same calls, requests in the array
+///   5.2, 5.3      hmm_range_snapshot, hmm_range_fault(block), default_flags and pfn_flags_mask
+///   5.4           hmm_range_fault(HMM_FAULT_*), one VMA after the other, the first walk of each thrown away
+///   5.5, 5.6      hmm_range_fault(HMM_FAULT_*) over several VMAs, interval notifiers
+/// Rules: engine/rules/driver_format.def. Source: mm/hmm.c of 4.14, 4.18, 5.2, 5.4 and 5.6.
+
+#include "engine/walk/range_fault.h"
+
+namespace hmmscope {
+
+/// What the arguments of the call said besides struct hmm_range.
+struct DriverRequest {
+  bool snapshot = false;     ///< hmm_vma_get_pfns, hmm_range_snapshot, HMM_FAULT_SNAPSHOT
+  bool write = false;        ///< the argument of 4.14 .. 4.16: every page for writing
+  bool allow_retry = false;  ///< !block, HMM_FAULT_ALLOW_RETRY: a fault may drop mmap_sem
+};
+
+/// Walks the range as the model's kernel did. `call` as for hmm_range_fault; its flags and mask count from 5.2 on.
+/// Result: from 5.2 on a success returns the number of pages before `last`. -EAGAIN and -EBUSY as in the kernel;
+/// -EDEADLK when stuck, which no kernel returns. Preconditions: the machine's model walks_old_way(); a FaultHandler
+/// answers for faults; no hooks (no trace of these kernels can be replayed).
+RangeFaultResult driver_range_call(Machine& machine, const RangeFaultCall& call, const DriverRequest& request);
+
+}  // namespace hmmscope

@@ -1,0 +1,332 @@
+// One kind of entry under one kernel after the other, 4.17 to 5.7, in nouveau's format.
+
+#include <gmock/gmock.h>
+
+#include <cerrno>
+
+#include "tests/engine/driver_calls.h"
+
+namespace hmmscope::test {
+namespace {
+
+TEST(DriverFormat, SwapEntriesByVersion) {
+  for (const auto& [model, asked] : std::vector<std::pair<const char*, bool>>{
+           {"4.17", true}, {"5.1", true}, {"5.2", false}, {"5.3", false}, {"5.4", true}, {"5.6", true}}) {
+    Small w(model, 1, NV, 0);
+    w.pte(0, swap_word(w, SwapKind::swap));
+    if (w.machine().model().range_api == RangeApi::get_pfns_4_17) w.in(0, NV);
+    const Made run = run_call(w);
+    EXPECT_GE(run.result.ret, 0) << model;
+    EXPECT_EQ(w.faults.size(), asked ? 1u : 0u) << model;
+    EXPECT_EQ(w.out(0), asked ? nv(0x12345) : 0u) << model;
+    Small snapshot(model, 1);
+    snapshot.pte(0, swap_word(snapshot, SwapKind::swap));
+    EXPECT_GE(run_call(snapshot, {true, false, false}).result.ret, 0) << model;
+    EXPECT_EQ(snapshot.out(0), 0u) << model;
+  }
+}
+
+TEST(DriverFormat, MigrationEntriesByVersion) {
+  for (const char* model : {"4.17", "5.2", "5.4", "5.6"}) {
+    Small w(model, 1, NV, 0);
+    w.pte(0, swap_word(w, SwapKind::migration_write));
+    w.in(0, NV);
+    const Made run = run_call(w);
+    const bool waits = std::string_view(model) == "4.17";
+    EXPECT_EQ(run.result.stuck, waits ? Stuck::migration_wait : Stuck::no) << model;
+    EXPECT_EQ(run.fired("driver_format.pte.migration.unasked"), !waits) << model;
+    Small snapshot(model, 1);
+    snapshot.pte(0, swap_word(snapshot, SwapKind::migration_write));
+    run_call(snapshot, {true, false, false});
+    EXPECT_EQ(snapshot.out(0), 0u) << model;
+  }
+}
+
+TEST(DriverFormat, DeviceMemoryIsFaultedOnlyOnDemand) {
+  for (const char* model : {"4.17", "5.2", "5.4", "5.6"}) {
+    Small keep(model, 1, NV | NW, 0);
+    keep.pte(0, swap_word(keep, SwapKind::device_read));
+    keep.in(0, NV | NW);
+    EXPECT_TRUE(run_call(keep).fired("driver_format.need.device.keep")) << model;
+    EXPECT_EQ(keep.out(0), nv(0x12345, NVRAM))
+        << model << ": a write was asked, the entry is read-only, nothing happens";
+    Small back(model, 1, NV | NVRAM, 0);
+    back.pte(0, swap_word(back, SwapKind::device_write));
+    back.in(0, NV | NVRAM);
+    EXPECT_TRUE(run_call(back).fired("driver_format.pte.device.fault")) << model;
+    EXPECT_EQ(back.out(0), nv(0x12345)) << model;
+  }
+}
+
+TEST(DriverFormat, OddEntriesFailEvenASnapshot) {
+  for (const char* model : {"5.4", "5.6"}) {
+    Small w(model, 3);
+    w.pte(0, pte_ro);
+    w.pte(1, swap_word(w, SwapKind::hwpoison));
+    w.pte(2, pte_rw);
+    EXPECT_EQ(run_call(w, {true, false, false}).result.ret, -EFAULT) << model;
+  }
+  for (const char* model : {"4.17", "5.2", "5.3"}) {
+    Small w(model, 3);
+    w.in_all(0xabc);
+    w.pte(0, pte_ro);
+    w.pte(1, swap_word(w, SwapKind::hwpoison));
+    w.pte(2, pte_rw);
+    const Made run = run_call(w, {true, false, false});
+    EXPECT_GE(run.result.ret, 0) << model << ": the snapshot hides the error";
+    EXPECT_TRUE(run.fired("driver_format.outer.snapshot_ignored")) << model;
+    EXPECT_EQ(w.out(1), NERROR) << model;
+    EXPECT_EQ(w.out(2), 0xabcu) << model << ": never reached";
+  }
+}
+
+TEST(DriverFormat, TheZeroPageByVersion) {
+  for (const auto& [model, passes] : std::vector<std::pair<const char*, bool>>{
+           {"4.17", true}, {"5.2", false}, {"5.3", false}, {"5.4", false}, {"5.6", true}}) {
+    Small w(model, 1, NV, 0);
+    w.pte(0, pte_zero_page);
+    w.in(0, NV);
+    EXPECT_EQ(run_call(w).result.ret < 0, !passes) << model;
+    EXPECT_EQ(w.out(0), passes ? nv(0x5000) : model == std::string_view("5.6") ? NERROR : 0u) << model;
+  }
+  Small special("5.6", 1);
+  special.pte(0, (pte_ro & ~x86::pfn.mask()) | x86::special.mask() | 0x77000);
+  EXPECT_EQ(run_call(special, {true, false, false}).result.ret, -EFAULT);
+  EXPECT_EQ(special.out(0), NERROR);
+}
+
+TEST(DriverFormat54, TheFirstWalkEatsTheRequests) {
+  // The slot asks; the walk that nobody looks at faults the page and writes its outputs over the requests.
+  Small w("5.4", 2, 0, ~0ull);
+  w.pte(0, pte_ro);
+  w.in(0, NV | NW);
+  const Made run = run_call(w);
+  EXPECT_TRUE(run.fired("driver_format.outer.first_walk"));
+  EXPECT_EQ(run.result.ret, 2);
+  EXPECT_EQ(w.out(0), nv(0x12345, NW));
+  EXPECT_EQ(w.out(1), nv(0x12345, NW)) << "over-faulted with page 0's access";
+  Small snapshot("5.4", 2);
+  snapshot.pte(0, pte_ro);
+  EXPECT_EQ(run_call(snapshot, {true, false, false}).result.ret, 2);
+}
+
+TEST(DriverFormat, WriteToAReadOnlyVma) {
+  for (const char* model : {"5.4", "5.6"}) {
+    Small w(model, 1, NV | NW, 0, vm::read);
+    EXPECT_EQ(run_call(w).result.ret, -EPERM) << model;
+  }
+}
+
+TEST(DriverFormat, AnInvalidatedRange) {
+  for (const auto& [model, code] : std::vector<std::pair<const char*, int>>{
+           {"5.2", -EAGAIN}, {"5.3", -EBUSY}, {"5.4", -EBUSY}, {"5.6", -EBUSY}}) {
+    Small w(model, 1, NV);
+    IntervalNotifier& notifier = w.mm().notifiers().insert(0, 1ull << 47, "dev", nullptr);
+    w.call.notifier = &notifier;
+    w.call.notifier_seq = notifier.invalidate_seq() + 2;
+    EXPECT_EQ(run_call(w).result.ret, code) << model;
+  }
+  Small unaware("4.17", 1);
+  unaware.in(0, NV);
+  IntervalNotifier& notifier = unaware.mm().notifiers().insert(0, 1ull << 47, "dev", nullptr);
+  unaware.call.notifier = &notifier;
+  unaware.call.notifier_seq = 99;
+  EXPECT_EQ(run_call(unaware).result.ret, 0) << "nothing looks before hmm_vma_range_done";
+}
+
+TEST(DriverFormat, VmasAndGaps) {
+  for (const char* model : {"5.2", "5.4"}) {
+    World w(model);
+    w.vma(0, 2, vm::read | vm::io);
+    w.range(0, 2, NV);
+    EXPECT_EQ(run_call(w).result.ret, -EFAULT) << model;
+  }
+  World unreadable("5.2");
+  unreadable.vma(0, 2, 0);
+  unreadable.range(0, 2, NV);
+  EXPECT_EQ(run_call(unreadable).result.ret, -EPERM);
+
+  World io("5.6");
+  io.vma(0, 2, vm::read | vm::io);
+  io.range(0, 2);
+  EXPECT_EQ(run_call(io, {true, false, false}).result.ret, -EFAULT) << "asked for or not";
+  World hidden("5.6");
+  hidden.vma(0, 2, 0);
+  hidden.range(0, 2);
+  hidden.in_all(0xabc);
+  EXPECT_EQ(run_call(hidden, {true, false, false}).result.ret, 2);
+  EXPECT_EQ(hidden.out(0), 0u);
+  World wanted("5.6");
+  wanted.vma(0, 2, 0);
+  wanted.range(0, 2, NV);
+  EXPECT_EQ(run_call(wanted).result.ret, -EFAULT);
+  World gap("5.6");
+  gap.vma(0, 1);
+  gap.pte(0, pte_ro);
+  gap.range(0, 3);
+  EXPECT_EQ(run_call(gap, {true, false, false}).result.ret, 1) << "`last` stays at the start of the hole";
+  EXPECT_EQ(gap.out(2), 0u) << "NONE, not ERROR as from 5.7 on";
+  World hole("5.6");
+  hole.vma(0, 1);
+  hole.pte(0, pte_ro);
+  hole.range(0, 3, NV);
+  EXPECT_EQ(run_call(hole).result.ret, -EFAULT);
+  EXPECT_EQ(hole.out(1), NERROR) << "5.5 and 5.6 do not wipe the mark";
+}
+
+TEST(DriverFormat, HugePmds) {
+  for (const char* model : {"4.17", "5.2", "5.6"}) {
+    World w(model, [](KernelModel& m) { m.config.numa_balancing = true; });
+    w.vma(0, pages_2m * 4);
+    w.pmd(0, pmd_rw & ~x86::rw.mask());
+    w.pmd(pages_2m, (pmd_rw & ~x86::present.mask()) | x86::protnone.mask());
+    w.range(0, 4);
+    run_call(w, {true, false, false});
+    EXPECT_EQ(w.out(3), nv(0x12403)) << model;
+    w.range(pages_2m, 4);
+    w.in_all(0xabc);
+    EXPECT_TRUE(run_call(w, {true, false, false}).fired("driver_format.handle_pmd.protnone")) << model;
+    EXPECT_EQ(w.out(0), 0u) << model;
+    w.range(0, 4, NV | NW, 0);
+    w.in_all(NV | NW);
+    w.on_fault = [](World& world, uint64_t, uint32_t) {
+      world.pmd(0, pmd_rw);
+      return 0u;
+    };
+    EXPECT_TRUE(run_call(w).fired("driver_format.handle_pmd.fault")) << model;
+    EXPECT_EQ(w.out(2), nv(0x12402, NW)) << model;
+  }
+}
+
+TEST(DriverFormat, PmdsThatAreNotPresent) {
+  for (const char* model : {"4.17", "5.2", "5.6"}) {
+    World w(model);
+    w.vma(0, pages_2m);
+    w.pmd(0, swap_word(w, SwapKind::migration_read, 0x12400));
+    w.range(0, 2, NV, 0);
+    w.in_all(NV);
+    const Made run = run_call(w);
+    const bool old = std::string_view(model) == "4.17";
+    EXPECT_EQ(run.result.stuck, old ? Stuck::no : Stuck::migration_wait) << model;
+    if (old) {
+      EXPECT_EQ(w.out(0), NERROR);
+    }
+    w.in_all(0xabc);
+    run_call(w, {true, false, false});
+    EXPECT_EQ(w.out(0), old ? NERROR : 0xabcu) << model << ": the slots keep what the caller put there";
+    World bad(model);
+    bad.vma(0, pages_2m);
+    bad.pmd(0, 0x8000000012345000 | x86::present.mask());
+    bad.range(0, 2, NV, 0);
+    bad.in_all(NV);
+    EXPECT_GE(run_call(bad).result.ret, 0) << model << ": ERROR without a failure";
+    EXPECT_EQ(bad.out(1), NERROR) << model;
+  }
+}
+
+TEST(DriverFormat, PudLeaves) {
+  World split("4.17");
+  split.vma(0, pages_1g);
+  split.pud(0, 0x80000000400008e7);
+  split.range(0, 2);
+  EXPECT_TRUE(run_call(split, {true, false, false}).fired("driver_format.walk.split"));
+  EXPECT_EQ(split.out(0), 0u);
+  World device("5.2");
+  device.vma(0, pages_1g);
+  device.pud(0, 0x80000000400008e5 | x86::devmap.mask());
+  device.range(1, 2);
+  run_call(device, {true, false, false});
+  EXPECT_EQ(device.out(0), nv(0x40001));
+  device.range(1, 2, NV | NW);
+  device.on_fault = [](World& world, uint64_t, uint32_t) {
+    world.pud(0, 0x80000000400008e7 | x86::devmap.mask());
+    return 0u;
+  };
+  EXPECT_TRUE(run_call(device).fired("driver_format.pud.fault"));
+}
+
+TEST(DriverFormat, Hugetlb) {
+  for (const char* model : {"5.2", "5.4", "5.6"}) {
+    World w(model);
+    w.vma(0, pages_2m, vm::read | vm::write, 21);
+    w.pmd(0, pmd_rw);
+    w.range(0, 4);
+    run_call(w, {true, false, false});
+    EXPECT_EQ(w.out(2), nv(0x12402, NW)) << model;
+    w.pmd(0, swap_word(w, SwapKind::hwpoison));
+    run_call(w, {true, false, false});
+    EXPECT_EQ(w.out(0) & NV, NV) << model << ": VALID although the entry is not present";
+    w.pmd(0, pmd_rw & ~x86::rw.mask());
+    w.range(0, 4, NV | NW);
+    w.on_fault = [](World& world, uint64_t, uint32_t) {
+      world.pmd(0, pmd_rw);
+      return 0u;
+    };
+    EXPECT_TRUE(run_call(w).fired("driver_format.hugetlb.fault")) << model;
+  }
+  World refused("4.17");
+  refused.vma(0, pages_2m, vm::read | vm::write, 21);
+  refused.range(0, 4);
+  EXPECT_EQ(run_call(refused).result.ret, -EINVAL);
+  World missing("5.6");
+  missing.vma(0, pages_1g, vm::read | vm::write, 21);
+  missing.range(0, 4);
+  EXPECT_GE(run_call(missing, {true, false, false}).result.ret, 0);
+}
+
+TEST(DriverFormat, NumaHintsComeOutValid) {
+  for (const auto& [model, faults] : std::vector<std::pair<const char*, bool>>{
+           {"4.17", false}, {"5.2", false}, {"5.3", true}, {"5.6", true}}) {
+    World w(model, [](KernelModel& m) { m.config.numa_balancing = true; });
+    w.vma(0, 4);
+    w.pte(0, pte_numa_hint);
+    w.range(0, 1, NV, 0);
+    w.in(0, NV);
+    w.on_fault = [](World& world, uint64_t page, uint32_t) {
+      world.pte(page, pte_ro);
+      return 0u;
+    };
+    run_call(w);
+    EXPECT_EQ(!w.faults.empty(), faults) << model;
+    w.pte(0, pte_numa_hint);
+    run_call(w, {true, false, false});
+    EXPECT_EQ(w.out(0), nv(0x12345)) << model << ": hmm_pfn_from_pfn adds VALID";
+  }
+}
+
+TEST(DriverFormat, AFaultThatNeverHelpsIsALivelock) {
+  Small w("5.6", 1, NV | NW);
+  w.call.max_restarts = 50;
+  w.on_fault = [](World& world, uint64_t page, uint32_t) {
+    world.pte(page, pte_ro);
+    return 0u;
+  };
+  const Made run = run_call(w);
+  EXPECT_EQ(run.result.stuck, Stuck::livelock);
+  EXPECT_TRUE(run.fired("driver_format.outer.livelock"));
+}
+
+// 5.7 walks like 5.8, with words in the driver's format.
+TEST(DriverFormat57, ModernRulesInTheDriversFormat) {
+  World w("5.7");
+  w.vma(0, 8);
+  w.device(0x12000, 0x1000, 7);
+  w.call.dev_private_owner = 7;
+  w.pte(0, pte_ro);
+  w.pte(1, swap_word(w, SwapKind::device_write));
+  w.pte(2, (pte_ro & ~x86::pfn.mask()) | x86::special.mask() | 0x77000);
+  w.pte(3, swap_word(w, SwapKind::hwpoison));
+  w.range(0, 5);
+  EXPECT_EQ(w.run().ret, 0);
+  EXPECT_EQ(w.out(0), nv(0x12345));
+  EXPECT_EQ(w.out(1), nv(0x12345, NW)) << "no device flag any more";
+  EXPECT_EQ(w.out(2), NERROR);
+  EXPECT_EQ(w.out(3), 0u);
+  EXPECT_EQ(w.out(4), 0u);
+  w.call.default_flags = NV;
+  w.call.dev_private_owner = 8;
+  EXPECT_EQ(w.run().ret, -EFAULT) << "device-private memory of somebody else";
+}
+
+}  // namespace
+}  // namespace hmmscope::test

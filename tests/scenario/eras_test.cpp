@@ -1,0 +1,163 @@
+// Scenarios under the kernels of all eras, and that every rule of the eras can be met in a scenario or a
+// test.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "tests/scenario/scenario_support.h"
+
+namespace hmmscope::scenario {
+namespace {
+
+std::string sample(const std::string& name) {
+  std::ifstream in(std::filesystem::path(HMMSCOPE_SOURCE_DIR "/lessons/scenarios") / name, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+Outcome run_sample(const std::string& name, std::string_view kernel) {
+  const auto parsed = parse(sample(name), name);
+  if (!parsed) {
+    ADD_FAILURE() << parsed.error().to_string();
+    return {};
+  }
+  auto outcome = run(*parsed, kernel);
+  if (!outcome) {
+    ADD_FAILURE() << outcome.error().to_string();
+    return {};
+  }
+  return std::move(*outcome);
+}
+
+std::string failures(const Outcome& outcome) {
+  std::string text;
+  for (const Failure& failure : outcome.failures)
+    text += std::to_string(failure.line) + ": " + failure.text + "\n";
+  return text;
+}
+
+TEST(Eras, OneStateInEveryFormat) {
+  for (const char* kernel : {"4.14",        "4.15",        "4.17", "4.17-draft", "5.1",  "5.2", "5.2-odp",
+                             "5.2-example", "5.3",         "5.4",  "5.4-odp",    "5.5",  "5.6", "5.6-example",
+                             "5.7",         "5.7-example", "5.8",  "5.9",        "6.12", "7.3"}) {
+    const Outcome outcome = run_sample("driver-formats.json", kernel);
+    EXPECT_EQ(failures(outcome), "") << kernel;
+    EXPECT_EQ(outcome.model.id, kernel);
+  }
+}
+
+TEST(Eras, TheSwapRequestIsIgnoredIn52And53Only) {
+  for (const char* kernel : {"5.2", "5.3"})
+    EXPECT_EQ(failures(run_sample("swap-never-asked.json", kernel)), "") << kernel;
+  for (const char* kernel : {"4.14", "5.1", "5.4", "5.6", "5.7", "5.8", "6.12"}) {
+    const Outcome outcome = run_sample("swap-never-asked.json", kernel);
+    EXPECT_EQ(outcome.failures.size(), 2u) << kernel << "\n" << failures(outcome);
+  }
+}
+
+TEST(Eras, TheZeroPageIsRefusedFrom52To54) {
+  for (const char* kernel : {"5.2", "5.3", "5.4"})
+    EXPECT_EQ(failures(run_sample("zero-page-refused.json", kernel)), "") << kernel;
+  for (const char* kernel : {"4.17", "5.1", "5.5", "5.6", "5.7", "5.8", "6.12"}) {
+    EXPECT_FALSE(run_sample("zero-page-refused.json", kernel).failures.empty()) << kernel;
+  }
+}
+
+TEST(Eras, TheWorkedExamplesOf2019) {
+  for (const char* name : {"default-flags-read.json", "default-flags-one-write.json",
+                           "default-flags-per-slot.json", "mask-too-wide.json"}) {
+    for (const char* kernel :
+         {"5.5-example", "5.6-example", "5.7-example", "5.8", "5.9", "6.12", "6.16", "7.3"}) {
+      EXPECT_EQ(failures(run_sample(name, kernel)), "") << name << " " << kernel;
+    }
+  }
+  const Outcome refused = run_sample("default-flags-read.json", "5.3-example");
+  EXPECT_THAT(failures(refused), testing::HasSubstr("expected 0, got -EFAULT"));
+}
+
+TEST(Eras, WhoCorruptsStickyFlags) {
+  for (const char* kernel : {"6.12-genmask", "6.12-fixed", "6.16", "6.18", "6.18-devpriv", "7.3"}) {
+    EXPECT_EQ(failures(run_sample("sticky-flags.json", kernel)), "") << kernel;
+  }
+  const std::string v9 = failures(run_sample("sticky-flags.json", "6.12-v9"));
+  EXPECT_THAT(v9, testing::HasSubstr("tagged[4]: expected order 0"));
+  EXPECT_THAT(v9, testing::HasSubstr("thp[0]: expected order 9"));
+  EXPECT_THAT(v9, testing::HasSubstr("hugetlb[1]: expected DMA_MAPPED clear"));
+  const std::string repair = failures(run_sample("sticky-flags.json", "6.12-first-repair"));
+  EXPECT_THAT(repair, testing::HasSubstr("tagged[4]: expected pfn 0x12345"));
+  EXPECT_THAT(repair, testing::Not(testing::HasSubstr("expected order")));
+  const std::string posted = failures(run_sample("sticky-flags.json", "6.18-devpriv-posted"));
+  EXPECT_THAT(posted, testing::HasSubstr("plain[2]: expected order 0"));
+  const auto parsed = parse(sample("sticky-flags.json"), "sticky-flags.json");
+  const auto old = run(*parsed, "6.12");
+  ASSERT_FALSE(old);
+  EXPECT_THAT(old.error().message, testing::HasSubstr("has no flag 'DMA_MAPPED'"));
+}
+
+TEST(Eras, TheUnlockedCallBelongsTo73) {
+  EXPECT_EQ(failures(run_sample("unlocked-fault.json", "7.3")), "");
+  const auto old = run(*parse(sample("unlocked-fault.json"), "unlocked-fault.json"), "6.18");
+  ASSERT_FALSE(old);
+  EXPECT_THAT(old.error().to_string(), testing::HasSubstr("has no hmm_range_fault_unlocked_timeout"));
+}
+
+TEST(Eras, RulesOfTheErasAreFiredByTheSamples) {
+  std::set<std::string> met;
+  for (const auto& entry : std::filesystem::directory_iterator(HMMSCOPE_SOURCE_DIR "/lessons/scenarios")) {
+    if (entry.path().extension() != ".json") continue;
+    const auto parsed = parse(sample(entry.path().filename().string()), entry.path().filename().string());
+    ASSERT_TRUE(parsed);
+    for (const char* kernel : {"", "4.17"}) {
+      const auto outcome = run(*parsed, kernel);
+      if (!outcome) continue;
+      for (const std::string_view id : fired(outcome->recording)) met.insert(std::string(id));
+    }
+  }
+  for (const Rule& r : rules()) {
+    const std::string id(r.id);
+    if (!id.starts_with("mirror.") && !id.starts_with("unlocked.") && id != "driver_format.prefill" &&
+        id != "driver_format.range_done" && id != "vma_fault.dropped" && id != "vma_fault.killed" &&
+        id != "anon.uffd_wait") {
+      continue;
+    }
+    EXPECT_TRUE(met.contains(id)) << id;
+  }
+}
+
+void expect_error(const std::string& operations, const std::string& part) {
+  const auto parsed = parse(scenario_json("", "", operations), "test.json");
+  const auto outcome = parsed ? run(*parsed, "") : Result<Outcome>(tl::unexpected(parsed.error()));
+  ASSERT_FALSE(outcome) << operations;
+  EXPECT_THAT(outcome.error().to_string(), testing::HasSubstr(part));
+}
+
+TEST(Eras, MistakesInScenariosAreNamed) {
+  expect_error(R"({"op": "mirror-run", "table": "x", "iterators": [{"name": "T", "do": []}]})",
+               "no mirror-table before this one");
+  expect_error(R"({"op": "mirror-table", "table": "x", "last": 1000})", "highest bit of 0");
+  const std::string table = R"({"op": "mirror-table", "table": "x", "last": "0xfffff"}, )";
+  expect_error(table + R"({"op": "mirror-table", "table": "x", "last": "0xfffff"})", "exists already");
+  expect_error(
+      table + R"({"op": "mirror-run", "table": "x", "iterators": [{"name": "T", "do": ["fly 0x1"]}]})", "");
+  expect_error(
+      table +
+          R"({"op": "mirror-run", "table": "x", "iterators": [{"name": "T", "do": ["lookup 0x10000000"]}]})",
+      "beyond the table's last address");
+  expect_error(
+      table +
+          R"({"op": "mirror-run", "table": "x", "iterators": [{"name": "T", "do": []}], "schedule": ["U"]})",
+      "no iterator of this run");
+  expect_error(
+      table +
+          R"({"op": "mirror-run", "table": "x", "iterators": [{"name": "T", "do": []}, {"name": "T", "do": []}]})",
+      "one program at a time");
+  expect_error(
+      table + R"({"op": "mirror-run", "table": "x", "iterators": [{"name": "T", "do": ["select 0x1000"]}]})",
+      "has no flag for that action");
+  expect_error(R"({"op": "dma-map", "array": "none"})", "no range-fault before this one");
+}
+
+}  // namespace
+}  // namespace hmmscope::scenario
