@@ -101,4 +101,9 @@ std::span<const RuleId> rules_of(Function function) {
       .subspan(by_function.begin[f], by_function.begin[f + 1] - by_function.begin[f]);
 }
 
+bool same_era(const Rule& a, const Rule& b) {
+  constexpr std::string_view early = "driver_format.";
+  return a.id.starts_with(early) == b.id.starts_with(early);
+}
+
 }  // namespace hmmscope

@@ -48,5 +48,7 @@ std::span<const Rule> rules();
 const Rule* find_rule(std::string_view id);
 /// The rules of one function, in decision order.
 std::span<const RuleId> rules_of(Function function);
+/// Whether both are of the range calls up to 5.6 or both of today's. The two share function names, never a recording.
+bool same_era(const Rule& a, const Rule& b);
 
 }  // namespace hmmscope

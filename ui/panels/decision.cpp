@@ -117,6 +117,7 @@ std::vector<DecisionPanel::Row> DecisionPanel::layout_rows(const Painter& p, con
   std::vector<Row> rows;
   const RuleId fired = recording.rule_of(step);
   for (const RuleId id : rules_of(function_of(recording, step))) {
+    if (!same_era(rule(id), rule(fired))) continue;
     Row row{id, {}, 0, id == fired};
     row.lines = p.wrap(rule(id).statement, Font::small, width - number_width - 24);
     if (!row.fired && row.lines.size() > 2) row.lines.resize(2);
@@ -264,6 +265,7 @@ Table DecisionPanel::table(const ViewContext& view) const {
   const StepIndex step = view.cursor->current_step();
   size_t number = 0;
   for (const RuleId id : rules_of(function_of(recording, step))) {
+    if (!same_era(rule(id), rule(recording.rule_of(step)))) continue;
     const bool fired = id == recording.rule_of(step);
     std::string operands;
     for (uint32_t i = 0; fired && i < recording.operands(step).size(); ++i) {
