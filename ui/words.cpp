@@ -103,20 +103,6 @@ const CallCheck* CheckIndex::at(StepIndex step) const {
   return found;
 }
 
-std::string_view evidence_name(Evidence evidence) {
-  switch (evidence) {
-    case Evidence::computed:
-      return "computed";
-    case Evidence::observed:
-      return "observed";
-    case Evidence::inferred:
-      return "inferred";
-    case Evidence::unknown:
-      return "unknown";
-  }
-  return "";
-}
-
 std::string grouped(uint64_t number) {
   const std::string digits = std::to_string(number);
   std::string result;

@@ -49,7 +49,6 @@ class CheckIndex {
   std::vector<std::pair<StepIndex, uint32_t>> by_step_;
 };
 
-std::string_view evidence_name(Evidence evidence);
 /// 262144 -> "262 144"
 std::string grouped(uint64_t number);
 /// "0x" and the digits; `digits` pads with zeros.

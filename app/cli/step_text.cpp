@@ -29,16 +29,6 @@ std::string time_text(const Recording& recording, StepIndex step) {
   return fmt::format("{}.{:09}", ns / 1'000'000'000, ns % 1'000'000'000);
 }
 
-std::string_view evidence_name(Evidence evidence) {
-  switch (evidence) {
-    case Evidence::computed: return "computed";
-    case Evidence::observed: return "observed";
-    case Evidence::inferred: return "inferred";
-    case Evidence::unknown: return "unknown";
-  }
-  return "";
-}
-
 std::string operands_text(const Recording& recording, StepIndex step) {
   std::string text;
   const Rule& fired = rule(recording.rule_of(step));

@@ -11,7 +11,7 @@ QString text_of(std::string_view text) {
   return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
 }
 
-QString evidence_name(Evidence evidence) {
+QString evidence_text(Evidence evidence) {
   switch (evidence) {
     case Evidence::computed:
       return QStringLiteral("computed by the engine");
@@ -46,7 +46,7 @@ QString write_lines(const Session& session, const WriteView& write) {
   QString html =
       QStringLiteral("<p>%1, %2</p>")
           .arg(write.count == 1 ? QObject::tr("1 word") : QObject::tr("%1 words").arg(grouped(write.count)),
-               evidence_name(write.evidence));
+               evidence_text(write.evidence));
   const ui::ViewContext view = session.view();
   html += QStringLiteral("<table>");
   for (uint32_t k = 0; k < std::min(write.count, words_shown); ++k) {

@@ -8,6 +8,20 @@
 
 namespace hmmscope {
 
+std::string_view evidence_name(Evidence evidence) {
+  switch (evidence) {
+    case Evidence::computed:
+      return "computed";
+    case Evidence::observed:
+      return "observed";
+    case Evidence::inferred:
+      return "inferred";
+    case Evidence::unknown:
+      return "unknown";
+  }
+  return "";
+}
+
 StepIndex Recording::step_of_write(uint32_t write) const {
   return static_cast<StepIndex>(std::upper_bound(write_end_.begin(), write_end_.end(), write) -
                                 write_end_.begin());

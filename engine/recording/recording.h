@@ -16,6 +16,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/recording/column.h"
@@ -33,6 +34,7 @@ inline constexpr EventIndex no_event = ~EventIndex{0};
 
 /// How a written value is known. The engine's own runs are `computed`; kernel traces use the other three.
 enum class Evidence : uint8_t { computed, observed, inferred, unknown };
+std::string_view evidence_name(Evidence evidence);   ///< "observed"
 
 enum class WriteShape : uint8_t {
   single,   ///< one word

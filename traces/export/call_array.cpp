@@ -63,20 +63,6 @@ std::string_view verdict_name(Verdict verdict) {
   return "";
 }
 
-std::string_view evidence_name(Evidence evidence) {
-  switch (evidence) {
-    case Evidence::computed:
-      return "computed";
-    case Evidence::observed:
-      return "observed";
-    case Evidence::inferred:
-      return "inferred";
-    case Evidence::unknown:
-      return "unknown";
-  }
-  return "";
-}
-
 int64_t time_of_step(const Recording& recording, StepIndex step) {
   if (recording.events().empty()) return static_cast<int64_t>(step) * 1000;
   const StepIndex end = step > event_look_back ? step - event_look_back : 0;

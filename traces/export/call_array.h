@@ -22,7 +22,6 @@ inline constexpr uint32_t no_check = ~uint32_t{0};
 std::vector<uint32_t> check_of_calls(const Recording& recording);
 
 std::string_view verdict_name(Verdict verdict);
-std::string_view evidence_name(Evidence evidence);
 
 /// Nanoseconds of the events of a call's first and last step; for a recording without events, 1000 a step.
 struct CallTime {
