@@ -90,6 +90,14 @@ Result<Opened> from_trace(std::shared_ptr<const Bytes> bytes, const std::filesys
     if (model.error().file.empty()) model.error().file = display_name(path);
     return tl::unexpected(model.error());
   }
+  if (options.kernel.empty() && detected.empty() && (*trace)->info().config.empty()) {
+    auto guess = guess_numbering(**trace, *model, options.progress);
+    if (!guess) return tl::unexpected(guess.error());
+    if (!guess->numbering.empty()) {
+      detected = guess->text();
+      model = std::move(guess->model);
+    }
+  }
   auto recording = replay(**trace, ReplayOptions{*model, options.progress});
   if (!recording) return tl::unexpected(recording.error());
   Opened opened{SourceKind::trace, std::move(*model), std::move(*recording)};
@@ -187,6 +195,7 @@ Result<std::shared_ptr<const Document>> open_document(const std::filesystem::pat
   document->unobserved = std::move(opened->unobserved);
   const auto recording = std::make_shared<const Recording>(std::move(opened->recording));
   document->recording = recording;
+  if (!recording->events().empty()) document->gaps = gaps_of(*recording);
   const auto watched = [&](std::string_view stage, uint64_t total) {
     progress.at(stage, 0, total);
     return [&progress, stage, total](uint64_t done) {

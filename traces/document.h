@@ -16,6 +16,7 @@
 #include "engine/recording/history.h"
 #include "engine/recording/recording.h"
 #include "engine/scenario/run.h"
+#include "traces/check/gaps.h"
 #include "traces/progress.h"
 
 namespace hmmscope::traces {
@@ -37,6 +38,8 @@ struct Document {
   uint32_t expectations = 0;
   std::vector<scenario::Failure> failures;     ///< expectations that did not hold
   std::string schedule_end, schedule_text, schedule;   ///< how the tasks ended, why, and their schedule
+  // traces, and recordings made from them
+  std::vector<Gap> gaps;                    ///< lost events
 };
 
 struct OpenOptions {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "app/cli/command.h"
+#include "app/cli/facts_text.h"
 #include "app/cli/step_text.h"
 #include "traces/check/summary.h"
 #include "traces/document.h"
@@ -21,6 +22,9 @@ class ReplayCommand : public Command {
     app.add_option("FILE", file_, "A kernel trace, a recording or a scenario")->required();
     app.add_flag("--steps", steps_, "Print every step");
     app.add_option("--at", at_, "Show the moment after this many steps")->type_name("N");
+    app.add_flag("--facts", facts_,
+                 "List what is known at that moment (the end, without --at), by which rule, and what is unknown "
+                 "with the probe that would tell");
     app.add_option("--kernel", kernel_, "Read FILE as of this kernel model, whatever it says of itself")
         ->type_name("MODEL");
   }
@@ -35,6 +39,11 @@ class ReplayCommand : public Command {
     if (at_ && *at_ > steps)
       return output.bad_input(
           Error{fmt::format("--at {}: the recording has {} steps", *at_, steps), file_, 0, 0, false});
+    if (facts_) {
+      const StepIndex at = at_.value_or(steps);
+      output.print(output.json ? facts_json(document, at).dump(2) + "\n" : facts_text(document, at));
+      return exit_ok;
+    }
     output.json ? print_json(output, document) : print_text(output, document);
     return exit_ok;
   }
@@ -74,7 +83,7 @@ class ReplayCommand : public Command {
 
   std::string file_, kernel_;
   std::optional<StepIndex> at_;
-  bool steps_ = false;
+  bool steps_ = false, facts_ = false;
 };
 
 }  // namespace

@@ -26,12 +26,15 @@ class Calls {
 
   struct Index {
     std::shared_ptr<const Trace> trace;
+    std::unique_ptr<const GapIndex> gaps;
     CallIndex calls;
   };
   Index index() const {
     const auto trace = read_trace({reinterpret_cast<const uint8_t*>(text_.data()), text_.size()}, "test");
     EXPECT_TRUE(trace) << trace.error().to_string();
-    return {*trace, CallIndex(**trace, EventKinds(**trace))};
+    auto gaps = std::make_unique<const GapIndex>(**trace, EventKinds(**trace));
+    CallIndex calls(**trace, EventKinds(**trace), *gaps);
+    return {*trace, std::move(gaps), std::move(calls)};
   }
 
  private:
@@ -121,10 +124,14 @@ TEST(CallIndex, LostEventsAreRemembered) {
       "end=0x2000\n";
   const auto trace = read_trace({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, "test");
   ASSERT_TRUE(trace) << trace.error().to_string();
-  const CallIndex index(**trace, EventKinds(**trace));
+  const EventKinds kinds(**trace);
+  const GapIndex gaps(**trace, kinds);
+  const CallIndex index(**trace, kinds, gaps);
   ASSERT_EQ(index.calls().size(), 2u);
-  EXPECT_TRUE(index.calls()[0].lost_events);
-  EXPECT_FALSE(index.calls()[1].lost_events);
+  ASSERT_NE(index.calls()[0].gap, nullptr);
+  EXPECT_EQ(index.calls()[0].gap->lost, 12u);
+  EXPECT_EQ(gap_text(*index.calls()[0].gap), "CPU 0 lost 12 events between 1.000001000 and 1.000002000");
+  EXPECT_EQ(index.calls()[1].gap, nullptr);
 }
 
 /// Made-up traces that ask for much: an end, in bounded memory.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "traces/check/gaps.h"
 #include "traces/export/call_array.h"
 #include "traces/reader/bytes.h"
 
@@ -106,24 +107,17 @@ void add_concurrent(const Recording& recording, const CallCheck& check, std::vec
 }
 
 void add_lost(const Recording& recording, const CallCheck& check, std::vector<Candidate>& list) {
-  const auto kinds = recording.event_kinds();
-  const auto lost = std::find(kinds.begin(), kinds.end(), "lost_events");
-  if (lost == kinds.end()) return;
-  const auto kind = static_cast<uint16_t>(lost - kinds.begin());
-  const EventIndex at = event_of_call(recording, check.call);
-  std::string nearest;
-  size_t count = 0;
-  for (EventIndex event = 0; event < recording.events().size(); ++event) {
-    if (recording.events()[event].kind != kind) continue;
-    ++count;
-    if (nearest.empty() || event <= at) nearest = fmt::format("line {}", recording.events()[event].line);
-  }
-  if (count != 0) {
-    list.push_back(
-        {CandidateKind::lost_events,
-         "The ring buffer lost events: what the engine was shown may be older than what the kernel read.",
-         fmt::format("{} lost-event marks, the last one before the call at {}", count, nearest)});
-  }
+  const std::vector<Gap> gaps = gaps_of(recording);
+  if (gaps.empty()) return;
+  const StepIndex end = check.call == no_call ? recording.steps() : recording.calls()[check.call].end_step;
+  const Gap* last = &gaps.front();
+  for (const Gap& gap : gaps)
+    if (gap.step < end) last = &gap;
+  const uint64_t line = last->event == no_event ? 0 : recording.events()[last->event].line;
+  list.push_back({CandidateKind::lost_events,
+                  "The ring buffer lost events: what the engine was shown may be older than what the kernel read.",
+                  fmt::format("{} gaps, the last one before the end of the call at {} (line {})", gaps.size(),
+                              gap_text(*last), line)});
 }
 
 std::string list_counts(const std::map<std::string, uint64_t>& counts, uint64_t& sum) {

@@ -1,8 +1,9 @@
 #pragma once
 /// Which kernel a trace came from when it does not say so: the model under whose layout, entry types and
-/// rules the most of its calls agree.
+/// rules the most of its calls agree; and how its entry types are numbered when it names its kernel but not the
+/// configuration, which decides that.
 ///
-/// Threads: any; replays the trace once a model.
+/// Threads: any; replays the trace once a model and numbering.
 
 #include <string>
 #include <vector>
@@ -15,15 +16,20 @@ namespace hmmscope::traces {
 
 struct ModelGuess {
   KernelModel model;
-  uint64_t calls = 0, agreed = 0;  ///< under it
+  uint64_t calls = 0, agreed = 0, diverged = 0;  ///< under it; migrations count where they diverge
+  std::string numbering;           ///< of entry types, when not the usual one: "DEVICE_PRIVATE=n"
   std::vector<std::string> also;   ///< other models under which as many agree
-  /// "detected from the words: 9 of 9 calls agree; so they do under 6.1, 6.6"
+  /// "detected from the words: 9 of 9 calls agree; as many under 6.1, 6.6"
   std::string text() const;
 };
 
-/// Tries every built-in model with its usual configuration. Of equals the newest released kernel is taken.
-/// Error when the trace has no call that decides anything, or when more than one call in ten diverges under
-/// every model.
+/// Tries every built-in model with its usual configuration and, where the trace shows entries whose type depends
+/// on it, with those that number them otherwise. Of equals the newest released kernel and the usual configuration
+/// are taken. Error when the trace has no call that decides anything, or when more than one call in ten diverges
+/// under every model.
 Result<ModelGuess> guess_model(const Trace& trace, const Progress& progress = {});
+
+/// The same for the numbering alone, under `model`. `numbering` is empty when the usual one fits as well as any.
+Result<ModelGuess> guess_numbering(const Trace& trace, const KernelModel& model, const Progress& progress = {});
 
 }  // namespace hmmscope::traces

@@ -24,10 +24,15 @@ void Judge::difference(CallCheck check) {
   if (differences_.size() < max_differences) differences_.push_back(std::move(check));
 }
 
+bool Judge::excused(uint64_t addr) {
+  if (!doubtful_ && !excuse_.empty()) doubt(addr, excuse_);
+  return doubtful_;
+}
+
 void Judge::compare(WordIndex word, uint64_t kernel, uint64_t engine, uint64_t known, CallId call) {
   ++words_compared_;
   if (known != ~uint64_t{0}) ++words_unknown_;
-  if (doubtful_ || ((kernel ^ engine) & known) == 0) {
+  if (((kernel ^ engine) & known) == 0 || excused(word)) {
     if (kernel == engine) return;
     // What could not be known is the kernel's.
     recorder_.step(RuleId::check_unknown, {word});
@@ -47,7 +52,7 @@ void Judge::compare(WordIndex word, uint64_t kernel, uint64_t engine, uint64_t k
 }
 
 void Judge::value(std::string_view what, uint64_t kernel, uint64_t engine) {
-  if (kernel == engine || doubtful_ || !in_step_) return;
+  if (kernel == engine || !in_step_ || excused(0)) return;
   CallCheck check;
   check.kernel = kernel;
   check.engine = engine;
@@ -60,7 +65,7 @@ void Judge::value(std::string_view what, uint64_t kernel, uint64_t engine) {
 void Judge::other_way(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason) {
   if (!in_step_) return;
   in_step_ = false;
-  if (doubtful_) return;
+  if (excused(addr)) return;
   CallCheck check;
   check.kernel = kernel;
   check.engine = engine;

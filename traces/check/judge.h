@@ -41,6 +41,8 @@ class Judge {
   void doubt(uint64_t addr, std::string reason);
   /// As unknown, but the engine cannot follow any further.
   void lost(uint64_t addr, std::string reason);
+  /// From now on a difference is unknown for this reason: events that may explain it are missing.
+  void excuse(std::string reason) { excuse_ = std::move(reason); }
   void unseen_words(uint32_t count) { words_unknown_ += count; }
 
   /// Hands the judgement over: one check for the call, then one for each further differing word (at most 64).
@@ -48,6 +50,8 @@ class Judge {
 
  private:
   void difference(CallCheck check);
+  /// A difference was found; true when it does not count.
+  bool excused(uint64_t addr);
   RuleId last_rule(WordIndex word, CallId call) const;
 
   Recorder& recorder_;
@@ -55,6 +59,7 @@ class Judge {
   bool doubtful_ = false;
   std::vector<CallCheck> differences_;
   std::string unknown_;
+  std::string excuse_;  ///< of every difference; empty when there is none
   StepIndex unknown_step_ = no_step;
   uint32_t words_compared_ = 0;
   uint32_t words_unknown_ = 0;

@@ -1,6 +1,20 @@
 #include "traces/reader/trace.h"
 
+#include <algorithm>
+
 namespace hmmscope::traces {
+
+std::string_view TraceInfo::about(std::string_view key) const {
+  for (const TraceSection& section : sections) {
+    if (section.title != "about") continue;
+    for (std::string_view rest = section.text; !rest.empty();) {
+      const std::string_view line = rest.substr(0, rest.find('\n'));
+      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+      if (line.starts_with(key) && line.substr(key.size()).starts_with(' ')) return line.substr(key.size() + 1);
+    }
+  }
+  return {};
+}
 
 int32_t EventView::pid() const { return trace_->tasks()[event_->task].pid; }
 std::string_view EventView::kind_name() const { return trace_->kinds()[event_->kind]; }

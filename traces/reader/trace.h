@@ -56,6 +56,9 @@ struct TraceInfo {
   uint64_t unparsed_lines = 0; ///< lines that are neither comment nor event (continuations of a marker, tool chatter)
   uint64_t first_unparsed_line = 0;
   std::vector<TraceSection> sections;  ///< empty but for captures of the scripts in traces/capture
+
+  /// What the section "about" of a capture says behind this key; empty when it does not.
+  std::string_view about(std::string_view key) const;
 };
 
 struct TraceTask {

@@ -8,7 +8,18 @@ struct CallIndex::TaskState {
   struct Open {
     uint32_t call;
     uint32_t last;  ///< last own event so far; no_index before the first
+    uint32_t faults = 0;     ///< handle_mm_fault under way inside it
+    bool after_gap = false;  ///< events were lost since it began: its return may be among them
   };
+  void after_gap() {
+    for (Open& one : open) one.after_gap = true;
+    pending.clear();
+  }
+  /// Only a fault makes a call inside another one. Where events were lost, a call that begins without one
+  /// shows that the call before it is over.
+  void close_stale() {
+    while (!open.empty() && open.back().after_gap && open.back().faults == 0) open.pop_back();
+  }
   std::vector<Open> open;
   std::vector<std::pair<uint64_t, uint32_t>>
       pending;                 ///< entry windows waiting for their rf_in: range, event
@@ -23,25 +34,26 @@ constexpr size_t max_pending_windows = 64;
 
 }  // namespace
 
-CallIndex::CallIndex(const Trace& trace, const EventKinds& kinds)
+CallIndex::CallIndex(const Trace& trace, const EventKinds& kinds, const GapIndex& gaps)
     : next_(trace.size(), no_index), member_(trace.size(), 0) {
   std::vector<TaskState> tasks(trace.tasks().size());
-  const KindId lost = trace.kind("lost_events");
   for (uint32_t index = 0; index < trace.size(); ++index) {
     const EventView event = trace[index];
-    if (event.kind() == lost && lost != no_kind) {
-      for (TaskState& task : tasks)
-        for (const TaskState::Open& open : task.open) calls_[open.call].lost_events = true;
+    const EventKind kind = kinds.of(event);
+    if (kind == EventKind::lost_events) {
+      for (TaskState& task : tasks) task.after_gap();
       continue;
     }
     TaskState& task = tasks[event.task()];
-    const EventKind kind = kinds.of(event);
     if (kind == EventKind::rf_in_window || kind == EventKind::rf_out_window) {
       add_window(task, event, index, kind == EventKind::rf_in_window);
       continue;
     }
     // A call that never returned leaves its entry behind; too many of them show that they are over.
     if (kind == EventKind::rf_in && task.open.size() >= max_nesting) task.open.clear();
+    if (kind == EventKind::rf_in) task.close_stale();
+    if (kind == EventKind::mmf && !task.open.empty()) ++task.open.back().faults;
+    if (kind == EventKind::mmf_r && !task.open.empty() && task.open.back().faults != 0) --task.open.back().faults;
     if (!task.open.empty() && kind != EventKind::rf_out) {
       TaskState::Open& top = task.open.back();
       (top.last == no_index ? calls_[top.call].first : next_[top.last]) = index;
@@ -57,7 +69,7 @@ CallIndex::CallIndex(const Trace& trace, const EventKinds& kinds)
       for (const auto& [range, window] : task.pending)
         if (range == call.range) call.in_windows.push_back(window);
       task.pending.clear();
-      task.open.push_back({static_cast<uint32_t>(calls_.size()), no_index});
+      task.open.push_back({static_cast<uint32_t>(calls_.size()), no_index, 0, false});
       calls_.push_back(std::move(call));
     } else if (kind == EventKind::rf_out && !task.open.empty()) {
       const uint64_t range = event.number("range").value_or(0);
@@ -69,8 +81,14 @@ CallIndex::CallIndex(const Trace& trace, const EventKinds& kinds)
       member_[index] = 1;
       task.closed = match->call;
       task.open.erase(std::prev(match.base()), task.open.end());
+    } else if (kind == EventKind::task_exit) {
+      task.open.clear();  // the next task with this pid is another one
+      task.pending.clear();
+      task.closed = no_index;
     }
   }
+  const auto size = static_cast<uint32_t>(trace.size());
+  for (TracedCall& call : calls_) call.gap = gaps.during(call.in, call.out == no_index ? size : call.out);
 }
 
 void CallIndex::add_window(TaskState& task, const EventView& event, uint32_t index, bool at_entry) {

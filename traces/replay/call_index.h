@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "traces/replay/event_kinds.h"
+#include "traces/replay/gap_index.h"
 
 namespace hmmscope::traces {
 
@@ -23,14 +24,15 @@ struct TracedCall {
   uint32_t parent = no_index;         ///< the call it is nested in
   uint32_t first = no_index;          ///< its first own event after rf_in; no_index when it has none
   uint64_t range = 0;                 ///< address of struct hmm_range, which ties the windows to the call
-  bool lost_events = false;           ///< the ring buffer overwrote events while the call ran
+  const TraceGap* gap = nullptr;      ///< the ring buffer overwrote events while the call ran: the first gap
   std::vector<uint32_t> in_windows;   ///< further pieces of the array at entry (they come before rf_in)
   std::vector<uint32_t> out_windows;  ///< and at return
 };
 
 class CallIndex {
  public:
-  CallIndex(const Trace& trace, const EventKinds& kinds);
+  /// `gaps` must outlive the index.
+  CallIndex(const Trace& trace, const EventKinds& kinds, const GapIndex& gaps);
 
   std::span<const TracedCall> calls() const { return calls_; }
   /// The call that begins at this rf_in event; no_index when none.

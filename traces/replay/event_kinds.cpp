@@ -101,6 +101,7 @@ constexpr std::array rows = std::to_array<std::pair<std::string_view, EventKind>
     {"sched_process_exit", K::task_exit},
     {"print", K::marker},
     {"tracing_mark_write", K::marker},
+    {"lost_events", K::lost_events},
 });
 
 }  // namespace

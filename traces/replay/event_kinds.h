@@ -81,6 +81,7 @@ enum class EventKind : uint8_t {
   task_exec,
   task_exit,
   marker,
+  lost_events,  ///< a mark that the ring buffer overwrote events
   count_
 };
 

@@ -31,6 +31,7 @@ MigrateCall::MigrateCall(Replayer& replayer, uint32_t call, RunningMigration& ru
 void MigrateCall::run() {
   world_.at(traced_.in);
   floor_ = recorder_.current_call();
+  if (traced_.gap != nullptr) judge_.excuse("events were lost while the call ran: " + gap_text(*traced_.gap));
   const bool setup = traced_.kind == EventKind::mv_setup_in;
   if (setup) {
     running_ = {};
@@ -69,6 +70,8 @@ std::string MigrateCall::why_not_run() const {
   if (traced_.faults || (unified && traced_.kind == EventKind::mv_setup_in))
     return "the setup faults pages in by a range fault (unified fault and migrate), which this replay does "
            "not do";
+  if (traced_.kind != EventKind::mv_setup_in && running_.gap != nullptr)
+    return "events were lost during this migration: " + gap_text(*running_.gap);
   if (traced_.kind != EventKind::mv_setup_in && !running_.followed)
     return "the setup of this migration is not in the trace, or could not be followed";
   if (args().end > space().tables().limit() || args().start > args().end)
@@ -197,7 +200,9 @@ void MigrateCall::run_finalize() {
 void MigrateCall::finish(int64_t ret) {
   pass_rest();
   if (judge_.in_step()) expect_all_rebuilt();
-  if (traced_.out == no_index) judge_.lost(args().start, "the trace does not show the return of the call");
+  if (traced_.out == no_index)
+    judge_.lost(args().start, traced_.gap == nullptr ? "the trace does not show the return of the call"
+                                                     : "no event shows its return: " + gap_text(*traced_.gap));
   if (traced_.out != no_index) {
     replayer_.pass_until(traced_.out);
     world_.at(traced_.out);

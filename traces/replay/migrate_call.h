@@ -20,6 +20,7 @@
 #include "engine/migrate/migrate_vma.h"
 #include "traces/check/judge.h"
 #include "traces/replay/migrate_index.h"
+#include "traces/replay/refusal.h"
 #include "traces/replay/world.h"
 
 namespace hmmscope::traces {
@@ -29,6 +30,7 @@ class Replayer;
 /// A struct migrate_vma between its setup and its finalize.
 struct RunningMigration {
   MigrateVma args;
+  const TraceGap* gap = nullptr;        ///< events were lost since its last call
   bool followed = false;                ///< the engine has kept up with the kernel so far
   std::map<uint64_t, uint32_t> unseen;  ///< addr: mappings elsewhere that only set_migration_pte told of
 };
@@ -86,6 +88,7 @@ class MigrateCall final : public MigrateHooks {
   std::optional<uint64_t> telling_word(uint64_t k, uint64_t undecided);
   uint64_t with_kernels_page(uint64_t k, World::KnownPte is);
   uint64_t entry_from_word(uint64_t k);
+  void refuse(uint64_t addr, Refusal why);
   std::optional<uint64_t> restored_in_setup(uint64_t addr) const;
   uint64_t fault_page() const;
   void prepare_page(uint64_t addr, uint64_t pfn);

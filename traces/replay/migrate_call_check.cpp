@@ -94,8 +94,8 @@ std::string MigrateCall::describe_next() {
 }
 
 void MigrateCall::part(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason) {
-  if (traced_.lost_events) return judge_.lost(addr, "the ring buffer lost events while the call ran");
-  if (traced_.out == no_index) return judge_.lost(addr, "the trace does not show the return of the call");
+  if (traced_.gap == nullptr && traced_.out == no_index)
+    return judge_.lost(addr, "the trace does not show the return of the call");
   judge_.other_way(addr, kernel, engine, std::move(reason));
 }
 

@@ -234,19 +234,24 @@ void MigrateCall::prepare_page(uint64_t addr, uint64_t pfn) {
                  memory | (anonymous ? folio_flag::anon : 0) | (writable ? folio_flag::anon_exclusive : 0));
 }
 
+void MigrateCall::refuse(uint64_t addr, Refusal why) {
+  recorder_.step(RuleId::trace_migrate_refused, {addr, addr + page_bytes, static_cast<uint64_t>(why)});
+}
+
 std::optional<bool> MigrateCall::trylock(uint64_t addr, uint64_t) {
   if (!judge_.in_step()) return false;
   if (huge_pending_) {
     huge_pending_ = false;
     if (!kernel_took_any(split_start_, split_end_)) {
-      recorder_.step(RuleId::trace_migrate_refused, {split_start_, split_end_});
+      recorder_.step(RuleId::trace_migrate_refused,
+                     {split_start_, split_end_, static_cast<uint64_t>(Refusal::split)});
       return false;
     }
     return true;
   }
   const uint64_t k = slot_of(addr);
   if (!refused_[k] || restored_in_setup(addr)) return std::nullopt;
-  recorder_.step(RuleId::trace_migrate_refused, {addr, addr + page_bytes});
+  refuse(addr, Refusal::lock);
   return false;
 }
 
@@ -263,7 +268,7 @@ std::optional<bool> MigrateCall::isolate(uint64_t slot, uint64_t) {
   if (!judge_.in_step()) return false;
   const uint64_t addr = address(slot);
   if (!refused_[slot] || !restored_in_setup(addr)) return std::nullopt;
-  recorder_.step(RuleId::trace_migrate_refused, {addr, addr + page_bytes});
+  refuse(addr, Refusal::isolate);
   return false;
 }
 
@@ -273,7 +278,7 @@ uint64_t MigrateCall::unseen_references(ReferenceCheck where, uint64_t slot, uin
   if (where == ReferenceCheck::unmap) return refused_[slot] && restored_in_setup(addr) ? 1 : 0;
   const auto word = later_.at(slot) ? later_.at(slot) : src_out_.at(slot);
   if (!word || format_.migrates(*word)) return 0;
-  recorder_.step(RuleId::trace_migrate_refused, {addr, addr + page_bytes});
+  refuse(addr, Refusal::reference);
   return 1;
 }
 

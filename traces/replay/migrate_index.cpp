@@ -21,14 +21,14 @@ EventKind return_of(EventKind entry) {
 
 }  // namespace
 
-MigrateIndex::MigrateIndex(const Trace& trace, const EventKinds& kinds) : member_(trace.size(), false) {
+MigrateIndex::MigrateIndex(const Trace& trace, const EventKinds& kinds, const GapIndex& gaps)
+    : member_(trace.size(), false) {
   struct Open {
     uint32_t call = no_index;
     std::vector<uint32_t> own;
   };
   std::vector<Open> tasks(trace.tasks().size());
   std::map<std::pair<uint32_t, uint64_t>, uint32_t> last;  // by task and struct
-  const KindId lost = trace.kind("lost_events");
   const auto close = [&](Open& open, uint32_t out) {
     if (open.call == no_index) return;
     TracedMigration& call = calls_[open.call];
@@ -44,13 +44,17 @@ MigrateIndex::MigrateIndex(const Trace& trace, const EventKinds& kinds) : member
   };
   for (uint32_t index = 0; index < trace.size(); ++index) {
     const EventView event = trace[index];
-    if (event.kind() == lost && lost != no_kind) {
-      for (const Open& open : tasks)
-        if (open.call != no_index) calls_[open.call].lost_events = true;
+    const EventKind kind = kinds.of(event);
+    if (kind == EventKind::lost_events) {
+      last.clear();  // the next call with the same struct may be of another migration
       continue;
     }
     Open& open = tasks[event.task()];
-    const EventKind kind = kinds.of(event);
+    if (kind == EventKind::task_exit) {
+      close(open, no_index);
+      last.erase(last.lower_bound({event.task(), 0}), last.upper_bound({event.task(), ~uint64_t{0}}));
+      continue;
+    }
     if (is_entry(kind)) {
       close(open, no_index);
       TracedMigration call;
@@ -80,6 +84,8 @@ MigrateIndex::MigrateIndex(const Trace& trace, const EventKinds& kinds) : member
     }
   }
   for (Open& open : tasks) close(open, no_index);
+  const auto size = static_cast<uint32_t>(trace.size());
+  for (TracedMigration& call : calls_) call.gap = gaps.during(call.in, call.out == no_index ? size : call.out);
 }
 
 uint32_t MigrateIndex::call_at(uint32_t in_event) const {

@@ -21,13 +21,14 @@ struct TracedMigration {
   uint64_t args = 0;                        ///< address of struct migrate_vma
   uint32_t first = 0, count = 0;            ///< its own events, in MigrateIndex::events()
   uint32_t after = no_index;  ///< the next call with the same struct: what it finds there is what this left
-  bool lost_events = false;
+  const TraceGap* gap = nullptr;  ///< events were lost while it ran: the first gap
   bool faults = false;  ///< a range fault is nested in it
 };
 
 class MigrateIndex {
  public:
-  MigrateIndex(const Trace& trace, const EventKinds& kinds);
+  /// `gaps` must outlive the index.
+  MigrateIndex(const Trace& trace, const EventKinds& kinds, const GapIndex& gaps);
 
   std::span<const TracedMigration> calls() const { return calls_; }
   std::span<const uint32_t> events(const TracedMigration& call) const {

@@ -50,6 +50,13 @@ bool PageFacts::is_empty(uint32_t space, uint64_t addr) const {
   return after != found->second.begin() && std::prev(after)->second > addr;
 }
 
+bool PageFacts::any_empty(uint32_t space, uint64_t start, uint64_t end) const {
+  const auto found = empty_.find(space);
+  if (found == empty_.end()) return false;
+  const auto after = found->second.lower_bound(end);
+  return after != found->second.begin() && std::prev(after)->second > start;
+}
+
 void PageFacts::copy_empty(uint32_t from, uint32_t to) {
   if (const auto found = empty_.find(from); found != empty_.end()) {
     Ranges copy = found->second;

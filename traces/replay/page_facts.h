@@ -35,6 +35,8 @@ class PageFacts {
   /// Nothing is known of [start, end).
   void remove_empty(uint32_t space, uint64_t start, uint64_t end);
   bool is_empty(uint32_t space, uint64_t addr) const;
+  /// Some page of [start, end) is.
+  bool any_empty(uint32_t space, uint64_t start, uint64_t end) const;
   /// A fork: what is empty in `from` is empty in `to`.
   void copy_empty(uint32_t from, uint32_t to);
   void forget_space(uint32_t space) { empty_.erase(space); }

@@ -27,6 +27,7 @@ RangeCall::RangeCall(Replayer& replayer, uint32_t call)
 void RangeCall::run() {
   world_.at(traced_.in);
   read_arguments();
+  if (traced_.gap != nullptr) judge_.excuse("events were lost while the call ran: " + gap_text(*traced_.gap));
   if (std::string reason = why_not_run(); !reason.empty()) return run_without_engine(std::move(reason));
   show_range();
   read_array();
@@ -137,7 +138,8 @@ void RangeCall::finish(const RangeFaultResult& result) {
          "the engine returned, the kernel went on: " + describe_next());
   pass_rest();
   if (traced_.out == no_index) {
-    judge_.lost(call_.start, "the trace ends inside the call");
+    judge_.lost(call_.start, traced_.gap == nullptr ? "the trace ends inside the call"
+                                                    : "no event shows its return: " + gap_text(*traced_.gap));
     return judge_.finish(call_id_, result.ret);
   }
   replayer_.pass_until(traced_.out);

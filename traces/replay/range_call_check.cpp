@@ -55,8 +55,7 @@ std::string_view start_field(EventKind kind) {
 }  // namespace
 
 void RangeCall::part(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason) {
-  if (traced_.lost_events) return judge_.lost(addr, "the ring buffer lost events while the call ran");
-  if (peek() == no_index && traced_.out == no_index)
+  if (traced_.gap == nullptr && peek() == no_index && traced_.out == no_index)
     return judge_.lost(addr, "the trace ends inside the call");
   judge_.other_way(addr, kernel, engine, std::move(reason));
 }

@@ -48,6 +48,10 @@ std::optional<bool> RangeCall::sequence_moved(const RangeFaultCall&) {
                    "__mmu_notifier_invalidate_range_start");
     return decide(RuleId::trace_sequence_unknown, kernel_moved);
   }
+  if (bounds.gap != nullptr && kernel_moved) {
+    judge_.unknown(call_.start, "whether the sequence moved is not shown: " + gap_text(*bounds.gap));
+    return decide(RuleId::trace_sequence_unknown, true);
+  }
   if (bounds.highest == call_.notifier_seq) return decide(RuleId::trace_sequence, false);
   judge_.unknown(call_.start,
                  "another task's interval callback was under way when the sequence was compared; no probe "

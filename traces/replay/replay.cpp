@@ -19,9 +19,11 @@ Replayer::Replayer(const Trace& trace, const ReplayOptions& options, World& worl
       options_(options),
       world_(world),
       kinds_(trace),
-      calls_(trace, kinds_),
-      migrations_(trace, kinds_),
-      sequences_(trace, kinds_),
+      gaps_(trace, kinds_),
+      start_(trace, kinds_),
+      calls_(trace, kinds_, gaps_),
+      migrations_(trace, kinds_, gaps_),
+      sequences_(trace, kinds_, gaps_),
       facts_(trace, kinds_, world.entries()),
       side_events_(trace, kinds_, sequences_, world) {
   world.apply(facts_);
@@ -36,6 +38,8 @@ bool Replayer::report() {
 }
 
 Result<void> Replayer::run() {
+  world_.set_huge_pages_always(trace_.info().about("transparent_hugepage") == "always");
+  start_.begin(world_);
   while (next_ < trace_.size()) {
     if (!report()) return fail("cancelled");
     dispatch(next_++);
@@ -48,7 +52,18 @@ void Replayer::pass_until(uint32_t index) {
   while (next_ < index && depth_ < max_depth) dispatch(next_++);
 }
 
+void Replayer::lose_events(const TraceGap& gap, uint32_t index) {
+  world_.at(index);
+  world_.recorder().step(RuleId::trace_lost_events, {gap.lost, gap.cpu, static_cast<uint64_t>(gap.from_ns),
+                                                     static_cast<uint64_t>(gap.to_ns)});
+  world_.lose_events();
+  side_events_.lose_events();
+  for (auto& [key, running] : running_) running.gap = &gap;
+}
+
 void Replayer::dispatch(uint32_t index) {
+  for (; next_gap_ < gaps_.gaps().size() && gaps_.gaps()[next_gap_].end <= index; ++next_gap_)
+    lose_events(gaps_.gaps()[next_gap_], index);
   if (calls_.in_call(index)) return;
   if (kinds_.of(trace_[index]) == EventKind::rf_in) {
     const uint32_t call = calls_.call_at(index);
@@ -61,15 +76,21 @@ void Replayer::dispatch(uint32_t index) {
 void Replayer::side_event(uint32_t index, CallId floor) {
   if (migrations_.in_call(index)) return;
   const uint32_t call = migrations_.call_at(index);
-  if (call == no_index) return side_events_.replay(index, floor);
+  if (call == no_index) {
+    side_events_.replay(index, floor);
+    if (kinds_.of(trace_[index]) == EventKind::marker) start_.mark(trace_[index].text("buf").value_or(""), world_);
+    return;
+  }
   const TracedMigration& traced = migrations_.calls()[call];
   const auto key = std::pair(traced.task, traced.args);
+  const World::EngineRun run(world_, traced.task);
   MigrateCall(*this, call, running_[key]).run();
   if (traced.kind == EventKind::mv_fin_in) running_.erase(key);
 }
 
 void Replayer::run_call(uint32_t call) {
   ++depth_;
+  const World::EngineRun run(world_, calls_.calls()[call].task);
   RangeCall(*this, call).run();
   --depth_;
 }

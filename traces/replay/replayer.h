@@ -11,11 +11,13 @@
 #include <utility>
 
 #include "traces/replay/call_index.h"
+#include "traces/replay/gap_index.h"
 #include "traces/replay/migrate_call.h"
 #include "traces/replay/migrate_index.h"
 #include "traces/replay/replay.h"
 #include "traces/replay/sequence_index.h"
 #include "traces/replay/side_events.h"
+#include "traces/replay/start_state.h"
 #include "traces/replay/trace_facts.h"
 #include "traces/replay/world.h"
 
@@ -46,12 +48,16 @@ class Replayer {
 
  private:
   void dispatch(uint32_t index);
+  void lose_events(const TraceGap& gap, uint32_t index);
   bool report();
 
   const Trace& trace_;
   const ReplayOptions& options_;
   World& world_;
   EventKinds kinds_;
+  GapIndex gaps_;
+  size_t next_gap_ = 0;  ///< of gaps_: the first that has not been passed
+  StartState start_;
   CallIndex calls_;
   MigrateIndex migrations_;
   /// Migrations under way, by task and struct migrate_vma.

@@ -78,6 +78,7 @@ class SequenceIndex::Builder {
   void add(const EventView& event, uint32_t at) {
     Task& task = tasks_[event.task()];
     const EventKind kind = kinds_.of(event);
+    if (kind == EventKind::lost_events) return lose();
     end_callbacks(task, event, kind, at);
     switch (kind) {
       case EventKind::mni_insert:
@@ -95,8 +96,19 @@ class SequenceIndex::Builder {
         return start(task, event, at);
       case EventKind::mn_end:
         return end_invalidation(task);
+      case EventKind::task_exit:
+        task.reading = 0;
+        return;
       default:
         return;
+    }
+  }
+
+  /// Where a callback ended, and whether it was made at all, may have been lost.
+  void lose() {
+    for (Task& task : tasks_) {
+      for (const Running& callback : task.running) set(callback, no_time);
+      task = {};
     }
   }
 
@@ -214,7 +226,8 @@ class SequenceIndex::Builder {
   std::vector<bool> has_return_;  ///< by kind
 };
 
-SequenceIndex::SequenceIndex(const Trace& trace, const EventKinds& kinds) {
+SequenceIndex::SequenceIndex(const Trace& trace, const EventKinds& kinds, const GapIndex& gaps)
+    : gaps_(gaps) {
   Builder(trace, kinds, *this).run();
 }
 
@@ -228,7 +241,7 @@ const SequenceIndex::Life* SequenceIndex::life_of(uint64_t notifier, uint32_t ev
 
 SequenceBounds SequenceIndex::during(uint64_t notifier, uint64_t range_seq, uint32_t from,
                                      uint32_t to) const {
-  SequenceBounds bounds{range_seq, range_seq, false};
+  SequenceBounds bounds{range_seq, range_seq, false, nullptr};
   const Life* life = life_of(notifier, from);
   if (life == nullptr) return bounds;
   const auto before = [](uint32_t time, const Value& value) { return time < value.time; };
@@ -239,6 +252,8 @@ SequenceBounds SequenceIndex::during(uint64_t notifier, uint64_t range_seq, uint
   const auto possible = std::lower_bound(life->possible.begin(), life->possible.end(), to,
                                          [](const Value& value, uint32_t time) { return value.time < time; });
   if (possible != life->possible.begin()) bounds.highest = later(std::prev(possible)->seq, bounds.lowest);
+  const uint32_t told = certain == life->certain.begin() ? life->from : std::prev(certain)->time;
+  bounds.gap = gaps_.during(told, to);
   const auto unseen = std::lower_bound(life->unseen.begin(), life->unseen.end(), to);
   if (unseen != life->unseen.begin()) {
     const uint32_t known = certain == life->certain.begin() ? 0 : std::prev(certain)->time;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "traces/replay/event_kinds.h"
+#include "traces/replay/gap_index.h"
 
 namespace hmmscope::traces {
 
@@ -22,11 +23,13 @@ struct SequenceBounds {
   uint64_t highest = 0;  ///< at the most, at its end
   bool callbacks_missing =
       false;  ///< an invalidation overlaps the subscription and no callback event tells of it
+  const TraceGap* gap = nullptr;  ///< callbacks may have been lost since the sequence was last told; null: none
 };
 
 class SequenceIndex {
  public:
-  SequenceIndex(const Trace& trace, const EventKinds& kinds);
+  /// `gaps` must outlive the index.
+  SequenceIndex(const Trace& trace, const EventKinds& kinds, const GapIndex& gaps);
 
   /// The sequence of `notifier` between the events `from` and `to`, given that a range holds `range_seq`.
   SequenceBounds during(uint64_t notifier, uint64_t range_seq, uint32_t from, uint32_t to) const;
@@ -53,6 +56,7 @@ class SequenceIndex {
 
   const Life* life_of(uint64_t notifier, uint32_t event) const;
 
+  const GapIndex& gaps_;
   std::unordered_map<uint64_t, std::vector<Life>> lives_;
   std::vector<uint32_t> skipped_;  ///< callbacks that do not record, ascending
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace hmmscope::traces {
 namespace {
@@ -65,6 +66,13 @@ SideEvents::SideEvents(const Trace& trace, const EventKinds& kinds, const Sequen
                        World& world)
     : trace_(trace), kinds_(kinds), sequences_(sequences), world_(world), tasks_(trace.tasks().size()) {}
 
+void SideEvents::lose_events() {
+  for (Task& task : tasks_) {
+    task = {};
+    task.after_gap = true;
+  }
+}
+
 void SideEvents::replay(uint32_t index, CallId floor) {
   const EventView event = trace_[index];
   const EventKind kind = kinds_.of(event);
@@ -72,16 +80,31 @@ void SideEvents::replay(uint32_t index, CallId floor) {
   world_.at(index);
   Recorder& recorder = world_.recorder();
   Task& task = tasks_[event.task()];
+  if (task.after_gap && floor == no_call && !world_.in_engine(event.task())) {
+    while (recorder.current_call() != no_call) recorder.leave();
+    task.after_gap = false;
+  }
   switch (kind) {
     case EventKind::mmf:
       task.fault_addr = event.number("addr").value_or(0);
       task.fault_flags = event.number("flags").value_or(0);
+      task.faulting = true;
       recorder.enter(Function::handle_mm_fault, {task.fault_addr, task.fault_flags}, event.task());
       return;
     case EventKind::mmf_r: {
       const uint64_t ret = event.number("ret").value_or(0);
+      if (!task.faulting) {
+        // Its entry was lost, or came before the trace; since 6.9 the return says the same.
+        task.fault_addr = event.number("addr").value_or(0);
+        task.fault_flags = event.number("flags").value_or(0);
+      }
       recorder.step(RuleId::trace_cpu_fault, {task.fault_addr, task.fault_flags, ret});
-      world_.cpu_fault(world_.space_of(event.task()), task.fault_addr, task.fault_flags, ret);
+      AddressSpace& space = world_.space_of(event.task());
+      if (task.faulting || event.number("addr"))
+        world_.cpu_fault(space, task.fault_addr, task.fault_flags, ret);
+      else
+        world_.forget_ptes(space);
+      task.faulting = false;
       world_.leave(Function::handle_mm_fault, static_cast<int64_t>(ret), floor);
       return;
     }
@@ -138,6 +161,9 @@ void SideEvents::system_call(const EventView& event, EventKind kind, CallId floo
   Task& task = tasks_[event.task()];
   const Function function = function_of(kind);
   const auto number = [&](std::string_view name) { return event.number(name).value_or(0); };
+  if (kind == EventKind::enter_mmap || kind == EventKind::enter_munmap || kind == EventKind::enter_mprotect ||
+      kind == EventKind::enter_madvise || kind == EventKind::enter_mremap || kind == EventKind::enter_clone)
+    world_.lives(event.task());
   switch (kind) {
     case EventKind::enter_mmap:
       task.syscall = {number("addr"), number("len"), number("prot"), number("flags")};
@@ -167,9 +193,16 @@ void SideEvents::system_call(const EventView& event, EventKind kind, CallId floo
       return;
     default: {
       const int64_t result = event.integer("ret").value_or(0);
-      const Syscall call = task.syscall;
+      const Syscall call = std::exchange(task.syscall, Syscall{});
       if (kind == EventKind::exit_clone) task.cloning = false;
-      if (!failed(result)) {
+      const bool changes = kind == EventKind::exit_mmap || kind == EventKind::exit_mremap ||
+                           kind == EventKind::exit_munmap || kind == EventKind::exit_mprotect ||
+                           kind == EventKind::exit_madvise;
+      if (changes && !call.shown && !failed(result)) {
+        // What it changed, only its entry would tell.
+        recorder.step(RuleId::trace_syscall_unseen, {static_cast<uint64_t>(result)});
+        world_.doubt_space(world_.space_of(event.task()));
+      } else if (!failed(result)) {
         AddressSpace& space = world_.space_of(event.task());
         if (kind == EventKind::exit_mmap) mapped(event, call);
         if (kind == EventKind::exit_mremap) remapped(event, call);
@@ -193,6 +226,7 @@ void SideEvents::system_call(const EventView& event, EventKind kind, CallId floo
       return;
     }
   }
+  task.syscall.shown = true;
   recorder.enter(function, {task.syscall.a, task.syscall.b, task.syscall.c, task.syscall.d}, event.task());
 }
 
@@ -238,6 +272,10 @@ void SideEvents::protection(AddressSpace& space, uint64_t start, uint64_t end, u
   while (start < end) {
     const Vma vma = space.find_vma(start);
     if (!vma || vma.start() >= end || !world_.spend_inferred(1)) return;
+    if (world_.in_doubt(vma)) {
+      start = vma.end();
+      continue;
+    }
     ShownVma part{std::max(start, vma.start()),
                   std::min(end, vma.end()),
                   vma.flags(),
@@ -260,7 +298,10 @@ void SideEvents::remapped(const EventView& event, const Syscall& call) {
   const uint64_t old_length = page_up(call.b), new_length = page_up(call.c);
   world_.recorder().step(RuleId::trace_mremap, {call.a, old_length, moved_to, new_length});
   const Vma vma = space.vma_at(call.a);
-  if (!vma || new_length == 0) return;
+  if (!vma || world_.in_doubt(vma) || new_length == 0) {
+    if (new_length != 0) unmapped(space, call.a, call.a + old_length);
+    return world_.forget_ptes(space, moved_to, moved_to + new_length);
+  }
   const ShownVma moved{moved_to,   moved_to + new_length, vma.flags(), vma.pgoff(), vma.file(),
                        vma.kind(), vma.huge_shift()};
   unmapped(space, call.a, call.a + old_length);
@@ -271,6 +312,7 @@ void SideEvents::remapped(const EventView& event, const Syscall& call) {
 void SideEvents::task_event(const EventView& event, EventKind kind) {
   Recorder& recorder = world_.recorder();
   if (kind == EventKind::task_fork) {
+    world_.lives(event.task());
     const auto child = static_cast<int32_t>(event.number("child_pid").value_or(0));
     Task& task = tasks_[event.task()];
     const bool shares = task.cloning && (task.clone_flags & clone_vm) != 0;
@@ -278,6 +320,7 @@ void SideEvents::task_event(const EventView& event, EventKind kind) {
     if (child != 0) world_.fork(event.task(), child, shares);
     return;
   }
+  tasks_[event.task()] = {};
   const uint64_t pid = static_cast<uint64_t>(event.pid());
   recorder.step(kind == EventKind::task_exec ? RuleId::trace_exec : RuleId::trace_exit, {pid});
   if (kind == EventKind::task_exec)

@@ -17,18 +17,23 @@ class SideEvents {
  public:
   SideEvents(const Trace& trace, const EventKinds& kinds, const SequenceIndex& sequences, World& world);
 
+  /// Events were lost: what began before may be over, what ends now may have begun among them.
+  void lose_events();
   /// Replays event `index`. Calls of its task down to `floor` stay open (no_call: none must).
   void replay(uint32_t index, CallId floor = no_call);
 
  private:
   struct Syscall {
     uint64_t a = 0, b = 0, c = 0, d = 0;
+    bool shown = false;  ///< its entry was
   };
   struct Task {
     Syscall syscall;
     uint64_t clone_flags = 0;
     bool cloning = false;
     uint64_t fault_addr = 0, fault_flags = 0;
+    bool faulting = false;   ///< the two above are those of the fault under way
+    bool after_gap = false;  ///< calls it has open may be over
     uint64_t reading = 0;  ///< notifier of a read_begin under way
   };
 

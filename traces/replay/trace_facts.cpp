@@ -49,9 +49,11 @@ void TraceFacts::scan(const Trace& trace, const EventKinds& kinds, const EntryFo
         task.pmd_end = event.number("end").value_or(0);
         break;
       case EventKind::h_pte:
+        if (zero_pfn_) break;  // nothing else is looked for
         if (const auto pte = event.number("pte")) see_pte(*pte, task.vm_flags, entries);
         break;
       case EventKind::ptes: {
+        if (zero_pfn_) break;
         const uint64_t addr = event.number("addr").value_or(0);
         const uint32_t count = std::min(event.array("ptes", words).value_or(0), array_limit);
         for (uint32_t k = 0; k < count && addr + k * page_bytes < task.pmd_end; ++k)

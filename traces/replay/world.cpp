@@ -10,6 +10,7 @@ World::World(const Trace& trace, std::unique_ptr<Machine> machine)
     : trace_(&trace),
       machine_(std::move(machine)),
       recorder_(std::make_unique<Recorder>(machine_->memory())),
+      engine_runs_(trace.tasks().size(), 0),
       open_(trace.tasks().size(), no_call) {
   machine_->set_recorder(recorder_.get());
 }
@@ -83,8 +84,9 @@ constexpr size_t max_vmas = size_t{1} << 16;
 
 void World::use(AddressSpace* space, int32_t pid) {
   AddressSpace*& entry = spaces_[pid];
-  if (entry == space) return;
-  if (entry != nullptr && users_[entry] != 0) --users_[entry];
+  const bool left = exited_.erase(pid) != 0;  // and has been counted out
+  if (entry == space && !left) return;
+  if (entry != nullptr && !left && users_[entry] != 0) --users_[entry];
   entry = space;
   ++users_[space];
 }
@@ -98,10 +100,21 @@ AddressSpace& World::new_space(int32_t pid) {
   return space;
 }
 
+AddressSpace& World::space_of_process(int32_t pid) {
+  const auto found = spaces_.find(pid);
+  return found != spaces_.end() ? *found->second : new_space(pid);
+}
+
 AddressSpace& World::space_of(uint32_t task) {
   const int32_t pid = trace_->tasks()[task].pid;
   const auto found = spaces_.find(pid);
-  return found != spaces_.end() ? *found->second : new_space(pid);
+  if (found != spaces_.end()) return *found->second;
+  // A thread whose creation the trace does not show lives where its process does.
+  const int32_t process = trace_->tasks()[task].tgid;
+  if (process == 0 || process == pid) return new_space(pid);
+  AddressSpace& space = space_of_process(process);
+  use(&space, pid);
+  return space;
 }
 
 void World::bind(uint32_t task, uint64_t mm) {
@@ -126,7 +139,8 @@ void World::fork(uint32_t parent, int32_t child_pid, bool shares) {
   for (const WordIndex first : from.vmas()) {
     const Vma vma = from.vma(first);
     ShownVma copy{vma.start(), vma.end(), vma.flags(), vma.pgoff(), vma.file(), vma.kind(), vma.huge_shift()};
-    (void)show_vma(to, copy, Evidence::inferred);
+    const auto copied = show_vma(to, copy, Evidence::inferred);
+    if (copied && in_doubt(vma)) doubtful_vmas_.insert(copied->first());
   }
   fork_ptes(from, to);
 }
@@ -142,15 +156,42 @@ void World::exec(uint32_t task) {
 }
 
 void World::exit(uint32_t task) {
-  const auto found = spaces_.find(trace_->tasks()[task].pid);
-  if (found == spaces_.end()) return;
+  const int32_t pid = trace_->tasks()[task].pid;
+  const auto found = spaces_.find(pid);
+  if (found == spaces_.end() || !exited_.insert(pid).second) return;
   uint32_t& users = users_[found->second];
   if (users != 0) --users;
   if (users != 0) return;
   forget(found->second);
   // Its mappings go with it: the reverse map must not find them any more.
-  facts_.forget_space(found->second->id());
+  forget_ptes(*found->second);
   carve(*found->second, 0, found->second->tables().limit());
+}
+
+void World::lives(uint32_t task) {
+  const int32_t pid = trace_->tasks()[task].pid;
+  if (exited_.erase(pid) != 0) spaces_.erase(pid);
+}
+
+void World::lose_events() {
+  for (const auto& space : machine_->address_spaces()) {
+    doubt_space(*space);
+    doubt_words(space->word(MmWord::invalidate_seq), 1);
+  }
+  for (const auto& [address, words] : notifiers_) doubt_words(words, static_cast<uint32_t>(NotifierWord::count_));
+}
+
+void World::doubt_space(const AddressSpace& space) {
+  forget_ptes(space);
+  for (const WordIndex first : space.vmas())
+    if (doubtful_vmas_.insert(first).second) doubt_words(first, static_cast<uint32_t>(VmaWord::count_));
+}
+
+/// The words keep their values, but nothing says that they still hold.
+void World::doubt_words(WordIndex first, uint32_t count) {
+  recorder_->copy(first, std::vector<uint64_t>(machine_->memory().words().begin() + first,
+                                               machine_->memory().words().begin() + first + count),
+                  Evidence::unknown);
 }
 
 /// The reverse map looks at every VMA of every address space, a few times for every page.

@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "engine/machine/machine.h"
@@ -50,8 +51,22 @@ class World {
   /// False when no such call is open.
   bool leave(Function function, std::optional<int64_t> result, CallId floor);
 
+  /// A call of the task is being run by the engine: the calls that it has open must stay so.
+  class EngineRun {
+   public:
+    EngineRun(World& world, uint32_t task) : runs_(world.engine_runs_[task]) { ++runs_; }
+    EngineRun(const EngineRun&) = delete;
+    EngineRun& operator=(const EngineRun&) = delete;
+    ~EngineRun() { --runs_; }
+
+   private:
+    uint32_t& runs_;
+  };
+  bool in_engine(uint32_t task) const { return engine_runs_[task] != 0; }
+
   // address spaces
   AddressSpace& space_of(uint32_t task);
+  AddressSpace& space_of_process(int32_t pid);
   /// The task's address space is the one the kernel knows as `mm`.
   void bind(uint32_t task, uint64_t mm);
   AddressSpace* space_of_mm(uint64_t mm);
@@ -59,9 +74,19 @@ class World {
   void exec(uint32_t task);
   /// The task is gone; with the last one of an address space, so is what the kernel called it.
   void exit(uint32_t task);
+  /// The task does something that only a living one does: if its pid has exited, this is another task.
+  void lives(uint32_t task);
+  /// Nothing says that its VMAs and entries are still as they were shown.
+  void doubt_space(const AddressSpace& space);
+  /// Events were lost: nothing that they may have changed is known from here on.
+  void lose_events();
 
   // state as shown
   Result<Vma> show_vma(AddressSpace& space, const ShownVma& vma, Evidence evidence);
+  /// Nothing says that the VMA is still as it was shown: events were lost since then, or it was shown at some
+  /// time before the trace.
+  bool in_doubt(const Vma& vma) const { return doubtful_vmas_.contains(vma.first()); }
+  void doubt(const Vma& vma) { doubtful_vmas_.insert(vma.first()); }
   /// No VMA in [start, end).
   void show_gap(AddressSpace& space, uint64_t start, uint64_t end);
   /// The entry has this value, and the entries above it point to tables.
@@ -72,6 +97,17 @@ class World {
   /// Every pte of [start, end) that a shown table holds is none now.
   void clear_ptes(AddressSpace& space, uint64_t start, uint64_t end);
 
+  /// The kernel maps huge pages wherever they fit (transparent_hugepage=always); otherwise where madvise asks.
+  void set_huge_pages_always(bool always) { huge_pages_always_ = always; }
+  /// Between on and off, events are noted that are about some part of an address space; changed() tells of them.
+  void watch_changes(bool on);
+  bool changed(const AddressSpace& space, uint64_t start, uint64_t end) const {
+    return changes_.any_empty(space.id(), start, end);
+  }
+  bool vmas_changed(const AddressSpace& space, uint64_t start, uint64_t end) const {
+    return vma_changes_.any_empty(space.id(), start, end);
+  }
+
   // what is known of an entry between the events that show it (see page_facts.h)
   struct KnownPte {
     uint64_t pte = 0;
@@ -80,9 +116,19 @@ class World {
   KnownPte known_pte(const AddressSpace& space, uint64_t addr) const;
   /// show_entry with these facts.
   WordIndex know_pte(AddressSpace& space, uint64_t addr, uint64_t pte, uint8_t known, Evidence evidence);
+  /// A page is mapped at addr, this one if it is named; whether it is writable is not known.
+  void know_mapped(AddressSpace& space, const Vma& vma, uint64_t addr, std::optional<uint64_t> pfn);
+  /// The zero page is; the trace has shown which one that is.
+  void know_zero_page(AddressSpace& space, const Vma& vma, uint64_t addr);
+  /// [start, end) holds no pages; its entries are not written.
+  void know_empty(const AddressSpace& space, uint64_t start, uint64_t end) {
+    facts_.add_empty(space.id(), start, end);
+  }
   /// The engine wrote the entry; these facts hold of it.
   void note_pte(const AddressSpace& space, uint64_t addr, uint8_t known);
   void forget_ptes(const AddressSpace& space, uint64_t start, uint64_t end);
+  /// Whatever the space's tables hold may have changed.
+  void forget_ptes(const AddressSpace& space) { forget_ptes(space, 0, space.tables().limit()); }
   /// A fault ended like this: what must stand there now.
   void cpu_fault(AddressSpace& space, uint64_t addr, uint64_t flags, uint64_t ret);
   /// [start, end) of vma has got vma's protection.
@@ -117,6 +163,9 @@ class World {
   void add_events();
   AddressSpace& new_space(int32_t pid);
   void note_pte_table(const AddressSpace& space, uint64_t addr);
+  void forget_words(WordIndex first, uint32_t count);
+  void doubt_words(WordIndex first, uint32_t count);
+  bool may_be_huge(const Vma& vma, uint64_t addr) const;
   void carve(AddressSpace& space, uint64_t start, uint64_t end);
   void fault_on_unknown(AddressSpace& space, const Vma& vma, uint64_t addr, bool write);
   void fault_on_none(AddressSpace& space, const Vma& vma, uint64_t addr, bool write);
@@ -143,10 +192,13 @@ class World {
   const Trace* trace_;
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<Recorder> recorder_;
+  std::vector<uint32_t> engine_runs_;  ///< by task
   std::vector<CallId> open_;  ///< by task: the innermost open call while it does not run
   uint32_t task_ = 0;
   std::unordered_map<int32_t, AddressSpace*> spaces_;  ///< by pid
   std::unordered_map<uint64_t, AddressSpace*> mms_;    ///< by the kernel's pointer
+  std::unordered_set<int32_t> exited_;                 ///< pids whose last task is gone
+  std::unordered_set<WordIndex> doubtful_vmas_;        ///< by first word
   struct ArrayKey {
     RegionKind kind;
     uint32_t space;
@@ -175,6 +227,15 @@ class World {
   uint64_t placeholders_ = 0;
   uint64_t tables_left_ = uint64_t{1} << 25;
   bool facts_given_up_ = false;
+  bool huge_pages_always_ = false;
+  bool watching_ = false;
+  PageFacts changes_, vma_changes_;  ///< while watching: as "empty" ranges, entries and VMAs that have changed
+  void note_change(const AddressSpace& space, uint64_t start, uint64_t end) {
+    if (watching_) changes_.add_empty(space.id(), start, end);
+  }
+  void note_vma_change(const AddressSpace& space, uint64_t start, uint64_t end) {
+    if (watching_) vma_changes_.add_empty(space.id(), start, end);
+  }
   std::set<std::pair<uint32_t, uint64_t>> pte_tables_;  ///< space and first address of every shown pte table
 };
 

@@ -24,13 +24,13 @@ uint64_t present_flags(const Vma& vma, bool writable) {
   return (vm_page_prot(vma) & ~x86::rw.mask()) | (writable ? x86::rw.mask() | x86::dirty.mask() : 0);
 }
 
-bool fits_huge_page(const Vma& vma, uint64_t addr) {
-  const uint64_t start = addr & ~(level_size(Level::pmd) - 1);
-  return (vma.flags() & vm::hugepage) != 0 && start >= vma.start() &&
-         start + level_size(Level::pmd) <= vma.end();
-}
-
 }  // namespace
+
+bool World::may_be_huge(const Vma& vma, uint64_t addr) const {
+  const uint64_t start = addr & ~(level_size(Level::pmd) - 1);
+  if (start < vma.start() || start + level_size(Level::pmd) > vma.end()) return false;
+  return (vma.flags() & vm::hugepage) != 0 || (huge_pages_always_ && (vma.flags() & vm::nohugepage) == 0);
+}
 
 World::KnownPte World::known_pte(const AddressSpace& space, uint64_t addr) const {
   if (facts_given_up_) return {};
@@ -52,14 +52,44 @@ WordIndex World::know_pte(AddressSpace& space, uint64_t addr, uint64_t pte, uint
 void World::note_pte(const AddressSpace& space, uint64_t addr, uint8_t known) {
   const WordIndex word = space.tables().entry_word(Level::pte, addr);
   if (word == no_word) return;
+  note_change(space, addr, addr + page_bytes);
   note_pte_table(space, addr);
   facts_.set(word, 1, static_cast<uint8_t>(known | pte_fact::seen));
 }
 
+void World::watch_changes(bool on) {
+  watching_ = on;
+  if (!on) return;
+  changes_ = {};
+  vma_changes_ = {};
+}
+
+void World::know_mapped(AddressSpace& space, const Vma& vma, uint64_t addr, std::optional<uint64_t> pfn) {
+  know_pte(space, addr, EntryFormat::make(pfn ? *pfn : placeholder_pfn(), present_flags(vma, false)),
+           static_cast<uint8_t>(pte_fact::kind | (pfn ? pte_fact::pfn : 0)), Evidence::inferred);
+}
+
+void World::know_zero_page(AddressSpace& space, const Vma& vma, uint64_t addr) {
+  const uint64_t zero = machine_->physical().zero_pfn();
+  know_pte(space, addr, EntryFormat::make(zero, present_flags(vma, false) | x86::special.mask()), pte_fact::all,
+           Evidence::inferred);
+}
+
 void World::forget_ptes(const AddressSpace& space, uint64_t start, uint64_t end) {
+  note_change(space, start, end);
   each_pte_table(space, start, end,
-                 [&](uint64_t, WordIndex first, uint32_t count) { facts_.set(first, count, 0); });
+                 [&](uint64_t, WordIndex first, uint32_t count) { forget_words(first, count); });
   facts_.remove_empty(space.id(), start, end);
+}
+
+void World::forget_words(WordIndex first, uint32_t count) {
+  for (uint32_t k = 0; k < count;) {
+    uint32_t known = 0;
+    while (k + known < count && (facts_.of(first + k + known) & pte_fact::seen) != 0) ++known;
+    if (known != 0) doubt_words(first + k, known);
+    k += known + 1;
+  }
+  facts_.set(first, count, 0);
 }
 
 uint64_t World::placeholder_pfn() { return first_placeholder + placeholders_++; }
@@ -81,7 +111,7 @@ void World::cpu_fault(AddressSpace& space, uint64_t addr, uint64_t flags, uint64
   if ((ret & (vm_fault::error | vm_fault::retry)) != 0 || addr >= space.tables().limit()) return;
   addr &= page_mask;
   const Vma vma = space.vma_at(addr);
-  if (!vma || vma.is_hugetlb() || vma.kind() == VmaKind::special)
+  if (!vma || in_doubt(vma) || vma.is_hugetlb() || vma.kind() == VmaKind::special)
     return forget_ptes(space, addr, addr + page_bytes);
   const WordIndex pmd = space.tables().entry_word(Level::pmd, addr);
   if (pmd != no_word && x86::pmd_leaf(machine_->load(pmd))) {
@@ -133,7 +163,7 @@ void World::fault_on_none(AddressSpace& space, const Vma& vma, uint64_t addr, bo
       if (x86::pte_none(known_pte(space, page).pte)) forget_ptes(space, page, page + page_bytes);
     return fault_on_unknown(space, vma, addr, write);
   }
-  if (fits_huge_page(vma, addr)) {
+  if (may_be_huge(vma, addr)) {
     const uint64_t start = addr & ~(level_size(Level::pmd) - 1);
     forget_ptes(space, start, start + level_size(Level::pmd));
     return;
@@ -141,8 +171,7 @@ void World::fault_on_none(AddressSpace& space, const Vma& vma, uint64_t addr, bo
   if (write) return fault_on_unknown(space, vma, addr, write);
   const uint64_t zero = machine_->physical().zero_pfn();
   if (zero > x86::pfn.mask() >> page_bits) return forget_ptes(space, addr, addr + page_bytes);
-  know_pte(space, addr, EntryFormat::make(zero, present_flags(vma, false) | x86::special.mask()),
-           pte_fact::all, Evidence::inferred);
+  know_zero_page(space, vma, addr);
 }
 
 void World::protect(AddressSpace& space, const Vma& vma, uint64_t start, uint64_t end) {

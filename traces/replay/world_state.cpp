@@ -25,12 +25,15 @@ bool is_table(const EntryFormat& format, uint64_t entry) {
 
 /// Takes [start, end) out of every VMA that overlaps it.
 void World::carve(AddressSpace& space, uint64_t start, uint64_t end) {
+  note_vma_change(space, start, end);
   for (;;) {
     const Vma vma = space.find_vma(start);
     if (!vma || vma.start() >= end) return;
     (void)spend_inferred(1);
     if (vma.start() < start && vma.end() > end) {
-      if (!space.split_vma(vma, end)) return;
+      const auto upper = space.split_vma(vma, end);
+      if (!upper) return;
+      if (in_doubt(vma)) doubtful_vmas_.insert(upper->first());
       space.resize_vma(vma, vma.start(), start);
     } else if (vma.start() < start) {
       space.resize_vma(vma, vma.start(), start);
@@ -38,12 +41,14 @@ void World::carve(AddressSpace& space, uint64_t start, uint64_t end) {
       machine_->store(vma.word(VmaWord::pgoff), vma.pgoff() + ((end - vma.start()) >> page_bits));
       space.resize_vma(vma, end, vma.end());
     } else {
+      doubtful_vmas_.erase(vma.first());
       space.remove_vma(vma);
     }
   }
 }
 
 Result<Vma> World::show_vma(AddressSpace& space, const ShownVma& shown, Evidence evidence) {
+  note_vma_change(space, shown.start, shown.end);
   Vma vma = space.vma_at(shown.start);
   if (!vma || vma.start() != shown.start || vma.end() != shown.end) {
     carve(space, shown.start, shown.end);
@@ -60,6 +65,7 @@ Result<Vma> World::show_vma(AddressSpace& space, const ShownVma& shown, Evidence
     if (!added) return added;
     vma = *added;
   }
+  doubtful_vmas_.erase(vma.first());
   write_vma(*recorder_, vma, shown, evidence);
   return vma;
 }
@@ -87,6 +93,7 @@ WordIndex World::show_entry(AddressSpace& space, Level level, uint64_t addr, uin
   const WordIndex word = space.tables().ensure_word(level, addr);
   recorder_->write(word, value, evidence);
   const uint64_t start = addr & ~(level_size(level) - 1), end = start + level_size(level);
+  note_change(space, start, end);
   if (level == Level::pte) {
     if (evidence == Evidence::observed) facts_.set(word, 1, pte_fact::all | pte_fact::seen);
   } else if (x86::pte_none(value)) {
@@ -111,6 +118,7 @@ void World::show_ptes(AddressSpace& space, uint64_t addr, std::span<const uint64
   const WordIndex first = space.tables().ensure_word(Level::pte, addr);
   const auto shown = ptes.first(std::min(room, ptes.size()));
   recorder_->copy(first, shown, evidence);
+  note_change(space, addr, addr + shown.size() * page_bytes);
   facts_.set(first, static_cast<uint32_t>(shown.size()), pte_fact::all | pte_fact::seen);
 }
 

@@ -1,0 +1,135 @@
+#pragma once
+// Texts of traces taken apart and put together again: other pids, later times, lost events, two runs in one.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <random>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "tests/traces/replay_support.h"
+#include "traces/document.h"
+
+namespace hmmscope::traces {
+
+/// A trace as its comment lines and its events.
+struct TraceText {
+  std::string head;
+  std::vector<std::string> events;
+
+  std::string text() const {
+    std::string all = head;
+    for (const std::string& event : events) all += event + "\n";
+    return all;
+  }
+};
+
+inline TraceText split_trace(const std::string& text) {
+  TraceText trace;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    const std::string line = text.substr(at, end - at);
+    if (line.starts_with("#"))
+      trace.head += line.find("entries-in-buffer") == std::string::npos ? line + "\n" : "";
+    else if (!line.empty())
+      trace.events.push_back(line);
+    at = end + 1;
+  }
+  return trace;
+}
+
+inline TraceText sample_trace(const std::string& name) { return split_trace(sample_text(samples_dir / name)); }
+
+/// "[001]" -> 1; -1 for a line without a CPU.
+inline int cpu_of(const std::string& event) {
+  const size_t at = event.find(" [0");
+  return at == std::string::npos ? -1 : std::atoi(event.c_str() + at + 2);
+}
+
+/// Microseconds.
+inline uint64_t time_of(const std::string& event) {
+  static const std::regex pattern(R"( (\d+)\.(\d{6}): )");
+  std::smatch found;
+  return std::regex_search(event, found, pattern) ? std::stoull(found[1].str() + found[2].str()) : 0;
+}
+
+/// The run at another time, by tasks with other pids, in address spaces and with structures that the kernel has
+/// elsewhere. `pids` and `where` 0 keep them.
+inline std::string moved(const std::string& event, uint64_t microseconds, int pids, int where) {
+  static const std::regex task(R"(^(.{16}-)(\d+)( +\[))"), pid(R"(((?:^|[ _])pid=)(\d+))"), time(R"( (\d+)\.(\d{6}): )");
+  const auto shifted = [&](const std::string& text, const std::regex& pattern, auto replace) {
+    std::string out;
+    auto at = text.begin();
+    for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) {
+      out.append(at, (*it)[0].first);
+      out += replace(*it);
+      at = (*it)[0].second;
+    }
+    return out.append(at, text.end());
+  };
+  std::string out = event;
+  if (pids != 0) {
+    out = shifted(out, task, [&](const std::smatch& m) {
+      return m[1].str() + std::to_string(std::stoi(m[2].str()) + pids) + m[3].str();
+    });
+    out = shifted(out, pid, [&](const std::smatch& m) {
+      return m[1].str() + std::to_string(std::stoi(m[2].str()) + pids);
+    });
+  }
+  const uint64_t now = time_of(event) + microseconds;
+  char text[40];
+  std::snprintf(text, sizeof text, " %llu.%06llu: ", static_cast<unsigned long long>(now / 1000000),
+                static_cast<unsigned long long>(now % 1000000));
+  out = std::regex_replace(out, time, text, std::regex_constants::format_first_only);
+  if (where != 0) {
+    // Direct map and kernel stacks.
+    out = std::regex_replace(out, std::regex("0xffff888"), "0xffff8a" + std::to_string(where));
+    out = std::regex_replace(out, std::regex("0xffffc90"), "0xffffca" + std::to_string(where));
+  }
+  return out;
+}
+
+inline TraceText moved(TraceText trace, uint64_t microseconds, int pids, int where) {
+  for (std::string& event : trace.events) event = moved(event, microseconds, pids, where);
+  return trace;
+}
+
+/// Leaves out the events of one CPU among `count` events from `first` on, and marks the place as the kernel does.
+/// False when that CPU has none behind them, so that nobody would notice.
+inline bool lose(TraceText& trace, size_t first, size_t count) {
+  const int cpu = cpu_of(trace.events.at(first));
+  std::vector<std::string> kept(trace.events.begin(), trace.events.begin() + static_cast<std::ptrdiff_t>(first));
+  size_t lost = 0, at = first;
+  for (; at < trace.events.size() && at < first + count; ++at) {
+    if (cpu_of(trace.events[at]) == cpu)
+      ++lost;
+    else
+      kept.push_back(trace.events[at]);
+  }
+  bool marked = false;
+  for (; at < trace.events.size(); ++at) {
+    if (!marked && cpu_of(trace.events[at]) == cpu) {
+      kept.push_back("CPU:" + std::to_string(cpu) + " [LOST " + std::to_string(lost) + " EVENTS]");
+      marked = true;
+    }
+    kept.push_back(trace.events[at]);
+  }
+  trace.events = std::move(kept);
+  return marked && lost != 0;
+}
+
+/// A document of a trace that no file holds.
+inline std::shared_ptr<const Document> document_of(const std::string& text) {
+  const auto path =
+      std::filesystem::temp_directory_path() / ("hmmscope-trace-" + std::to_string(::getpid()) + ".txt");
+  std::ofstream(path, std::ios::binary) << text;
+  const auto opened = open_document(path);
+  std::filesystem::remove(path);
+  EXPECT_TRUE(opened) << opened.error().to_string();
+  return opened ? *opened : nullptr;
+}
+
+}  // namespace hmmscope::traces
