@@ -53,14 +53,15 @@ class ExtractCommand : public Command {
       const std::string_view verdict = traces::verdict_name(call.verdict);
       if (output.json) {
         rows.push_back({{"call", call.number},
+                        {"function", function_name(call.function)},
                         {"line", call.line},
                         {"start", fmt::format("{:#x}", call.start)},
                         {"end", fmt::format("{:#x}", call.end)},
                         {"result", call.result},
                         {"verdict", verdict}});
       } else {
-        output.print(fmt::format("{:>6}  line {:<8} {:#x}-{:#x}  {:>4}  {}\n", call.number, call.line,
-                                 call.start, call.end, call.result, verdict));
+        output.print(fmt::format("{:>6}  line {:<8} {:<17} {:#x}-{:#x}  {:>4}  {}\n", call.number, call.line,
+                                 function_name(call.function), call.start, call.end, call.result, verdict));
       }
     }
     if (output.json) output.print(rows.dump(2) + "\n");

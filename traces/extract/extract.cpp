@@ -3,54 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "traces/extract/call_facts.h"
+#include "traces/extract/migration_scenario.h"
 #include "traces/extract/page_states.h"
+#include "traces/extract/scenario_parts.h"
 
 namespace hmmscope::traces {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string hex(uint64_t value) { return fmt::format("{:#x}", value); }
-
-std::string errno_name(int64_t result) {
-  switch (result) {
-    case 0:
-      return "0";
-    case -EBUSY:
-      return "-EBUSY";
-    case -EFAULT:
-      return "-EFAULT";
-    case -EPERM:
-      return "-EPERM";
-    case -EINVAL:
-      return "-EINVAL";
-    case -ENOMEM:
-      return "-ENOMEM";
-    default:
-      return {};
-  }
-}
-
-std::string_view kind_name(const FactVma& vma) {
-  switch (vma.kind) {
-    case VmaKind::file_private:
-      return "file-private";
-    case VmaKind::file_shared:
-      return "file-shared";
-    case VmaKind::shmem:
-      return "shmem";
-    case VmaKind::hugetlb:
-      return vma.page_shift >= level_shift(Level::pud) ? "hugetlb-1g" : "hugetlb-2m";
-    case VmaKind::special:
-      return (vma.flags & vm::mixedmap) != 0 ? "mixedmap" : (vma.flags & vm::io) != 0 ? "io" : "pfnmap";
-    default:
-      return "anon";
-  }
-}
+using scenario_parts::hex;
 
 class Writer {
  public:
@@ -58,7 +22,7 @@ class Writer {
       : document_(document), call_(call), facts_(std::move(facts)), pages_(document.model, facts_) {}
 
   Result<std::string> run() {
-    const std::string expected = errno_name(facts_.result);
+    const std::string expected = scenario_parts::errno_name(facts_.result);
     if (expected.empty())
       return fail(fmt::format("it returns {}, which a scenario cannot expect", facts_.result));
     Json root;
@@ -73,7 +37,7 @@ class Writer {
     root["levels"] = document_.model.config.levels;
     if (const auto zero = pages_.zero_pfn()) root["zero_pfn"] = hex(*zero);
     root["devices"] = pages_.devices();
-    root["vmas"] = vmas();
+    root["vmas"] = scenario_parts::vmas(facts_.vmas);
     Json initial = pages_.declare(facts_.entries);
     Json operations = Json::array();
     operations.push_back(range_fault(expected));
@@ -85,18 +49,6 @@ class Writer {
   }
 
  private:
-  Json vmas() const {
-    Json list = Json::array();
-    for (const FactVma& vma : facts_.vmas) {
-      list.push_back({{"name", fmt::format("vma{}", list.size() + 1)},
-                      {"start", hex(vma.start)},
-                      {"size", hex(vma.end - vma.start)},
-                      {"kind", kind_name(vma)},
-                      {"flags", hex(vma.flags)}});
-    }
-    return list;
-  }
-
   Json range_fault(const std::string& expected) {
     Json op = {{"op", "range-fault"},
                {"array", "pfns"},
@@ -174,8 +126,11 @@ std::vector<ExtractableCall> extractable_calls(const Recording& recording) {
   const std::vector<uint32_t> of_call = check_of_calls(recording);
   for (CallId id = 0; id < recording.calls().size(); ++id) {
     const Call& call = recording.calls()[id];
-    if (call.function != Function::hmm_range_fault || of_call[id] == no_check) continue;
+    const bool extractable =
+        call.function == Function::hmm_range_fault || call.function == Function::migrate_vma_setup;
+    if (!extractable || of_call[id] == no_check) continue;
     ExtractableCall row;
+    row.function = call.function;
     row.number = static_cast<uint32_t>(calls.size() + 1);
     row.call = id;
     const auto arguments = recording.arguments(id);
@@ -194,7 +149,7 @@ std::vector<ExtractableCall> extractable_calls(const Recording& recording) {
 Result<std::string> extract_call(const Document& document, uint32_t number) {
   const auto calls = extractable_calls(*document.recording);
   if (calls.empty())
-    return fail(Error{"holds no judged call of hmm_range_fault", document.path.string(), 0, 0, false});
+    return fail(Error{"holds no judged call of hmm_range_fault or migrate_vma_setup", document.path.string(), 0, 0, false});
   if (number == 0 || number > calls.size()) {
     return fail(Error{fmt::format("has no call {}: they are numbered from 1 to {}", number, calls.size()),
                       document.path.string(), 0, 0, false});
@@ -206,6 +161,11 @@ Result<std::string> extract_call(const Document& document, uint32_t number) {
   };
   if (call.verdict == Verdict::diverged)
     return named(Error{"engine and kernel part inside it", {}, 0, 0, false});
+  if (call.function == Function::migrate_vma_setup) {
+    auto text = migration_scenario(document, call);
+    if (!text) return named(text.error());
+    return text;
+  }
   auto facts = facts_of_call(document, call.call);
   if (!facts) return named(facts.error());
   auto text = Writer(document, call, std::move(*facts)).run();
