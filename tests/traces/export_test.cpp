@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "tests/traces/replay_support.h"
+#include "tests/traces/trace_text.h"
 #include "traces/document.h"
 #include "traces/export/call_array.h"
 #include "traces/export/text_writer.h"
@@ -119,6 +119,45 @@ TEST_P(JsonLinesOf, HoldTheWholeRecording) {
   EXPECT_EQ(count["region"], recording.regions().size());
   EXPECT_EQ(count["check"], recording.checks().size());
   EXPECT_TRUE(std::equal(words.begin(), words.end(), cursor.state().begin()));
+}
+
+/// Every entry is what a reader of the Trace Event Format accepts: its phase, whole numbers of processes and tracks
+/// from 0 on, times with the nanoseconds, durations that are not negative.
+TEST(Export, ChromeEntriesAreOfTheFormat) {
+  TraceText trace = sample_trace("6.12-anon_write_huge.trace.txt.xz");
+  ASSERT_TRUE(lose(trace, trace.events.size() / 2, 40));
+  const auto document = document_of(trace.text());
+  ASSERT_NE(document, nullptr);
+  const std::string text = exported(*document, write_chrome);
+  const json all = json::parse(text, nullptr, false);
+  ASSERT_TRUE(all.is_object());
+  EXPECT_EQ(all.at("displayTimeUnit"), "ns");
+  std::map<std::string, size_t> phases;
+  size_t gaps = 0;
+  for (const json& entry : all.at("traceEvents")) {
+    const std::string phase = entry.at("ph");
+    ++phases[phase];
+    ASSERT_TRUE(entry.at("pid").is_number_unsigned()) << entry.dump();
+    ASSERT_TRUE(entry.at("tid").is_number_unsigned()) << entry.dump();
+    ASSERT_TRUE(entry.at("name").is_string());
+    if (phase == "M") continue;
+    ASSERT_TRUE(entry.at("ts").is_number());
+    ASSERT_TRUE(entry.at("cat").is_string());
+    if (phase == "X") {
+      ASSERT_GE(entry.at("dur").get<double>(), 0) << entry.dump();
+      gaps += entry.at("cat") == "gap" ? 1 : 0;
+    } else {
+      ASSERT_EQ(phase, "i");
+    }
+  }
+  EXPECT_EQ(phases.size(), 3u);
+  EXPECT_EQ(gaps, document->gaps.size());
+  EXPECT_EQ(gaps, 1u);
+  // Times are printed with three decimals, however large: a double read from them still tells nanoseconds apart.
+  for (size_t at = text.find("\"ts\":"); at != std::string::npos; at = text.find("\"ts\":", at + 1)) {
+    const size_t point = text.find('.', at), end = text.find_first_of(",}", at);
+    ASSERT_EQ(end - point, 4u) << text.substr(at, 40);
+  }
 }
 
 /// Slices of one track lie inside each other or apart, as the format demands.

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "traces/check/summary.h"
 #include "traces/export/call_array.h"
 #include "traces/export/export.h"
@@ -29,6 +31,7 @@ class Chrome {
     for (const Event& event : recording_.events()) instant(event);
     for (const CallCheck& check : recording_.checks())
       if (check.verdict != Verdict::agreed) judgement(check);
+    for (size_t i = 0; i < document_.gaps.size(); ++i) gap(document_.gaps[i], i == 0);
     out_.raw("\n]}\n");
   }
 
@@ -42,7 +45,8 @@ class Chrome {
     out_.print(",\"{}\":{}{}.{:03}", name, at.ns < 0 ? "-" : "", magnitude / 1000, magnitude % 1000);
   }
   void place(uint32_t task) {
-    const int32_t pid = task < recording_.tasks().size() ? recording_.tasks()[task].pid : 0;
+    // Marks of lost events have no task: -1, which readers refuse.
+    const int32_t pid = task < recording_.tasks().size() ? std::max(recording_.tasks()[task].pid, 0) : 0;
     out_.print(",\"pid\":{},\"tid\":{}", pid, pid);
   }
   void task(size_t index) {
@@ -90,6 +94,23 @@ class Chrome {
         .json(explain(recording_, document_.model, check).what)
         .raw("}}");
   }
+
+  /// On a track of its own for each CPU.
+  void gap(const Gap& gap, bool first) {
+    if (first) {
+      begin();
+      out_.print("{{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":{},\"tid\":0,\"args\":{{\"name\":\"lost events\"}}}}",
+                 no_process);
+    }
+    begin();
+    out_.print("{{\"ph\":\"X\",\"cat\":\"gap\",\"name\":\"lost events\",\"pid\":{},\"tid\":{}", no_process, gap.cpu);
+    time("ts", {gap.from_ns});
+    time("dur", {gap.to_ns - gap.from_ns});
+    out_.print(",\"args\":{{\"lost\":{},\"first step\":{}}}}}", gap.lost, gap.step + 1);
+  }
+
+  /// One above the largest pid that a kernel gives (PID_MAX_LIMIT).
+  static constexpr int32_t no_process = 4194305;
 
   const Document& document_;
   const Recording& recording_;

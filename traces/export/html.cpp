@@ -18,6 +18,7 @@ constexpr std::string_view style = R"(<style>
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--back); margin: 2rem auto; max-width: 1200px; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; } h3 { font-size: 1rem; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td { overflow-wrap: anywhere; } svg { overflow: visible; }
 td, code { font-family: ui-monospace, monospace; font-size: .85rem; } th { color: var(--dim); font-weight: normal; }
 svg { max-width: 100%; height: auto; display: block; margin: .5rem 0; } svg text { fill: var(--text); font: 11px ui-monospace, monospace; }
 svg .bit, svg .field { text-anchor: middle; } svg .end { text-anchor: end; } svg .clear { opacity: .25; } svg .none { fill: var(--line); }
