@@ -256,26 +256,97 @@ TEST(CaptureScript, NotesThePageMap) {
   EXPECT_THAT(
       content_of(output),
       HasSubstr(
-          "# hmmscope-section: pagemap 123 start\n#| 1000 0000000000000011\n#| 3000 8100000000000000\n"));
+          "# hmmscope-section: pagemap 123 start\n#| 1000-4000\n#| 1000 0000000000000011\n#| 3000 8100000000000000\n"));
 }
 
-/// A signal while the capture runs: the trace so far is written, and everything is undone.
-TEST(CaptureScript, ASignalEndsTheCaptureCleanly) {
+/// INT, TERM and HUP while it captures: what was traced is written, and everything is as before.
+TEST(CaptureScript, EverySignalEndsItCleanly) {
+  for (const std::string signal : {"INT", "TERM", "HUP"}) {
+    const Machine machine("6.12.117-test", btf_readme, walker);
+    machine.write("tracing/options/record-tgid", "0\n");
+    const std::string pipe = (machine.path() / "tracing/trace_pipe").string(),
+                      output = (machine.path() / "capture").string(), pid = (machine.path() / "pid").string();
+    std::filesystem::remove(pipe);
+    // A pipe that somebody keeps open, as the kernel's is. Who writes to it waits for the script to read it: then
+    // the capture runs, and the signal comes.
+    const Ran ran = machine.run("--no-instance --all --seconds 60 -o " + output,
+                                "mkfifo " + pipe + "; echo $$ >" + pid +
+                                    "; { echo '            prog-123     [001] d....  1.000001: mmf: addr=0x1000'; "
+                                    "sleep 1; kill -" +
+                                    signal + " $(cat " + pid + "); sleep 20; } >" + pipe + " & exec env ");
+    EXPECT_TRUE(machine.left_nothing()) << signal;
+    EXPECT_EQ(machine.read("tracing/tracing_on"), "0\n") << signal << ran.err;
+    EXPECT_EQ(machine.read("tracing/options/record-tgid"), "0\n") << signal;
+    EXPECT_THAT(machine.read("tracing/kprobe_events"), HasSubstr("-:hmmscope/rf_out\n")) << signal;
+    EXPECT_THAT(content_of(output), HasSubstr("#| stopped by a signal\n")) << signal;
+    EXPECT_THAT(content_of(output), HasSubstr("prog-123")) << signal;
+    EXPECT_FALSE(std::filesystem::exists(output + ".part")) << signal;
+  }
+}
+
+/// What fails on the way undoes what was done so far.
+TEST(CaptureScript, AnErrorEndsItCleanly) {
   const Machine machine("6.12.117-test", btf_readme, walker);
-  const std::string pipe = (machine.path() / "tracing/trace_pipe").string(),
-                    output = (machine.path() / "capture").string();
-  std::filesystem::remove(pipe);
-  // A pipe that somebody keeps open, as the kernel's is; the script's own process group gets the signal.
-  const Ran ran = machine.run(
-      "--no-instance --all --seconds 60 -o " + output,
-      "mkfifo " + pipe +
-          "; { echo '            prog-123     [001] d....  1.000001: mmf: addr=0x1000'; sleep 20; } >" +
-          pipe + " & timeout -s TERM 2 env ");
+  EXPECT_EQ(machine.run("--no-instance --all -o " + (machine.path() / "no/such/place").string()).code, 1);
   EXPECT_TRUE(machine.left_nothing());
-  EXPECT_EQ(machine.read("tracing/tracing_on"), "0\n") << ran.err;
-  EXPECT_THAT(machine.read("tracing/kprobe_events"), HasSubstr("-:hmmscope/rf_out\n"));
-  EXPECT_THAT(content_of(output), HasSubstr("#| stopped by a signal\n"));
-  EXPECT_THAT(content_of(output), HasSubstr("prog-123"));
+  EXPECT_THAT(machine.read("tracing/kprobe_events"), HasSubstr("-:hmmscope/rf_in\n"));
+
+  // Somebody else's capture runs: its buffer stays.
+  std::filesystem::create_directories(machine.path() / "tracing/instances/hmmscope");
+  const Ran busy = machine.run("--all --seconds 1 -o " + (machine.path() / "capture").string());
+  EXPECT_EQ(busy.code, 1);
+  EXPECT_THAT(busy.err, HasSubstr("another capture runs"));
+  EXPECT_TRUE(std::filesystem::exists(machine.path() / "tracing/instances/hmmscope"));
+  EXPECT_FALSE(std::filesystem::exists(machine.path() / "capture.part"));
+  EXPECT_TRUE(machine.left_nothing());
+}
+
+/// The command begins when the trace is on, and its pid is among those that are traced.
+TEST(CaptureScript, TheCommandWaitsForTheTrace) {
+  const Machine machine("6.12.117-test", btf_readme, walker);
+  machine.write("tracing/trace_pipe", "            prog-123     [001] d....  1.000001: mmf: addr=0x1000\n");
+  machine.write("tracing/tracing_on", "0\n");
+  const std::string seen = (machine.path() / "seen").string();
+  const Ran ran = machine.run("--no-instance -o " + (machine.path() / "capture").string() + " -- sh -c 'cat " +
+                              machine.path().string() + "/tracing/tracing_on " + machine.path().string() +
+                              "/tracing/set_event_pid >" + seen + "; echo $$ >>" + seen + "'");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  std::istringstream lines(content_of(seen));
+  std::string on, traced, own;
+  lines >> on >> traced >> own;
+  EXPECT_EQ(on, "1");
+  EXPECT_EQ(traced, own);
+}
+
+/// A whole capture of a process: its notes between the marks, a real kernel's events behind them, opened and checked.
+TEST(CaptureScript, ItsNotesBecomeFacts) {
+  const Machine machine("6.12.117-test", btf_readme, walker);
+  std::string events =
+      "              sh-99      [000] .....     0.000001: tracing_mark_write: hmmscope: snapshot 123 start begin\n"
+      "              sh-99      [000] .....     0.000002: tracing_mark_write: hmmscope: snapshot 123 start end\n";
+  std::istringstream lines(content_of(sample));
+  for (std::string line; std::getline(lines, line);)
+    if (!line.starts_with('#')) events += line + "\n";
+  machine.write("tracing/trace_pipe", events);
+  std::filesystem::create_directories(machine.path() / "sys/kernel/mm/transparent_hugepage");
+  machine.write("sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
+  std::string map(size_t{8} * 8, '\0');
+  map[8 * 1] = 0x11, map[8 * 1 + 7] = '\x81';  // page 1: present, pfn 0x11, mapped once
+  machine.write("proc/123/maps", "00001000-00004000 rw-p 00000000 00:00 0 \n");
+  machine.write("proc/123/pagemap", map);
+  const std::string output = (machine.path() / "capture").string();
+  const Ran ran = machine.run("--no-instance --pid 123 -o " + output, "HMMSCOPE_SYS=" + (machine.path() / "sys").string() + " ");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(content_of(output), HasSubstr("#| transparent_hugepage madvise\n"));
+  EXPECT_THAT(machine.read("tracing/trace_marker"), HasSubstr("hmmscope: snapshot 123 "));
+
+  const Ran check = run_program({"check", output});
+  EXPECT_EQ(check.code, 0) << check.out << check.err;
+  EXPECT_THAT(check.out, HasSubstr("calls 1, agreed 1, diverged 0, unknown 0"));
+  const Ran facts = run_program({"replay", output, "--facts"});
+  EXPECT_EQ(facts.code, 0) << facts.err;
+  EXPECT_THAT(facts.out, HasSubstr("observed by trace.maps_at_start"));
+  EXPECT_THAT(facts.out, HasSubstr("inferred by trace.pagemap_at_start"));
 }
 
 /// Pieces that bpftrace prints in any order become lines the reader understands, in order.
