@@ -37,6 +37,14 @@ struct Bookmark {
   bool operator==(const Bookmark&) const = default;
 };
 
+/// How much of its file a document that is still being read shows.
+struct Loading {
+  uint64_t shown = 0;  ///< bytes of the file that the document was made of
+  uint64_t total = 0;  ///< bytes of the file; more than `shown`
+  std::string stage;   ///< what is being done now: "reading", "replay"
+  bool operator==(const Loading&) const = default;
+};
+
 class LaneIndex;
 
 /// Everything a panel may read in one frame. Pointers are valid for the frame.
@@ -51,6 +59,12 @@ struct ViewContext {
   std::span<const Bookmark> bookmarks;  ///< by position
   /// The timeline's index of the recording, made off the UI thread; nullptr: the timeline makes its own.
   const LaneIndex* lanes = nullptr;
+  /// Another moment (a position): Bits shows the word as it was then instead of before its last write.
+  std::optional<StepIndex> compared;
+  /// Bits can be toggled: the document is a scenario that is run again with the change.
+  bool editable = false;
+  /// The document is the beginning of a file that is still being read; nullptr: it is all there.
+  const Loading* loading = nullptr;
 };
 
 struct Intent {
@@ -62,6 +76,8 @@ struct Intent {
     run_to_change,       ///< next change of `word` in `mask`
     toggle_break,        ///< break when `mask` of `word` changes
     set_layout,          ///< `text` = layout id
+    toggle_bits,         ///< flip `mask` of `word` after this step and run on from there
+    compare,             ///< hold `position` against the present; again: no longer
     copy_text,           ///< `text`
   };
   Kind kind;

@@ -29,6 +29,19 @@ LastWrite last_write(const ViewContext& view, WordIndex word) {
   return result;
 }
 
+WordAt word_at(const ViewContext& view, WordIndex word, StepIndex position) {
+  WordAt result;
+  if (!has_recording(view)) return result;
+  const auto initial = view.cursor->recording().initial();
+  if (word < initial.size()) result.value = initial[word];
+  if (view.document->history == nullptr) return result;
+  if (const auto write = view.document->history->last_write(word, position)) {
+    result.value = write->after;
+    result.evidence = write->evidence;
+  }
+  return result;
+}
+
 std::string breakpoint_text(const Recording& recording, const Breakpoint& point) {
   const std::string name = recording.word_name(point.word);
   if (point.mask == ~0ull) return name;

@@ -21,6 +21,13 @@ struct LastWrite {
 };
 LastWrite last_write(const ViewContext& view, WordIndex word);
 
+/// The value of a word at a position, without moving the cursor.
+struct WordAt {
+  uint64_t value = 0;
+  Evidence evidence = Evidence::computed;
+};
+WordAt word_at(const ViewContext& view, WordIndex word, StepIndex position);
+
 /// "hmm_pfns[7]", "bit 57 of hmm_pfns[7]", "bits 0x3 of hmm_pfns[7]".
 std::string breakpoint_text(const Recording& recording, const Breakpoint& point);
 

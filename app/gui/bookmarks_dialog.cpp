@@ -2,6 +2,7 @@
 
 #include <QDialogButtonBox>
 #include <QHeaderView>
+#include <QLabel>
 #include <QPushButton>
 #include <QTreeWidget>
 #include <QVBoxLayout>
@@ -13,7 +14,12 @@
 namespace hmmscope::app {
 
 BookmarksDialog::BookmarksDialog(Session& session, QWidget* parent)
-    : QDialog(parent), session_(session), tree_(new QTreeWidget(this)) {
+    : QDialog(parent),
+      session_(session),
+      tree_(new QTreeWidget(this)),
+      empty_(new QLabel(tr("No bookmarks and no breakpoints yet.\nCtrl+B marks the step you are at; F9 stops runs where "
+                           "the selected word or bit changes."),
+                        this)) {
   setWindowTitle(tr("Bookmarks and breakpoints"));
   resize(640, 400);
   tree_->setAccessibleName(windowTitle());
@@ -21,11 +27,15 @@ BookmarksDialog::BookmarksDialog(Session& session, QWidget* parent)
   tree_->setRootIsDecorated(false);
   tree_->header()->setStretchLastSection(true);
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, this);
-  auto* go = buttons->addButton(tr("Go there"), QDialogButtonBox::ActionRole);
-  auto* remove = buttons->addButton(tr("Remove"), QDialogButtonBox::ActionRole);
+  go_ = buttons->addButton(tr("Go there"), QDialogButtonBox::ActionRole);
+  remove_ = buttons->addButton(tr("Remove"), QDialogButtonBox::ActionRole);
+  empty_->setWordWrap(true);
+  empty_->setAlignment(Qt::AlignCenter);
+  empty_->setProperty("tone", "muted");
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(16, 16, 16, 16);
   column->addWidget(tree_, 1);
+  column->addWidget(empty_, 1);
   column->addWidget(buttons);
   const auto position = [this]() -> std::optional<StepIndex> {
     const QTreeWidgetItem* item = tree_->currentItem();
@@ -46,8 +56,8 @@ BookmarksDialog::BookmarksDialog(Session& session, QWidget* parent)
       session_.select(point->word, std::has_single_bit(point->mask) ? std::countr_zero(point->mask) : -1);
     }
   };
-  connect(go, &QPushButton::clicked, this, visit);
-  connect(remove, &QPushButton::clicked, this, [this, position, breakpoint] {
+  connect(go_, &QPushButton::clicked, this, visit);
+  connect(remove_, &QPushButton::clicked, this, [this, position, breakpoint] {
     if (const auto place = position()) {
       session_.toggle_bookmark(*place);
     } else if (const auto point = breakpoint(tree_->currentItem())) {
@@ -88,6 +98,12 @@ void BookmarksDialog::fill() {
   }
   tree_->resizeColumnToContents(1);
   filling_ = false;
+  const bool any = tree_->topLevelItemCount() > 0;
+  empty_->setVisible(!any);
+  tree_->setVisible(any);
+  if (any && tree_->currentItem() == nullptr) tree_->setCurrentItem(tree_->topLevelItem(0));
+  go_->setEnabled(any);
+  remove_->setEnabled(any);
 }
 
 }  // namespace hmmscope::app

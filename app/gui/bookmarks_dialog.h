@@ -1,10 +1,12 @@
 #pragma once
-/// The bookmarks of the open document: go to one, write a note, remove one.
+/// The bookmarks and breakpoints of the open document: go to one, write a note, remove one.
 
 #include <QDialog>
 
 #include "app/gui/session.h"
 
+class QLabel;
+class QPushButton;
 class QTreeWidget;
 
 namespace hmmscope::app {
@@ -18,6 +20,8 @@ class BookmarksDialog : public QDialog {
   void fill();
   Session& session_;
   QTreeWidget* tree_;
+  QLabel* empty_;  ///< instead of the list, while there is nothing in it
+  QPushButton *go_ = nullptr, *remove_ = nullptr;
   bool filling_ = false;
 };
 

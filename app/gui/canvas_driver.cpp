@@ -21,7 +21,8 @@ CanvasDriver::CanvasDriver(QWidget* surface, std::unique_ptr<ui::Panel> panel, S
   connect(&animation_, &QTimer::timeout, this, &CanvasDriver::invalidate);
   for (const auto signal :
        {&Session::document_changed, &Session::position_changed, &Session::selection_changed,
-        &Session::reading_changed, &Session::breakpoints_changed, &Session::bookmarks_changed}) {
+        &Session::reading_changed, &Session::breakpoints_changed, &Session::bookmarks_changed,
+        &Session::compared_changed, &Session::loading_changed}) {
     connect(&session_, signal, this, &CanvasDriver::invalidate);
   }
 }

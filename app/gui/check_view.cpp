@@ -3,15 +3,17 @@
 #include <QCheckBox>
 #include <QHBoxLayout>
 #include <QHeaderView>
-#include <QLabel>
+#include <QPushButton>
 #include <QSplitter>
 #include <QTableView>
 #include <QTextBrowser>
+#include <QUrl>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <utility>
 
 #include "app/gui/fonts.h"
+#include "app/gui/task.h"
 #include "app/gui/text_format.h"
 
 namespace hmmscope::app {
@@ -33,11 +35,6 @@ QString verdict_name(Verdict value) {
       return QStringLiteral("unknown");
   }
   return {};
-}
-
-QString row(const QString& name, const QString& value) {
-  return QStringLiteral("<tr><td style='padding-right:16px'>%1</td><td><code>%2</code></td></tr>")
-      .arg(name, value.toHtmlEscaped());
 }
 
 }  // namespace
@@ -102,53 +99,17 @@ QVariant CheckModel::headerData(int section, Qt::Orientation orientation, int ro
   return QString::fromLatin1(names[section]);
 }
 
-QString describe_check(const Recording& recording, const CallCheck& check, const Layout* layout) {
-  QString html = QStringLiteral("<p>%1</p><table>").arg(QString::fromStdString(check.reason).toHtmlEscaped());
-  if (check.word != no_word) {
-    html += row(QStringLiteral("word"), QString::fromStdString(recording.word_name(check.word)));
-    html += row(QStringLiteral("kernel"), hex_word(check.kernel));
-    html += row(QStringLiteral("engine"), hex_word(check.engine));
-    const uint64_t differing = (check.kernel ^ check.engine) & check.known;
-    html += row(QStringLiteral("differing bits"), hex_word(differing));
-    if (check.known != ~uint64_t{0}) html += row(QStringLiteral("bits compared"), hex_word(check.known));
-    if (layout != nullptr &&
-        family_of(recording.regions()[recording.region_of(check.word)].kind) == layout->family) {
-      html += row(QStringLiteral("kernel reads"), QString::fromStdString(describe(*layout, check.kernel)));
-      html += row(QStringLiteral("engine reads"), QString::fromStdString(describe(*layout, check.engine)));
-      for (const Field& field : layout->fields) {
-        if ((field.mask() & differing) == 0) continue;
-        html += row(QString::fromUtf8(field.name), QStringLiteral("kernel 0x%1, engine 0x%2")
-                                                       .arg(field.get(check.kernel), 0, 16)
-                                                       .arg(field.get(check.engine), 0, 16));
-      }
-    }
-  }
-  if (check.verdict == Verdict::diverged) {
-    html += row(QStringLiteral("engine's rule"), text_of(rule(check.rule).id));
-    html += row(QString(), text_of(rule(check.rule).statement));
-  }
-  html += row(QStringLiteral("words"), QStringLiteral("%1 compared, %2 unknown")
-                                           .arg(grouped(check.words_compared), grouped(check.words_unknown)));
-  return html + QStringLiteral("</table>");
-}
-
-QString summarise_checks(const Recording& recording) {
-  uint64_t count[3] = {0, 0, 0};
-  for (const CallCheck& check : recording.checks()) ++count[static_cast<size_t>(check.verdict)];
-  if (recording.checks().empty()) return QObject::tr("This recording holds no kernel calls to check.");
-  return QObject::tr("%1 calls: %2 agreed, %3 diverged, %4 unknown")
-      .arg(grouped(count[0] + count[1] + count[2]), grouped(count[0]), grouped(count[1]), grouped(count[2]));
-}
-
-CheckView::CheckView(Session& session, QWidget* parent)
+CheckView::CheckView(Session& session, Task& task, QWidget* parent)
     : QWidget(parent),
       session_(session),
-      summary_(new QLabel(this)),
+      task_(task),
       differing_(new QCheckBox(tr("only what did not agree"), this)),
       table_(new QTableView(this)),
       model_(new CheckModel(this)),
-      text_(new QTextBrowser(this)) {
-  summary_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+      text_(new QTextBrowser(this)),
+      go_(new QPushButton(tr("Go there"), this)),
+      try_(new QPushButton(tr("Try other kernels"), this)),
+      branch_(new QPushButton(tr("Branch from this call"), this)) {
   table_->setModel(model_);
   table_->setAccessibleName(tr("Checked calls"));
   table_->setShowGrid(false);
@@ -160,15 +121,23 @@ CheckView::CheckView(Session& session, QWidget* parent)
   table_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
   table_->horizontalHeader()->setStretchLastSection(true);
   table_->horizontalHeader()->setHighlightSections(false);
+  text_->setOpenLinks(false);
+  text_->document()->setDocumentMargin(14);
+  text_->setAccessibleName(tr("The chosen call: kernel and engine"));
+  go_->setToolTip(tr("Go to where engine and kernel part, and select the word"));
+  try_->setToolTip(tr("Run the trace under every other kernel model: one that agrees explains the difference"));
+  branch_->setToolTip(tr("Make an editable scenario of this call: what if a bit had been different?"));
   auto* line = new QHBoxLayout;
-  line->setContentsMargins(14, 8, 14, 6);
-  line->addWidget(summary_, 1);
+  line->setContentsMargins(14, 6, 14, 4);
+  line->setSpacing(8);
   line->addWidget(differing_);
+  line->addStretch(1);
+  for (QPushButton* button : {go_, try_, branch_}) line->addWidget(button);
   auto* split = new QSplitter(Qt::Horizontal, this);
   split->addWidget(table_);
   split->addWidget(text_);
-  split->setStretchFactor(0, 3);
-  split->setStretchFactor(1, 2);
+  split->setStretchFactor(0, 1);
+  split->setStretchFactor(1, 1);
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(0, 0, 0, 0);
   column->setSpacing(0);
@@ -179,11 +148,19 @@ CheckView::CheckView(Session& session, QWidget* parent)
   connect(&session_, &Session::document_changed, this, &CheckView::refill);
   connect(&session_, &Session::reading_changed, this, &CheckView::describe);
   connect(table_->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &CheckView::describe);
-  connect(table_, &QTableView::activated, this, [this](const QModelIndex& index) {
-    const CallCheck* check = model_->check_at(index.row());
-    if (check == nullptr || check->step == no_step) return;
-    if (check->word != no_word) session_.select(check->word);
-    session_.seek(check->step + 1);
+  connect(table_, &QTableView::activated, this, [this](const QModelIndex& index) { go_to_row(index.row()); });
+  connect(text_, &QTextBrowser::anchorClicked, this, [this](const QUrl& link) { follow_link(link.toString()); });
+  connect(go_, &QPushButton::clicked, this, [this] { go_to_row(table_->currentIndex().row()); });
+  connect(try_, &QPushButton::clicked, this, &CheckView::try_models);
+  const auto show_buttons = [this] {
+    try_->setEnabled(can_try_models());
+    branch_->setEnabled(can_branch());
+  };
+  connect(&task_, &Task::started, this, show_buttons);
+  connect(&task_, &Task::ended, this, show_buttons);
+  connect(branch_, &QPushButton::clicked, this, [this] {
+    go_to_row(table_->currentIndex().row());
+    Q_EMIT branch_asked();
   });
   set_zoom(1);
   refill();
@@ -192,27 +169,92 @@ CheckView::CheckView(Session& session, QWidget* parent)
 void CheckView::set_zoom(double zoom) {
   const QFont mono = mono_font(zoom, 12);
   table_->setFont(mono);
+  text_->document()->setDefaultStyleSheet(
+      QStringLiteral("code { font-family: '%1'; } h4 { margin-bottom: 2px; } li { margin-bottom: 4px; }")
+          .arg(mono.family()));
   const QFontMetrics metrics(mono);
   table_->verticalHeader()->setDefaultSectionSize(metrics.height() + 6);
   const int widths[] = {12, 12, 20, 22, 40};
   for (int i = 0; i < column_count; ++i) table_->setColumnWidth(i, metrics.averageCharWidth() * widths[i]);
+  describe();
 }
 
 void CheckView::refill() {
-  const bool open = session_.document() != nullptr;
-  model_->set_recording(open ? session_.document()->recording : nullptr, !differing_->isChecked());
-  summary_->setText(open ? summarise_checks(*session_.recording()) : tr("Nothing is open."));
+  if (document_ != session_.shared_document()) {
+    document_ = session_.shared_document();
+    trials_.clear();
+  }
+  const bool open = document_ != nullptr;
+  model_->set_recording(open ? document_->recording : nullptr, !differing_->isChecked());
   if (model_->rowCount() > 0) table_->selectRow(0);
   describe();
 }
 
 void CheckView::describe() {
   const CallCheck* check = model_->check_at(table_->currentIndex().row());
-  if (check == nullptr) {
+  go_->setEnabled(check != nullptr && check->step != no_step);
+  branch_->setEnabled(can_branch());
+  try_->setEnabled(can_try_models());
+  if (check != nullptr) {
+    text_->setHtml(describe_check(*document_, *check, session_.layout(), trials_));
+  } else if (document_ != nullptr && document_->kind == traces::SourceKind::scenario) {
+    text_->setHtml(describe_scenario(*document_));
+  } else {
     text_->clear();
-    return;
   }
-  text_->setHtml(describe_check(*session_.recording(), *check, session_.layout()));
+}
+
+QString CheckView::text() const { return text_->toPlainText(); }
+
+void CheckView::go_to_row(int row) {
+  const CallCheck* check = model_->check_at(row);
+  if (check == nullptr || check->step == no_step) return;
+  if (check->word != no_word) session_.select(check->word);
+  session_.seek(check->step + 1);
+}
+
+void CheckView::follow_link(const QString& link) {
+  if (link == QLatin1String("try")) return try_models();
+  bool ok = false;
+  const StepIndex position = link.section(QLatin1Char(':'), 1).toUInt(&ok);
+  if (ok && link.startsWith(QLatin1String("step:"))) session_.seek(position);
+}
+
+bool CheckView::can_try_models() const {
+  if (document_ == nullptr || document_->kind != traces::SourceKind::trace || !trials_.empty()) return false;
+  if (session_.loading() || task_.busy()) return false;
+  const auto checks = document_->recording->checks();
+  return std::any_of(checks.begin(), checks.end(),
+                     [](const CallCheck& check) { return check.verdict == Verdict::diverged; });
+}
+
+bool CheckView::can_branch() const {
+  const CallCheck* check = model_->check_at(table_->currentIndex().row());
+  return check != nullptr && check->call != no_call && document_->kind == traces::SourceKind::trace &&
+         !session_.loading() && !task_.busy();
+}
+
+void CheckView::try_models() {
+  if (!can_try_models()) return;
+  const auto found = std::make_shared<std::vector<traces::ModelTrial>>();
+  task_.start(
+      tr("Trying other kernels"),
+      [document = document_, found](const traces::Progress& progress) -> Result<void> {
+        auto trials = traces::try_models(*document, progress);
+        if (!trials) return tl::unexpected(trials.error());
+        *found = std::move(*trials);
+        return {};
+      },
+      [this, document = document_, found](const Result<void>& result) {
+        if (document != document_) return;  // something else was opened meanwhile
+        if (result) {
+          trials_ = std::move(*found);
+          describe();
+        } else {
+          Q_EMIT session_.notice(tr("Other kernels could not be tried: %1")
+                                     .arg(QString::fromStdString(result.error().to_string())));
+        }
+      });
 }
 
 }  // namespace hmmscope::app

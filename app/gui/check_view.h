@@ -1,20 +1,24 @@
 #pragma once
 /// Engine against kernel: every checked call, those that differ first, and for the chosen one both words, the
-/// fields that differ under the layout in force, and the reason.
+/// fields that differ under the layout in force, the rule of each side, what is known of the call, and what may
+/// explain it. Of a scenario: the expectations that did not hold.
 
 #include <QAbstractTableModel>
 #include <QWidget>
 #include <memory>
 #include <vector>
 
+#include "app/gui/check_text.h"
 #include "app/gui/session.h"
 
 class QCheckBox;
-class QLabel;
+class QPushButton;
 class QTableView;
 class QTextBrowser;
 
 namespace hmmscope::app {
+
+class Task;
 
 class CheckModel : public QAbstractTableModel {
  public:
@@ -31,27 +35,36 @@ class CheckModel : public QAbstractTableModel {
   std::vector<uint32_t> shown_;
 };
 
-/// Both words under `layout`, the fields that differ, and the reason, as HTML.
-QString describe_check(const Recording& recording, const CallCheck& check, const Layout* layout);
-/// "1 234 calls: 1 230 agreed, 0 diverged, 4 unknown".
-QString summarise_checks(const Recording& recording);
-
 class CheckView : public QWidget {
   Q_OBJECT
  public:
-  CheckView(Session& session, QWidget* parent);
+  /// Work that takes long goes to `task`, which must outlive the view.
+  CheckView(Session& session, Task& task, QWidget* parent);
   void set_zoom(double zoom);
+  /// The trace under every other kernel model, off the UI thread: what agrees there is an explanation.
+  void try_models();
+  bool can_try_models() const;
+  QString text() const;  ///< of the chosen call, as plain text
+
+ Q_SIGNALS:
+  void branch_asked();  ///< of the call the cursor is in
 
  private:
+  bool can_branch() const;
   void refill();
   void describe();
+  void go_to_row(int row);
+  void follow_link(const QString& link);
 
   Session& session_;
-  QLabel* summary_;
+  Task& task_;
   QCheckBox* differing_;
   QTableView* table_;
   CheckModel* model_;
   QTextBrowser* text_;
+  QPushButton *go_, *try_, *branch_;
+  DocumentPtr document_;  ///< whose checks are listed
+  std::vector<traces::ModelTrial> trials_;
 };
 
 }  // namespace hmmscope::app

@@ -1,6 +1,10 @@
 #include "app/gui/details_view.h"
 
+#include <QUrl>
+
+#include "app/gui/check_text.h"
 #include "app/gui/text_format.h"
+#include "ui/words.h"
 
 namespace hmmscope::app {
 namespace {
@@ -107,15 +111,32 @@ QString describe_step(const Session& session) {
   return html;
 }
 
+QString describe_focus(const Session& session) {
+  const WordIndex word = session.focused_word();
+  if (word == no_word) return {};
+  const ui::ViewContext view = session.view();
+  const uint64_t now = session.cursor()->load(word);
+  QString html = QStringLiteral("<hr><p><b>%1</b> <code>%2</code></p><p>%3</p>")
+                     .arg(QString::fromStdString(session.recording()->word_name(word)).toHtmlEscaped(), hex_word(now),
+                          QString::fromStdString(ui::describe_word(view, word, now)).toHtmlEscaped());
+  return html + describe_facts(*session.document(), word, session.position());
+}
+
 DetailsView::DetailsView(Session& session, QWidget* parent) : QTextBrowser(parent), session_(session) {
   setOpenLinks(false);
   document()->setDocumentMargin(14);
   document()->setDefaultStyleSheet(QStringLiteral("code { font-family: 'JetBrains Mono', monospace; }"));
   setAccessibleName(tr("Details of the current step"));
   for (const auto signal :
-       {&Session::document_changed, &Session::position_changed, &Session::reading_changed}) {
+       {&Session::document_changed, &Session::position_changed, &Session::selection_changed,
+        &Session::reading_changed}) {
     connect(&session_, signal, this, &DetailsView::refresh);
   }
+  connect(this, &QTextBrowser::anchorClicked, this, [this](const QUrl& link) {
+    bool ok = false;
+    const StepIndex position = link.toString().section(QLatin1Char(':'), 1).toUInt(&ok);
+    if (ok) session_.seek(position);
+  });
 }
 
 void DetailsView::showEvent(QShowEvent* event) {
@@ -124,7 +145,7 @@ void DetailsView::showEvent(QShowEvent* event) {
 }
 
 void DetailsView::refresh() {
-  if (isVisible()) setHtml(describe_step(session_));
+  if (isVisible()) setHtml(describe_step(session_) + describe_focus(session_));
 }
 
 }  // namespace hmmscope::app

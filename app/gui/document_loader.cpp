@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "app/gui/first_events.h"
 #include "ui/panels/lane_index.h"
 
 namespace hmmscope::app {
@@ -67,6 +68,7 @@ void DocumentLoader::open(const QString& path, const QString& kernel) {
       const std::lock_guard lock(job->mutex);
       if (job->stage != stage) job->stage = stage;
     };
+    show_first_events(job);
     job->result = open_guarded(job->path.toStdString(), options);
     if (job->result->has_value() && !options.progress.cancelled()) {
       const Recording& recording = *(**job->result)->recording;
@@ -83,6 +85,27 @@ void DocumentLoader::open(const QString& path, const QString& kernel) {
   });
   poll_timer_.start();
   Q_EMIT started(path);
+}
+
+void DocumentLoader::show_first_events(const std::shared_ptr<Job>& job) {
+  Preview preview;
+  try {
+    auto first = first_events(job->path.toStdString(), job->kernel.toStdString());
+    if (!first || job->cancel) return;
+    preview.document = std::move(first->document);
+    preview.shown = first->shown;
+    preview.total = first->total;
+    preview.landmarks = find_landmarks(*preview.document->recording);
+    preview.lanes = ui::LaneIndex::build(*preview.document->recording, {});
+  } catch (const std::exception&) {
+    return;  // opening the file says what is wrong with it
+  }
+  QMetaObject::invokeMethod(
+      this,
+      [this, job, preview = std::move(preview)] {
+        if (job == current_) Q_EMIT previewed(preview, job->path, job->kernel);
+      },
+      Qt::QueuedConnection);
 }
 
 void DocumentLoader::cancel() {

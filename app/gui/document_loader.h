@@ -16,6 +16,14 @@
 
 namespace hmmscope::app {
 
+/// The beginning of a file, made while the rest is being read.
+struct Preview {
+  DocumentPtr document;
+  Landmarks landmarks;
+  LanesPtr lanes;
+  uint64_t shown = 0, total = 0;  ///< bytes of the file that it was made of, and that there are
+};
+
 class DocumentLoader : public QObject {
   Q_OBJECT
  public:
@@ -31,6 +39,8 @@ class DocumentLoader : public QObject {
   void started(const QString& path);
   /// At most 30 times a second. total 0: not known.
   void progressed(const QString& stage, quint64 done, quint64 total);
+  /// Before opened() or failed(), for files that take long: what their beginning holds.
+  void previewed(const hmmscope::app::Preview& preview, const QString& path, const QString& kernel);
   /// landmarks and lanes belong to the document's recording.
   void opened(const hmmscope::app::DocumentPtr& document, const hmmscope::app::Landmarks& landmarks,
               const hmmscope::app::LanesPtr& lanes, const QString& path, const QString& kernel);
@@ -39,6 +49,7 @@ class DocumentLoader : public QObject {
 
  private:
   struct Job;
+  void show_first_events(const std::shared_ptr<Job>& job);  ///< on the worker
   void poll();
   void finish(const std::shared_ptr<Job>& job);
 

@@ -33,7 +33,7 @@ constexpr int lanes_least = 138;  // below this the timeline's lanes have no roo
 constexpr int canvas_least = 84;
 constexpr int timeline_least = lanes_least + 40;
 constexpr int usual_width = 1680, usual_height = 1040;  // as far as the screen has them
-constexpr int roomy_height = 900;
+constexpr int roomy_height = 900, low_height = 660;
 constexpr int least_width = 960, least_height = 600;    // everything has its place down to here
 
 }  // namespace
@@ -63,7 +63,8 @@ MainWindow::MainWindow(const WindowSetup& setup) : setup_(setup), settings_(setu
 }
 
 MainWindow::~MainWindow() {
-  if (saver_.joinable()) saver_.join();
+  // The session empties its edits when it goes, after the actions that name them.
+  disconnect(&session_.edits(), nullptr, this, nullptr);
   // The docks listen to the session, which is a member and would go first.
   for (Dock* dock : docks_) delete dock;
 }
@@ -92,11 +93,11 @@ void MainWindow::make_docks() {
   }
   events_ = new EventView(session_, this);
   add_dock(QStringLiteral("events"), tr("Events"), events_);
-  checks_ = new CheckView(session_, this);
+  checks_ = new CheckView(session_, task_, this);
   Dock* divergences = add_dock(QStringLiteral("divergences"), tr("Engine and kernel"), checks_);
   connect(&session_, &Session::document_changed, divergences, [this, divergences] {
-    divergences->set_subtitle(session_.recording() == nullptr ? QString()
-                                                              : summarise_checks(*session_.recording()));
+    divergences->set_subtitle(session_.document() == nullptr ? QString()
+                                                             : summarise_checks(*session_.document()));
   });
   add_dock(QStringLiteral("details"), tr("Details"), new DetailsView(session_, this));
 }
@@ -129,7 +130,9 @@ void MainWindow::make_header() {
   message_ = new MessageBar(notes);
   progress_ = new ProgressBar(notes);
   notes->add(message_);
+  working_ = new ProgressBar(notes);
   notes->add(progress_);
+  notes->add(working_);
   palette_ = new CommandPalette(session_, actions_, this);
   toast_ = new Toast(this);
 }
@@ -183,6 +186,8 @@ void MainWindow::arrange() {
   tabifyDockWidget(decision, details);
   for (Dock* each : {lesson, walk, bits, decision, history, timeline}) each->show();
   for (Dock* each : {events, divergences, details}) each->hide();
+  sized_by_hand_ = false;
+  if (settings_ != nullptr) settings_->remove(QStringLiteral("window/by_hand"));
   size_docks();
 }
 
@@ -195,7 +200,7 @@ void MainWindow::size_docks() {
   const int lanes = std::max(timeline_least, high * 236 / usual_height);
   const int rest = std::max(2 * canvas_least, high - menuWidget()->height() - lanes - 4 * margin);
   // In low windows the bits need more than their half: two rows of them, and what other layouts read.
-  const int upper = high < roomy_height ? rest * 47 / 100 : rest / 2;
+  const int upper = high < low_height ? rest * 40 / 100 : high < roomy_height ? rest * 47 / 100 : rest / 2;
   resizeDocks({lesson, walk, decision}, {across(330), across(900), across(418)}, Qt::Horizontal);
   resizeDocks({lesson, timeline}, {rest, lanes}, Qt::Vertical);
   resizeDocks({walk, bits}, {upper, rest - upper}, Qt::Vertical);
@@ -207,16 +212,30 @@ void MainWindow::connect_all() {
     progress_->start(QStringLiteral("Opening ") + QFileInfo(path).fileName());
   });
   connect(&loader_, &DocumentLoader::progressed, progress_, &ProgressBar::progress);
+  connect(&loader_, &DocumentLoader::previewed, this, &MainWindow::document_previewed);
   connect(&loader_, &DocumentLoader::opened, this, &MainWindow::document_opened);
   connect(&loader_, &DocumentLoader::failed, this, &MainWindow::document_failed);
   connect(&loader_, &DocumentLoader::cancelled, this, [this](const QString& path) {
     progress_->stop();
+    run_again_at_.reset();
+    state_to_restore_.reset();
+    leave_preview();
     toast_->say(tr("Opening %1 was cancelled").arg(QFileInfo(path).fileName()));
   });
   connect(lesson_, &LessonView::target_asked, this, &MainWindow::show_target);
   connect(lesson_, &LessonView::notice, toast_, &Toast::say);
   connect(lesson_, &LessonView::opened, this, [this] { dock(QStringLiteral("lesson"))->show(); });
   connect(progress_, &ProgressBar::cancelled, &loader_, &DocumentLoader::cancel);
+  connect(&task_, &Task::started, this, [this](const QString& what) {
+    working_->start(what);
+    actions_.refresh();
+  });
+  connect(&task_, &Task::progressed, working_, &ProgressBar::progress);
+  connect(&task_, &Task::ended, working_, &ProgressBar::stop);
+  connect(&task_, &Task::ended, &actions_, &ActionRegistry::refresh);
+  connect(working_, &ProgressBar::cancelled, &task_, &Task::cancel);
+  connect(checks_, &CheckView::branch_asked, this, &MainWindow::make_branch);
+  connect(&session_, &Session::toggle_asked, this, &MainWindow::toggle_bits);
   connect(message_, &MessageBar::open_asked, this, [this] { ask_to_open({}); });
   connect(bar_, &ToolBar::kernel_chosen, this, [this](const QString& id) {
     // The file that could not be opened for want of a kernel, while its failure is on show; else the open one.
@@ -241,10 +260,17 @@ void MainWindow::connect_all() {
   show_key();
   autosave_.setSingleShot(true);
   autosave_.setInterval(2000);
-  connect(&autosave_, &QTimer::timeout, this, &MainWindow::save_session);
+  // The whole state, docks included: a program that is killed closes no window.
+  connect(&autosave_, &QTimer::timeout, this, &MainWindow::save_state);
+  for (Dock* each : docks_) {
+    connect(each, &QDockWidget::dockLocationChanged, &autosave_, qOverload<>(&QTimer::start));
+    connect(each, &QDockWidget::topLevelChanged, &autosave_, qOverload<>(&QTimer::start));
+    connect(each, &QDockWidget::visibilityChanged, &autosave_, qOverload<>(&QTimer::start));
+  }
   for (const auto signal :
        {&Session::document_changed, &Session::position_changed, &Session::selection_changed,
-        &Session::reading_changed, &Session::breakpoints_changed, &Session::bookmarks_changed}) {
+        &Session::reading_changed, &Session::breakpoints_changed, &Session::bookmarks_changed,
+        &Session::compared_changed}) {
     connect(&session_, signal, &actions_, &ActionRegistry::refresh);
     connect(&session_, signal, &autosave_, qOverload<>(&QTimer::start));
   }
@@ -286,6 +312,16 @@ bool MainWindow::event(QEvent* event) {
   if (event->type() == QEvent::ThemeChange) Q_EMIT platform_changed();
   const bool done = QMainWindow::event(event);
   if (event->type() == QEvent::Resize && title_ != nullptr) show_title();
+  if (event->type() == QEvent::Resize && arranged_) {
+    autosave_.start();
+    // Left alone, the bottom gets all that a window grows by.
+    if (!sized_by_hand_) QTimer::singleShot(0, this, &MainWindow::size_docks);
+  }
+  if (event->type() == QEvent::MouseButtonPress &&
+      (cursor().shape() == Qt::SplitHCursor || cursor().shape() == Qt::SplitVCursor)) {
+    sized_by_hand_ = true;
+    if (settings_ != nullptr) settings_->setValue(QStringLiteral("window/by_hand"), true);
+  }
   return done;
 }
 

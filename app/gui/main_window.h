@@ -7,7 +7,6 @@
 #include <QTimer>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "app/gui/action_registry.h"
@@ -15,6 +14,7 @@
 #include "app/gui/document_loader.h"
 #include "app/gui/session.h"
 #include "app/gui/session_store.h"
+#include "app/gui/task.h"
 #include "app/gui/theme.h"
 
 class QLabel;
@@ -104,12 +104,21 @@ class MainWindow : public QMainWindow {
   void fill_samples(QMenu* menu);
   void ask_to_open(const QString& directory);
   void save_recording();
+  void export_document();
+  void export_to(const QString& format, const QString& path);
   void export_picture();
+  void make_branch();
+  void toggle_bits(WordIndex word, uint64_t mask);
+  void run_branch(const std::string& text, StepIndex position);
   CanvasPanel* focused_canvas() const;
   void show_about();
   // main_window_state.cpp
   void document_opened(const DocumentPtr& document, const Landmarks& landmarks, const LanesPtr& lanes,
                        const QString& path, const QString& kernel);
+  void document_previewed(const Preview& preview, const QString& path, const QString& kernel);
+  /// Back to what was open before the beginning of a file was shown that could not be read to its end.
+  void leave_preview();
+  void show_subtitles();
   void show_target(const lessons::Target& target);
   void document_failed(const Error& error, const QString& path);
   void save_state();
@@ -122,11 +131,13 @@ class MainWindow : public QMainWindow {
   Session session_;
   ActionRegistry actions_;
   DocumentLoader loader_;
+  Task task_;  ///< saving, exporting, trying kernels
 
   ToolBar* bar_ = nullptr;
   QLabel* title_ = nullptr;
   MessageBar* message_ = nullptr;
-  ProgressBar* progress_ = nullptr;
+  ProgressBar* progress_ = nullptr;   ///< of the loader
+  ProgressBar* working_ = nullptr;    ///< of the task
   Toast* toast_ = nullptr;
   CommandPalette* palette_ = nullptr;
   EventView* events_ = nullptr;
@@ -139,11 +150,22 @@ class MainWindow : public QMainWindow {
   QString kernel_wanted_by_;                      ///< the file that failed because it does not say its kernel
   std::optional<SessionState> state_to_restore_;  ///< for the document being opened
   std::optional<StepIndex> position_to_show_;
+  std::optional<StepIndex> run_again_at_;  ///< the branch on show is being run again: where to go in it
+  /// What was open before the beginning of the file that is being read was put on show.
+  struct Kept {
+    DocumentPtr document;
+    Landmarks landmarks;
+    LanesPtr lanes;
+    QString path, kernel;
+    SessionState state;
+    StepIndex shown_at = 0;  ///< where the beginning was opened: the person has moved when it is elsewhere
+  };
+  std::optional<Kept> previewed_;
   QTimer autosave_;
-  std::thread saver_;
   ThemeChoice theme_ = ThemeChoice::desktop;
   double zoom_ = 1;
   bool arranged_ = false;
+  bool sized_by_hand_ = false;  ///< somebody has moved a separator: sizes are theirs from then on
   bool tables_ = false;
 };
 

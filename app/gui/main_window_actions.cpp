@@ -2,7 +2,6 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QDir>
-#include <QFileDialog>
 #include <QMenu>
 #include <QMessageBox>
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include "app/cli/paths.h"
 #include "app/gui/bookmarks_dialog.h"
 #include "app/gui/canvas_panel.h"
+#include "app/gui/check_view.h"
 #include "app/gui/command_palette.h"
 #include "app/gui/dock.h"
 #include "app/gui/fonts.h"
@@ -19,27 +19,8 @@
 #include "app/gui/shortcut_editor.h"
 #include "app/gui/text_format.h"
 #include "app/gui/tool_bar.h"
-#include "engine/recording/recording_file.h"
 
 namespace hmmscope::app {
-namespace {
-
-/// Empty when the person thought better of it. The suffix is added before the dialog asks about a file that exists.
-QString ask_to_save(QWidget* parent, const QString& title, const QString& proposal, const QString& filter,
-                    const QString& suffix) {
-  QFileDialog dialog(parent, title, QFileInfo(proposal).absolutePath(), filter);
-  dialog.setAcceptMode(QFileDialog::AcceptSave);
-  dialog.setFileMode(QFileDialog::AnyFile);
-  dialog.setDefaultSuffix(suffix);
-  dialog.selectFile(QFileInfo(proposal).fileName());
-  if (dialog.exec() != QDialog::Accepted) return {};
-  return dialog.selectedFiles().value(0);
-}
-
-QString samples_folder() { return QString::fromStdString(samples_directory().string()); }
-
-}  // namespace
-
 void MainWindow::bind_actions() {
   bind_file_actions();
   bind_edit_actions();
@@ -50,8 +31,10 @@ void MainWindow::bind_actions() {
 
 void MainWindow::bind_file_actions() {
   const auto open_document = [this] { return session_.document() != nullptr; };
+  // One piece of work at a time: starting another would cancel it.
+  const auto free_to_write = [this] { return session_.document() != nullptr && !task_.busy(); };
   actions_.bind("file.open", [this] { ask_to_open({}); });
-  actions_.bind("file.sample", [this] { ask_to_open(samples_folder()); });
+  actions_.bind("file.sample", [this] { ask_to_open(QString::fromStdString(samples_directory().string())); });
   actions_.bind(
       "file.reload",
       [this] {
@@ -60,15 +43,38 @@ void MainWindow::bind_file_actions() {
       },
       open_document);
   actions_.bind(
-      "file.save", [this] { save_recording(); }, open_document);
+      "file.save", [this] { save_recording(); }, free_to_write);
+  actions_.bind(
+      "file.export", [this] { export_document(); }, free_to_write);
   actions_.bind(
       "file.export_png", [this] { export_picture(); }, open_document);
   actions_.bind(
-      "file.cancel", [this] { loader_.cancel(); }, [this] { return loader_.busy(); });
+      "file.branch", [this] { make_branch(); },
+      [this] { return session_.document() != nullptr && !previewed_ && !task_.busy(); });
+  actions_.bind(
+      "file.cancel",
+      [this] {
+        loader_.cancel();
+        task_.cancel();
+      },
+      [this] { return loader_.busy() || task_.busy(); });
   actions_.bind("file.quit", [this] { close(); });
 }
 
 void MainWindow::bind_edit_actions() {
+  QUndoStack& edits = session_.edits();
+  actions_.bind(
+      "edit.undo", [&edits] { edits.undo(); }, [&edits] { return edits.canUndo(); });
+  actions_.bind(
+      "edit.redo", [&edits] { edits.redo(); }, [&edits] { return edits.canRedo(); });
+  const auto name = [this](const char* id, const QString& verb) {
+    return [this, id, verb](const QString& what) {
+      actions_.action(QString::fromLatin1(id))->setText(what.isEmpty() ? verb : verb + QLatin1Char(' ') + what);
+      actions_.refresh();
+    };
+  };
+  connect(&edits, &QUndoStack::undoTextChanged, this, name("edit.undo", tr("&Undo")));
+  connect(&edits, &QUndoStack::redoTextChanged, this, name("edit.redo", tr("&Redo")));
   actions_.bind(
       "edit.copy_hex",
       [this] {
@@ -146,6 +152,21 @@ void MainWindow::bind_run_actions() {
   actions_.bind(
       "run.goto", [this] { bar_->step_field().edit(); }, open_document);
   actions_.bind(
+      "run.toggle_bit",
+      [this] {
+        session_.apply(ui::Intent{.kind = ui::Intent::Kind::toggle_bits,
+                                  .word = session_.focused_word(),
+                                  .mask = session_.focused_mask(),
+                                  .text = {}});
+      },
+      [this] { return session_.document() != nullptr && session_.selection().bit >= 0; });
+  actions_.bind(
+      "run.compare",
+      [this] {
+        session_.compare_with(session_.compared() ? std::nullopt : std::optional(session_.position()));
+      },
+      open_document, [this] { return session_.compared().has_value(); });
+  actions_.bind(
       "run.bookmark", [this] { session_.toggle_bookmark(session_.position()); }, open_document,
       [this] {
         const auto& marks = session_.bookmarks();
@@ -183,6 +204,13 @@ void MainWindow::bind_view_actions() {
         {}, [shown] { return !shown->isHidden(); });
   }
   actions_.bind(
+      "traces.try_models",
+      [this] {
+        dock(QStringLiteral("divergences"))->go_to();
+        checks_->try_models();
+      },
+      [this] { return checks_->can_try_models(); });
+  actions_.bind(
       "view.tables",
       [this] {
         tables_ = !tables_;
@@ -215,86 +243,6 @@ CanvasPanel* MainWindow::focused_canvas() const {
     if (focus != nullptr && canvas->isAncestorOf(focus)) return canvas;
   }
   return canvas(QStringLiteral("bits"));
-}
-
-void MainWindow::ask_to_open(const QString& directory) {
-  QString from = directory;
-  if (from.isEmpty()) from = path_.isEmpty() ? samples_folder() : QFileInfo(path_).absolutePath();
-  const QString path = QFileDialog::getOpenFileName(
-      this, tr("Open a trace, a scenario or a recording"), from,
-      tr("All that hmmscope reads (*.dat *.txt *.trace *.json *.hmmrec *.xz *.gz *.zst);;Every file (*)"));
-  if (!path.isEmpty()) open(path);
-}
-
-void MainWindow::fill_recent(QMenu* menu) {
-  menu->clear();
-  const QStringList files = store_ ? store_->recent() : QStringList();
-  for (const QString& file : files) {
-    QAction* action = menu->addAction(QFileInfo(file).fileName());
-    action->setToolTip(file);
-    connect(action, &QAction::triggered, this, [this, file] { open(file); });
-  }
-  if (files.isEmpty()) {
-    menu->addAction(tr("Nothing was opened yet"))->setEnabled(false);
-    return;
-  }
-  menu->addSeparator();
-  connect(menu->addAction(tr("Forget these")), &QAction::triggered, this, [this] { store_->clear_recent(); });
-}
-
-void MainWindow::fill_samples(QMenu* menu) {
-  menu->clear();
-  const QDir folder(samples_folder());
-  for (const QFileInfo& file : folder.entryInfoList(QDir::Files | QDir::Readable, QDir::Name)) {
-    if (!file.fileName().contains(QLatin1String(".trace")) && file.suffix() != QLatin1String("hmmrec"))
-      continue;
-    const QString path = file.absoluteFilePath();
-    connect(menu->addAction(file.fileName()), &QAction::triggered, this, [this, path] { open(path); });
-  }
-  if (menu->isEmpty()) menu->addAction(tr("No samples in %1").arg(folder.path()))->setEnabled(false);
-}
-
-void MainWindow::save_recording() {
-  const QFileInfo now(path_);
-  const QString proposal = now.absoluteDir().filePath(QString::fromStdString(session_.document()->title) +
-                                                      QStringLiteral(".hmmrec"));
-  const QString path = ask_to_save(this, tr("Save the recording"), proposal, tr("Recordings (*.hmmrec)"),
-                                   QStringLiteral("hmmrec"));
-  if (path.isEmpty()) return;
-  if (saver_.joinable()) saver_.join();
-  progress_->start(tr("Saving %1").arg(QFileInfo(path).fileName()));
-  saver_ = std::thread([this, path, recording = session_.document()->recording] {
-    const auto saved = RecordingFile::save(*recording, path.toStdString());
-    const QString failure = saved ? QString() : QString::fromStdString(saved.error().to_string());
-    QMetaObject::invokeMethod(
-        this,
-        [this, path, failure] {
-          progress_->stop();
-          if (failure.isEmpty()) {
-            toast_->say(tr("Saved %1").arg(path));
-          } else {
-            message_->show_error(failure,
-                                 tr("Nothing was written there. Choose another folder or free some space."));
-          }
-        },
-        Qt::QueuedConnection);
-  });
-}
-
-void MainWindow::export_picture() {
-  CanvasPanel* panel = focused_canvas();
-  const QString proposal = QStringLiteral("%1-%2-%3.png")
-                               .arg(QString::fromStdString(session_.document()->title), panel->id())
-                               .arg(session_.position());
-  const QString path = ask_to_save(this, tr("Export %1").arg(panel->title()), proposal, tr("PNG (*.png)"),
-                                   QStringLiteral("png"));
-  if (path.isEmpty()) return;
-  if (const auto saved = panel->save_picture(path, 2); !saved) {
-    message_->show_error(QString::fromStdString(saved.error().to_string()),
-                         tr("Choose another file name or folder."));
-  } else {
-    toast_->say(tr("Saved %1").arg(path));
-  }
 }
 
 void MainWindow::show_about() {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/gui/branch.h"
 #include "app/gui/canvas_panel.h"
 #include "app/gui/check_view.h"
 #include "app/gui/dock.h"
@@ -39,6 +40,7 @@ StepIndex first_interesting(const Recording& recording) {
 
 void MainWindow::open(const QString& path, const QString& kernel, std::optional<StepIndex> position) {
   message_->hide();
+  leave_preview();
   position_to_show_ = position;
   loader_.open(QFileInfo(path).absoluteFilePath(), kernel);
   actions_.refresh();
@@ -50,20 +52,80 @@ void MainWindow::show_document(const DocumentPtr& document, std::optional<StepIn
                   QString::fromStdString(document->path.string()), {});
 }
 
+void MainWindow::document_previewed(const Preview& preview, const QString& path, const QString& kernel) {
+  const ui::Loading loading{preview.shown, preview.total, {}};
+  if (previewed_) {
+    session_.update(preview.document, preview.landmarks, preview.lanes);
+    session_.set_loading(loading);
+    return;
+  }
+  // The same document read again stays whole on show until it has been read to its end.
+  if (session_.document() != nullptr && path == path_) return;
+  save_session();
+  autosave_.stop();
+  previewed_ = Kept{session_.shared_document(), session_.landmarks(), session_.lanes(), path_, kernel_,
+                    session_.state(),           0};
+  path_ = path;
+  kernel_ = kernel;
+  session_.open(preview.document, preview.landmarks, preview.lanes);
+  session_.set_loading(loading);
+  bar_->set_kernel(kernel);
+  session_.seek(first_interesting(*preview.document->recording));
+  previewed_->shown_at = session_.position();
+  show_subtitles();
+}
+
+void MainWindow::leave_preview() {
+  auto kept = std::exchange(previewed_, std::nullopt);
+  if (!kept) return;
+  path_ = kept->path;
+  kernel_ = kept->kernel;
+  if (kept->document == nullptr) {
+    session_.close();
+  } else {
+    session_.open(kept->document, std::move(kept->landmarks), std::move(kept->lanes));
+    session_.set_editable(is_branch(path_));
+    session_.restore(kept->state);
+  }
+  bar_->set_kernel(kernel_);
+  show_subtitles();
+}
+
 void MainWindow::document_opened(const DocumentPtr& document, const Landmarks& landmarks,
                                  const LanesPtr& lanes, const QString& path, const QString& kernel) {
   progress_->stop();
-  save_session();
   auto state = std::exchange(state_to_restore_, std::nullopt);
+  const auto again = std::exchange(run_again_at_, std::nullopt);
+  const auto kept = std::exchange(previewed_, std::nullopt);
+  if (again && path == path_) {
+    session_.update(document, landmarks, lanes);
+    session_.seek(*again);
+    show_subtitles();
+    return;
+  }
+  if (!kept) save_session();
   if (!state && store_) state = store_->load(path);
   path_ = path;
   kernel_ = kernel;
-  session_.open(document, landmarks, lanes);
+  if (kept) {
+    // Who has moved in the beginning of the file stays there; marks are as they were the last time.
+    const bool moved = session_.position() != kept->shown_at || session_.selection().word != no_word;
+    session_.set_loading(std::nullopt);
+    session_.update(document, landmarks, lanes);
+    if (state && moved) {
+      state->position = session_.position();
+      state->word = session_.selection().word;
+      state->bit = session_.selection().bit;
+    }
+  } else {
+    session_.open(document, landmarks, lanes);
+  }
+  session_.set_editable(is_branch(path));
   bar_->set_kernel(kernel);
   if (state) session_.restore(*state);
   if (position_to_show_) {
     session_.seek(*position_to_show_);
-  } else if (!state) {
+  } else if (!state && !kept) {
     session_.seek(first_interesting(*document->recording));
   }
   position_to_show_.reset();
@@ -71,6 +133,11 @@ void MainWindow::document_opened(const DocumentPtr& document, const Landmarks& l
     store_->set_last({path, kernel});
     store_->add_recent(path);
   }
+  show_subtitles();
+  autosave_.start();
+}
+
+void MainWindow::show_subtitles() {
   for (CanvasPanel* canvas : canvases_) {
     if (Dock* shown = dock(canvas->id())) shown->set_subtitle(canvas->subtitle());
   }
@@ -78,6 +145,7 @@ void MainWindow::document_opened(const DocumentPtr& document, const Landmarks& l
 
 void MainWindow::show_target(const lessons::Target& target) {
   if (session_.shared_document() != target.document) {
+    loader_.cancel();  // the lesson goes on in a document of its own
     save_session();
     const QString path = QString::fromStdString(target.document->path.string());
     // A lesson has its own copy of a sample that may have been open: what was marked in it stays marked.
@@ -102,6 +170,8 @@ void MainWindow::document_failed(const Error& error, const QString& path) {
   progress_->stop();
   state_to_restore_.reset();
   position_to_show_.reset();
+  run_again_at_.reset();
+  leave_preview();
   QString what = QString::fromStdString(error.to_string());
   if (error.file.empty()) what = QFileInfo(path).fileName() + QStringLiteral(": ") + what;
   const QString kept =
@@ -157,7 +227,8 @@ void MainWindow::apply_look() {
 }
 
 void MainWindow::save_session() {
-  if (!store_ || path_.isEmpty() || session_.document() == nullptr) return;
+  // The beginning of a file has no state of its own to remember.
+  if (!store_ || path_.isEmpty() || session_.document() == nullptr || previewed_) return;
   store_->save(path_, session_.state());
 }
 
@@ -165,8 +236,10 @@ void MainWindow::save_state() {
   if (settings_ == nullptr) return;
   autosave_.stop();
   save_session();
-  settings_->setValue(QStringLiteral("window/geometry"), saveGeometry());
-  settings_->setValue(QStringLiteral("window/layout"), QMainWindow::saveState(layout_version));
+  if (arranged_) {
+    settings_->setValue(QStringLiteral("window/geometry"), saveGeometry());
+    settings_->setValue(QStringLiteral("window/layout"), QMainWindow::saveState(layout_version));
+  }
   actions_.save(*settings_);
   lesson_->save_progress();
   settings_->sync();
@@ -182,6 +255,7 @@ void MainWindow::restore_state() {
   apply_look();
   restoreGeometry(settings_->value(QStringLiteral("window/geometry")).toByteArray());
   QMainWindow::restoreState(settings_->value(QStringLiteral("window/layout")).toByteArray(), layout_version);
+  sized_by_hand_ = settings_->value(QStringLiteral("window/by_hand")).toBool();
   actions_.refresh();
 }
 

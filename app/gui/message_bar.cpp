@@ -74,11 +74,23 @@ void ProgressBar::start(const QString& what) {
   delay_.start();
 }
 
+namespace {
+
+/// "34.1 of 812.0 MB" where the numbers are bytes, else "1 200 of 34 000".
+QString amount(const QString& stage, quint64 done, quint64 total) {
+  if (!stage.startsWith(QLatin1String("reading")) && stage != QLatin1String("unpacking") &&
+      !stage.contains(QLatin1String("bytes")))
+    return total == 0 ? grouped(done) : QObject::tr("%1 of %2").arg(grouped(done), grouped(total));
+  const auto mega = [](quint64 bytes) { return QString::number(static_cast<double>(bytes) / 1e6, 'f', 1); };
+  return total == 0 ? QObject::tr("%1 MB").arg(mega(done)) : QObject::tr("%1 of %2 MB").arg(mega(done), mega(total));
+}
+
+}  // namespace
+
 void ProgressBar::progress(const QString& stage, quint64 done, quint64 total) {
-  text_->setText(stage.isEmpty() ? what_
-                 : total == 0
-                     ? QStringLiteral("%1: %2").arg(what_, stage)
-                     : QStringLiteral("%1: %2, %3 of %4").arg(what_, stage, grouped(done), grouped(total)));
+  text_->setText(stage.isEmpty()             ? what_
+                 : done == 0 && total == 0 ? QStringLiteral("%1: %2").arg(what_, stage)
+                                           : QStringLiteral("%1: %2, %3").arg(what_, stage, amount(stage, done, total)));
   bar_->setRange(0, total == 0 ? 0 : 1000);
   if (total != 0)
     bar_->setValue(static_cast<int>(static_cast<double>(done) / static_cast<double>(total) * 1000));

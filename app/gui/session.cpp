@@ -63,7 +63,67 @@ void Session::open(DocumentPtr document, Landmarks landmarks, LanesPtr lanes) {
   future_.clear();
   layout_id_.clear();
   geometry_id_.clear();
+  compared_.reset();
+  loading_.reset();
+  editable_ = false;
+  edits_.clear();
   Q_EMIT document_changed();
+}
+
+namespace {
+
+/// The position in `now` after the step that led to `position` in `before`. Two runs of one source have the same
+/// steps up to where they part; a trace that was read further may have more of them between its events.
+StepIndex same_place(const Recording& before, StepIndex position, const Recording& now) {
+  if (position == 0) return 0;
+  const StepIndex step = std::min(position, before.steps()) - 1;
+  const EventIndex event = before.event_of(step);
+  if (step < now.steps() && now.event_of(step) == event && now.rule_of(step) == before.rule_of(step)) return step + 1;
+  if (event == no_event) return std::min(position, now.steps());
+  for (StepIndex at = 0; at < now.steps(); ++at) {
+    if (now.event_of(at) != no_event && now.event_of(at) >= event) return at + 1;
+  }
+  return now.steps();
+}
+
+}  // namespace
+
+void Session::update(DocumentPtr document, Landmarks landmarks, LanesPtr lanes) {
+  if (!document_) return open(std::move(document), std::move(landmarks), std::move(lanes));
+  const DocumentPtr before = std::exchange(document_, std::move(document));
+  landmarks_ = std::move(landmarks);
+  lanes_ = std::move(lanes);
+  const Recording& now = *document_->recording;
+  const StepIndex place = same_place(*before->recording, cursor_->position(), now);
+  cursor_.emplace(document_->recording, document_->keyframes);
+  cursor_->seek(place);
+  if (selection_.word != no_word && selection_.word >= now.word_count()) selection_ = {};
+  const auto past_the_end = [&](StepIndex position) { return position > now.steps(); };
+  std::erase_if(past_, past_the_end);
+  std::erase_if(future_, past_the_end);
+  if (compared_ && past_the_end(*compared_)) compared_.reset();
+  Q_EMIT document_changed();
+  set_breakpoints(breakpoints_);
+  set_bookmarks(bookmarks_);
+}
+
+void Session::compare_with(std::optional<StepIndex> position) {
+  if (!cursor_ || (position && *position > steps())) position.reset();
+  if (compared_ == position) return;
+  compared_ = position;
+  Q_EMIT compared_changed();
+}
+
+void Session::set_editable(bool editable) {
+  if (editable_ == editable) return;
+  editable_ = editable;
+  Q_EMIT reading_changed();
+}
+
+void Session::set_loading(std::optional<ui::Loading> loading) {
+  if (loading_ == loading) return;
+  loading_ = std::move(loading);
+  Q_EMIT loading_changed();
 }
 
 void Session::close() {
@@ -77,6 +137,10 @@ void Session::close() {
   shown_bookmarks_.clear();
   past_.clear();
   future_.clear();
+  compared_.reset();
+  loading_.reset();
+  editable_ = false;
+  edits_.clear();
   Q_EMIT document_changed();
 }
 
@@ -91,6 +155,9 @@ ui::ViewContext Session::view() const {
   view.breakpoints = breakpoints_;
   view.bookmarks = shown_bookmarks_;
   view.lanes = lanes_.get();
+  view.compared = compared_;
+  view.editable = editable_;
+  view.loading = loading_ ? &*loading_ : nullptr;
   return view;
 }
 
@@ -133,6 +200,16 @@ void Session::apply(const ui::Intent& intent) {
       break;
     case Kind::set_layout:
       choose_layout(QString::fromStdString(intent.text));
+      break;
+    case Kind::toggle_bits:
+      if (editable_ && intent.word != no_word) {
+        Q_EMIT toggle_asked(intent.word, intent.mask);
+      } else if (!editable_) {
+        Q_EMIT notice(tr("Bits can be changed in a branch: choose File, Branch from here"));
+      }
+      break;
+    case Kind::compare:
+      compare_with(compared_ == intent.position ? std::nullopt : std::optional(intent.position));
       break;
     case Kind::copy_text:
       Q_EMIT text_copied(QString::fromStdString(intent.text));

@@ -7,6 +7,7 @@
 
 #include <QObject>
 #include <QString>
+#include <QUndoStack>
 #include <memory>
 #include <optional>
 #include <span>
@@ -37,6 +38,7 @@ struct SessionState {
   QString geometry;  ///< id; empty = the document's own
   std::vector<Breakpoint> breakpoints;
   std::vector<Bookmark> bookmarks;
+  std::optional<StepIndex> compared;  ///< the other moment of a comparison
 };
 
 /// A run command. Each leads to one position.
@@ -72,6 +74,9 @@ class Session : public QObject {
   /// Shows `document` from its start. Landmarks and lanes are those of its recording; without lanes the timeline
   /// makes them when it is drawn.
   void open(DocumentPtr document, Landmarks landmarks, LanesPtr lanes = nullptr);
+  /// The same document, read further or run again: place, selection, marks and what can be undone stay, as far
+  /// as they fit. The place is that of the step it was at, wherever the document has it now.
+  void update(DocumentPtr document, Landmarks landmarks, LanesPtr lanes = nullptr);
   void close();
   const traces::Document* document() const { return document_.get(); }
   DocumentPtr shared_document() const { return document_; }
@@ -79,6 +84,7 @@ class Session : public QObject {
   const Recording* recording() const { return document_ ? document_->recording.get() : nullptr; }
   const Cursor* cursor() const { return cursor_ ? &*cursor_ : nullptr; }
   const Landmarks& landmarks() const { return landmarks_; }
+  const LanesPtr& lanes() const { return lanes_; }  ///< nullptr: the timeline makes its own
 
   /// Pointers stay valid until the next change of the session.
   ui::ViewContext view() const;
@@ -122,6 +128,22 @@ class Session : public QObject {
   void toggle_bookmark(StepIndex position);
   void note_bookmark(StepIndex position, const QString& note);
 
+  /// Breakpoints, bookmarks, their notes, and what the window adds (bits changed in a branch). Emptied when
+  /// another document is opened.
+  QUndoStack& edits() { return edits_; }
+
+  /// Another moment that the panels hold against the present one; nothing when there is none.
+  std::optional<StepIndex> compared() const { return compared_; }
+  void compare_with(std::optional<StepIndex> position);
+
+  /// Whether bits can be changed: the document is a scenario that may be rewritten.
+  bool editable() const { return editable_; }
+  void set_editable(bool editable);
+
+  /// What the panels say of a document that is only a part of its file; nothing when it is all of it.
+  void set_loading(std::optional<ui::Loading> loading);
+  const std::optional<ui::Loading>& loading() const { return loading_; }
+
   SessionState state() const;
   /// Parts that do not fit the open document (positions, words past the end) are clamped or dropped.
   void restore(const SessionState& state);
@@ -133,12 +155,20 @@ class Session : public QObject {
   void reading_changed();  ///< layout, geometry or theme
   void breakpoints_changed();
   void bookmarks_changed();
+  void compared_changed();
+  void loading_changed();
+  /// Somebody wants these bits of the word to be the other way from here on. Only when editable().
+  void toggle_asked(quint32 word, quint64 mask);
   void text_copied(const QString& text);
   void notice(const QString& text);  ///< one line for the status bar
 
  private:
   void move_to(StepIndex position);
-  void bookmarks_were_changed();
+  void set_breakpoints(std::vector<Breakpoint> points);
+  void set_bookmarks(std::vector<Bookmark> bookmarks);
+  /// As an edit that can be undone.
+  void edit_breakpoints(const QString& what, std::vector<Breakpoint> points);
+  void edit_bookmarks(const QString& what, std::vector<Bookmark> bookmarks);
   std::optional<StepIndex> next_break() const;
   std::optional<StepIndex> previous_break() const;
 
@@ -153,6 +183,10 @@ class Session : public QObject {
   std::vector<ui::Bookmark> shown_bookmarks_;  ///< the same for the panels
   LanesPtr lanes_;
   std::vector<StepIndex> past_, future_;
+  std::optional<StepIndex> compared_;
+  std::optional<ui::Loading> loading_;
+  bool editable_ = false;
+  QUndoStack edits_;
 };
 
 }  // namespace hmmscope::app

@@ -37,6 +37,7 @@ void SessionStore::save(const QString& path, const SessionState& state) {
   if (state.bit >= 0) settings_.setValue(QStringLiteral("bit"), state.bit);
   if (!state.layout.isEmpty()) settings_.setValue(QStringLiteral("layout"), state.layout);
   if (!state.geometry.isEmpty()) settings_.setValue(QStringLiteral("geometry"), state.geometry);
+  if (state.compared) settings_.setValue(QStringLiteral("compared"), *state.compared);
   QStringList points;
   for (const Breakpoint& point : state.breakpoints) {
     points << QStringLiteral("%1:%2").arg(point.word).arg(point.mask, 0, 16);
@@ -62,6 +63,8 @@ std::optional<SessionState> SessionStore::load(const QString& path) const {
   if (ok && bit >= 0 && bit < 64) state.bit = bit;
   state.layout = value("layout").toString();
   state.geometry = value("geometry").toString();
+  const StepIndex compared = value("compared").toString().toUInt(&ok);
+  if (ok) state.compared = compared;
   for (const QString& text : value("breakpoints").toStringList()) {
     bool word_ok = false, mask_ok = false;
     const WordIndex at = text.section(QLatin1Char(':'), 0, 0).toUInt(&word_ok);

@@ -24,7 +24,7 @@ Result<std::unique_ptr<Injector>> Injector::create(World& world) {
       if (rule == nullptr) return fail(world.error(decl.line, "no rule is called '" + decl.rule + "'; `hmmscope rules` lists them"));
       planned.rule = rule->rule;
     }
-    if (decl.what != What::allocation && decl.what != What::signal) {
+    if (decl.what != What::allocation && decl.what != What::signal && decl.array.empty()) {
       const auto addr = world.resolve(decl.at, decl.line);
       if (!addr) return fail(addr.error());
       planned.addr = *addr;
@@ -35,6 +35,7 @@ Result<std::unique_ptr<Injector>> Injector::create(World& world) {
 }
 
 void Injector::before_step(RuleId rule, std::initializer_list<uint64_t>) {
+  ++recorded_;
   if (inside_) return;
   ++steps_;
   inside_ = true;
@@ -44,7 +45,8 @@ void Injector::before_step(RuleId rule, std::initializer_list<uint64_t>) {
   const bool point = schedule::is_point(rule);
   for (Planned& planned : planned_) {
     if (planned.done) continue;
-    const bool here = planned.rule == RuleId::count_ ? steps_ == planned.decl->step
+    const uint64_t now = planned.decl->what == What::flip ? recorded_ : steps_;
+    const bool here = planned.rule == RuleId::count_ ? now == planned.decl->step
                                                      : planned.rule == rule && ++planned.seen == planned.decl->occurrence;
     planned.due = planned.due || here;
     if (planned.due && (point || !needs_point(planned.decl->what))) happen(planned);
@@ -100,7 +102,30 @@ void Injector::happen(Planned& planned) {
       machine.step(RuleId::inject_signal, {rule, occurrence});
       world_.set_signal_pending();
       break;
+    case What::flip:
+      planned.done = flip(planned);
+      break;
   }
+}
+
+/// The same as the driver's own writing of requests, or as a page that changes behind everybody's back.
+bool Injector::flip(const Planned& planned) {
+  Machine& machine = world_.machine();
+  const InjectDecl& decl = *planned.decl;
+  WordIndex word = no_word;
+  if (!decl.array.empty()) {
+    const auto found = world_.arrays().find(decl.array);
+    if (found == world_.arrays().end() || decl.index >= found->second.pages) return false;
+    word = found->second.first + static_cast<WordIndex>(decl.index);
+    machine.step(RuleId::scenario_array, {decl.index, 1, machine.load(word) ^ decl.bits});
+  } else {
+    const Level level = decl.level == "pmd" ? Level::pmd : decl.level == "pud" ? Level::pud : Level::pte;
+    word = world_.space().find_entry(level, planned.addr);
+    if (word == no_word) return false;
+    machine.step(RuleId::scenario_set_page, {planned.addr, 1});
+  }
+  machine.store(word, machine.load(word) ^ decl.bits);
+  return true;
 }
 
 namespace {

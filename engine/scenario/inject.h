@@ -1,6 +1,6 @@
 #pragma once
 /// Failures at a chosen place of a run: no memory, a folio locked by somebody, a reference that nobody expects, failing
-/// memory, an invalidation, a fatal signal. A place is the Nth time a rule is about to fire, or a step's number.
+/// memory, an invalidation, a fatal signal; or bits that somebody changes by hand. A place is the Nth time a rule is about to fire, or a step's number.
 ///
 /// What needs a lock that the engine may hold there (poison and invalidation change page tables or sleep) happens at
 /// the first point (engine/schedule) from that place on. Threads: the running task's. Ownership: refers to the world.
@@ -38,11 +38,14 @@ class Injector final : public StepObserver, public MigrateHooks {
   void happen(Planned& planned);
   void on_folio(const Planned& planned, RuleId rule);
   void poison(const Planned& planned);
+  /// False while the word does not exist.
+  bool flip(const Planned& planned);
   void at_point();
 
   World& world_;
   std::vector<Planned> planned_;
   uint64_t steps_ = 0;
+  uint64_t recorded_ = 0;       ///< steps with those of injections
   uint64_t no_memory_ = 0;      ///< allocations that are still to fail
   bool inside_ = false;
 };

@@ -238,7 +238,7 @@ Result<void> check_references(const JsonDocument& document, const Scenario& scen
 }
 
 InjectDecl injection(const json& object) {
-  constexpr std::array<std::string_view, 6> names{"allocation", "folio-lock", "pin", "poison", "invalidation", "signal"};
+  constexpr std::array<std::string_view, 7> names{"allocation", "folio-lock", "pin", "poison", "invalidation", "signal", "flip"};
   InjectDecl decl;
   const std::string what = object.at("what").get<std::string>();
   for (size_t k = 0; k < names.size(); ++k) {
@@ -250,6 +250,10 @@ InjectDecl injection(const json& object) {
   decl.count = object.value("count", decl.count);
   decl.pages = object.value("pages", decl.pages);
   if (object.contains("at")) decl.at = address(object.at("at"));
+  decl.array = object.value("array", std::string());
+  decl.index = object.value("index", decl.index);
+  decl.level = object.value("level", std::string("pte"));
+  if (object.contains("bits")) decl.bits = number(object.at("bits"));
   return decl;
 }
 

@@ -291,13 +291,18 @@ struct SelftestDecl {
 
 /// Something that goes wrong at a chosen place: the Nth time `rule` is about to fire, or at step number `step`.
 struct InjectDecl {
-  enum class What : uint8_t { allocation, folio_lock, pin, poison, invalidation, signal };
+  enum class What : uint8_t { allocation, folio_lock, pin, poison, invalidation, signal, flip };
   What what = What::allocation;
   std::string rule;          ///< empty: `step` counts
   uint64_t occurrence = 1, step = 0;
   uint64_t count = 1;        ///< allocation: how many fail
   Address at;
   uint64_t pages = 1;        ///< of an invalidation
+  // flip: bits of a slot of `array`, else of the table entry of `level` that covers `at`; `step` counts recorded steps
+  std::string array;
+  uint64_t index = 0;
+  std::string level;         ///< "pte", "pmd", "pud"
+  uint64_t bits = 0;
   Line line = 0;
 };
 

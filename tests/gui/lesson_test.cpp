@@ -125,7 +125,17 @@ TEST_F(LessonDock, TitlesOfTasksAreShownWhole) {
   LessonView& view = window.lesson_view();
   view.open(QStringLiteral("two-owners"));
   ASSERT_TRUE(wait_for([&] { return view.lesson() != nullptr; }));
-  QTest::qWait(50);
+  // Until the labels have been laid out: how long that takes is the machine's business.
+  const auto laid_out = [&] {
+    for (const lessons::Task& task : view.lesson()->lesson.tasks) {
+      for (QLabel* label : view.findChildren<QLabel*>()) {
+        if (label->text() != QString::fromStdString(task.title)) continue;
+        if (label->height() == 0 || label->mapTo(&view, QPoint(label->width(), 0)).x() > view.width()) return false;
+      }
+    }
+    return true;
+  };
+  ASSERT_TRUE(wait_for(laid_out));
   size_t found = 0;
   for (const lessons::Task& task : view.lesson()->lesson.tasks) {
     const QString title = QString::fromStdString(task.title);

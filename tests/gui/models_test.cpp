@@ -91,11 +91,11 @@ TEST(CheckModel, DivergedCallsAreListedWithTheirReason) {
 TEST(CheckModel, DescriptionShowsBothWordsAndTheDifferingBits) {
   const DocumentPtr document = test::small_document();
   const CallCheck& check = document->recording->checks().front();
-  const QString html = describe_check(*document->recording, check, find_layout("hmm-6.16"));
+  const QString html = describe_check(*document, check, find_layout("hmm-6.16"), {});
   EXPECT_TRUE(html.contains(QStringLiteral("0x0000000000000003")));
   EXPECT_TRUE(html.contains(QStringLiteral("0x0000000000000002")));
   EXPECT_TRUE(html.contains(QStringLiteral("0x0000000000000001")));
-  EXPECT_TRUE(summarise_checks(*document->recording).contains(QStringLiteral("1 diverged")));
+  EXPECT_TRUE(summarise_checks(*document).contains(QStringLiteral("1 diverged")));
 }
 
 TEST(Details, TellTheRuleTheCallPathAndBothValues) {

@@ -233,5 +233,81 @@ TEST_F(SessionTest, BookmarksStayInOrderAndCanBeWalked) {
   EXPECT_EQ(session_.bookmarks().size(), 2u);
 }
 
+TEST_F(SessionTest, EveryMarkCanBeTakenBackAndMadeAgain) {
+  session_.toggle_bookmark(3);
+  session_.note_bookmark(3, QStringLiteral("why"));
+  session_.toggle_breakpoint(test::pfns, 2);
+  session_.clear_breakpoints();
+  EXPECT_TRUE(session_.breakpoints().empty());
+  session_.edits().undo();
+  ASSERT_EQ(session_.breakpoints().size(), 1u);
+  EXPECT_EQ(session_.view().breakpoints.size(), 1u);
+  session_.edits().undo();
+  EXPECT_TRUE(session_.breakpoints().empty());
+  session_.edits().undo();
+  ASSERT_EQ(session_.bookmarks().size(), 1u);
+  EXPECT_TRUE(session_.bookmarks().front().note.isEmpty());
+  session_.edits().undo();
+  EXPECT_TRUE(session_.bookmarks().empty());
+  EXPECT_TRUE(session_.view().bookmarks.empty());
+  EXPECT_FALSE(session_.edits().canUndo());
+  while (session_.edits().canRedo()) session_.edits().redo();
+  ASSERT_EQ(session_.bookmarks().size(), 1u);
+  EXPECT_EQ(session_.bookmarks().front().note, QStringLiteral("why"));
+  EXPECT_TRUE(session_.breakpoints().empty());
+  test::open_small(session_);
+  EXPECT_FALSE(session_.edits().canUndo());  // another document's marks are not these
+}
+
+TEST_F(SessionTest, TheSameDocumentReadFurtherKeepsPlaceMarksAndEdits) {
+  session_.seek(5);
+  session_.select(test::pfns, 1);
+  session_.toggle_bookmark(4);
+  session_.toggle_breakpoint(test::pte, 1);
+  session_.compare_with(2);
+  const DocumentPtr again = test::small_document();
+  session_.update(again, find_landmarks(*again->recording));
+  EXPECT_EQ(session_.shared_document(), again);
+  EXPECT_EQ(session_.position(), 5u);
+  EXPECT_EQ(session_.selection().word, test::pfns);
+  EXPECT_EQ(session_.bookmarks().size(), 1u);
+  EXPECT_EQ(session_.breakpoints().size(), 1u);
+  EXPECT_EQ(session_.compared(), std::optional<StepIndex>(2));
+  session_.edits().undo();
+  EXPECT_TRUE(session_.breakpoints().empty());
+}
+
+TEST_F(SessionTest, AMomentIsComparedUntilItIsLetGo) {
+  const auto compare = [&](StepIndex position) {
+    session_.apply(ui::Intent{.kind = ui::Intent::Kind::compare, .position = position, .text = {}});
+  };
+  compare(3);
+  EXPECT_EQ(session_.view().compared, std::optional<StepIndex>(3));
+  session_.seek(7);
+  EXPECT_EQ(session_.compared(), std::optional<StepIndex>(3));
+  compare(3);
+  EXPECT_FALSE(session_.compared());
+  session_.compare_with(99);
+  EXPECT_FALSE(session_.compared());  // past the end
+}
+
+TEST_F(SessionTest, BitsAreToggledInBranchesOnly) {
+  int asked = 0;
+  QObject::connect(&session_, &Session::toggle_asked, [&](quint32 word, quint64 mask) {
+    ++asked;
+    EXPECT_EQ(word, test::pfns);
+    EXPECT_EQ(mask, 4u);
+  });
+  const ui::Intent toggle{.kind = ui::Intent::Kind::toggle_bits, .word = test::pfns, .mask = 4, .text = {}};
+  session_.apply(toggle);
+  EXPECT_EQ(asked, 0);
+  EXPECT_TRUE(notice_.contains(QStringLiteral("branch")));
+  session_.set_editable(true);
+  session_.apply(toggle);
+  EXPECT_EQ(asked, 1);
+  test::open_small(session_);
+  EXPECT_FALSE(session_.editable());
+}
+
 }  // namespace
 }  // namespace hmmscope::app

@@ -24,6 +24,7 @@ TEST_F(Store, EveryPartOfAStateComesBackFromTheFile) {
   state.geometry = QStringLiteral("arm64-16k");
   state.breakpoints = {{5, 0x200000000000000ull}, {6, ~0ull}};
   state.bookmarks = {{3, QStringLiteral("a note: with a colon")}, {9, {}}};
+  state.compared = 4;
   store_.save(QStringLiteral("/a/trace.txt"), state);
   settings_.sync();
   QSettings again(settings_.fileName(), QSettings::IniFormat);
@@ -36,6 +37,7 @@ TEST_F(Store, EveryPartOfAStateComesBackFromTheFile) {
   EXPECT_EQ(found->geometry, state.geometry);
   EXPECT_EQ(found->breakpoints, state.breakpoints);
   EXPECT_EQ(found->bookmarks, state.bookmarks);
+  EXPECT_EQ(found->compared, state.compared);
   EXPECT_FALSE(store_.load(QStringLiteral("/another/trace.txt")));
 }
 

@@ -47,6 +47,54 @@ TEST(Inject, NoMemoryForADriver) {
               {"op": "expect-page", "at": "buffer+1", "pages": 3, "state": "device-private"})");
 }
 
+TEST(Inject, AFlipIsTheStepThatItNames) {
+  const std::string walk = R"({"op": "range-fault", "array": "pfns", "at": "buffer", "pages": 4, "expect": "0"})";
+  const auto plain = outcome_of("", walk);
+  ASSERT_TRUE(plain.has_value());
+  const Recording& before = plain->recording;
+  StepIndex filled = 0;   // the first slot is written
+  WordIndex slot = no_word;
+  for (StepIndex step = 0; step < before.steps() && slot == no_word; ++step) {
+    for (uint32_t i = 0; i < before.write_count(step); ++i) {
+      const WordIndex word = before.write(step, i).first;
+      if (before.write(step, i).new_at(0) == 0 || before.regions()[before.region_of(word)].kind != RegionKind::hmm_pfns) continue;
+      filled = step;
+      slot = word;
+    }
+  }
+  ASSERT_NE(slot, no_word);
+  const std::string step = std::to_string(filled + 2);
+  const auto flipped = outcome_of(R"({"what": "flip", "step": )" + step + R"(, "array": "pfns", "index": 0, "bits": "0x8"})", walk);
+  ASSERT_TRUE(flipped.has_value()) << flipped.error().to_string();
+  EXPECT_TRUE(flipped->failures.empty());
+  const Recording& after = flipped->recording;
+  ASSERT_EQ(after.steps(), before.steps() + 1);
+  EXPECT_EQ(after.rule_of(filled + 1), RuleId::scenario_array);
+  ASSERT_EQ(after.write_count(filled + 1), 1u);
+  const WriteView write = after.write(filled + 1, 0);
+  EXPECT_EQ(write.first, slot);
+  EXPECT_EQ(write.new_at(0), write.old_at(0) ^ 8);
+}
+
+TEST(Inject, AFlippedEntryIsWhatTheWalkReads) {
+  // Without its present bit the entry is no mapped page any more: the slot is not valid.
+  const std::string walk = R"({"op": "range-fault", "array": "pfns", "at": "buffer", "pages": 1, "expect": "0"},
+                              {"op": "expect", "array": "pfns", "lacks": "VALID"})";
+  const auto outcome = outcome_of(R"({"what": "flip", "step": 1, "at": "buffer", "bits": 1})", walk);
+  ASSERT_TRUE(outcome.has_value()) << outcome.error().to_string();
+  for (const Failure& failure : outcome->failures) ADD_FAILURE() << failure.text;
+}
+
+TEST(Inject, AFlipOfAWordThatNeverIsThereIsAFailure) {
+  const auto outcome = outcome_of(R"({"what": "flip", "step": 1, "array": "other", "bits": 1})",
+                                  R"({"op": "touch", "at": "buffer", "expect": "ok"})");
+  ASSERT_TRUE(outcome.has_value());
+  ASSERT_EQ(outcome->failures.size(), 1u);
+  EXPECT_THAT(outcome->failures.front().text, testing::HasSubstr("never came"));
+  EXPECT_FALSE(outcome_of(R"({"what": "flip", "step": 1, "bits": 1})", "").has_value());          // which word?
+  EXPECT_FALSE(outcome_of(R"({"what": "flip", "rule": "pte.none", "array": "a", "bits": 1})", "").has_value());
+}
+
 TEST(Inject, ABusyFolioStaysWhereItIs) {
   const auto seen = run_with(R"({"what": "folio-lock", "rule": "setup.begin", "at": "buffer+1"})",
                              R"({"op": "migrate-to-device", "at": "buffer", "pages": 4, "device": "gpu0", "expect": "-ENOENT", "cpages": 1},

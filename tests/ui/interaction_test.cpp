@@ -142,7 +142,7 @@ TEST(History, ClicksSeekAndButtonsAsk) {
   const Intents row = stage.click(200, 65);  // the start
   ASSERT_NE(find(row, Intent::Kind::seek), nullptr);
   EXPECT_EQ(find(row, Intent::Kind::seek)->position, 0u);
-  const Intents back = stage.click(100, 282), on_change = stage.click(320, 282);
+  const Intents back = stage.click(100, 282), on_change = stage.click(210, 282);
   ASSERT_NE(find(back, Intent::Kind::run_back_to_change), nullptr);
   EXPECT_EQ(find(back, Intent::Kind::run_back_to_change)->word, focused_word(stage.view));
   ASSERT_NE(find(on_change, Intent::Kind::toggle_break), nullptr);

@@ -27,7 +27,8 @@ struct Shown {
   Evidence evidence = Evidence::computed;
   std::string note;
   bool diverged = false;
-  bool unknown = false;  ///< the trace does not show the second word
+  bool unknown = false;        ///< the trace does not show the second word
+  bool first_unknown = false;  ///< nor the first
 };
 
 class BitsPanel final : public Panel {
@@ -47,7 +48,8 @@ class BitsPanel final : public Panel {
   float draw_notes(Painter& p, const BitGrid& grid, const Layout& layout, const Shown& shown, float y) const;
   void draw_note_beside(Painter& p, const Layout& layout, const Shown& shown, float x, float y) const;
   void draw_others(Painter& p, const Layout& layout, uint64_t word, const Rect& area, Intents& intents);
-  void bit_tooltip(Painter& p, const Layout& layout, int bit, uint64_t value) const;
+  void bit_tooltip(Painter& p, const Layout& layout, int bit, uint64_t value,
+                   bool editable) const;
 
   CheckIndex checks_;
   float scroll_ = 0;
@@ -103,6 +105,16 @@ Shown BitsPanel::shown(const ViewContext& view, WordIndex word, const CheckIndex
     shown.note += shown.note.empty() ? "inferred, not seen in the trace" : ", inferred";
   shown.unknown = write.evidence == Evidence::unknown;
   if (shown.unknown) shown.marked = 0;
+  if (view.compared) {
+    const WordAt then = word_at(view, word, *view.compared);
+    shown.first_name = "step " + grouped(*view.compared);
+    shown.second_name = "now, step " + grouped(view.cursor->position());
+    shown.first = then.value;
+    shown.first_unknown = then.evidence == Evidence::unknown;
+    shown.marked = shown.unknown || shown.first_unknown ? 0 : shown.first ^ shown.second;
+    if (shown.marked == 0 && !shown.unknown && !shown.first_unknown)
+      shown.note += shown.note.empty() ? "the same" : ", the same";
+  }
   const StepIndex step = view.cursor->current_step();
   const CallCheck* check = step == no_step ? nullptr : checks.at(step);
   if (check != nullptr && check->verdict == Verdict::diverged && check->word == word) {
@@ -114,12 +126,13 @@ Shown BitsPanel::shown(const ViewContext& view, WordIndex word, const CheckIndex
     shown.note = "differ: " + differing_fields(layout_of(view, word, check->kernel), check->kernel,
                                                check->engine, check->known);
     shown.diverged = true;
-    shown.unknown = false;
+    shown.unknown = shown.first_unknown = false;
   }
   return shown;
 }
 
-void BitsPanel::bit_tooltip(Painter& p, const Layout& layout, int bit, uint64_t value) const {
+void BitsPanel::bit_tooltip(Painter& p, const Layout& layout, int bit, uint64_t value,
+                            bool editable) const {
   std::vector<std::string> lines;
   for (const Field& field : layout.fields) {
     if ((field.mask() >> bit & 1) == 0) continue;
@@ -134,6 +147,7 @@ void BitsPanel::bit_tooltip(Painter& p, const Layout& layout, int bit, uint64_t 
   }
   if (lines.empty()) lines.push_back(fmt::format("bit {}: no field", bit));
   lines.push_back(fmt::format("{}, kernels {}", layout.title, layout.versions));
+  lines.emplace_back(editable ? "Click: its history. Space: toggle it and run on from here" : "Click: its history");
   p.tooltip(std::move(lines));
 }
 
@@ -315,7 +329,7 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
     x += p.text_in({x, y, row.right() - number - 12 - x, label_height}, text, Font::mono_small, t.text_muted);
     y += label_height;
   };
-  heading(shown.first_name, shown.first, "", false);
+  heading(shown.first_name, shown.first, "", shown.first_unknown);
   const float first_y = y + 2;
   draw_row(p, view, grid, first_layout, shown, false, first_y);
   y += cell_height + (compact ? 3 : 8);
@@ -340,7 +354,7 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
     const int bit = grid.bit_at(p.input().mouse_x);
     if (bit < 0) continue;
     bit_tooltip(p, row_y == first_y ? first_layout : layout, bit,
-                row_y == first_y ? shown.first : shown.second);
+                row_y == first_y ? shown.first : shown.second, view.editable);
     if (p.clicked(row))
       intents.push_back({.kind = Intent::Kind::select_bit, .word = word, .bit = bit, .text = {}});
   }
@@ -355,6 +369,8 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
   if (p.key(Key::right)) walk(bit < 0 ? 0 : bit - 1);
   if (p.key(Key::home)) walk(grid.bits - 1);
   if (p.key(Key::end)) walk(0);
+  if (p.key(Key::space) && bit >= 0 && bit < grid.bits)
+    intents.push_back({.kind = Intent::Kind::toggle_bits, .word = word, .mask = 1ull << bit, .text = {}});
 }
 
 Table BitsPanel::table(const ViewContext& view) const {

@@ -204,20 +204,51 @@ void HistoryPanel::draw_row(Painter& p, const ViewContext& view, size_t row, con
 
 void HistoryPanel::draw_buttons(Painter& p, const ViewContext& view, const Rect& area, size_t current,
                                 Intents& intents) const {
-  const float w = (area.w - 8) / 2;
-  const auto push = [&](Intent::Kind kind) {
-    intents.push_back({.kind = kind, .word = word_, .mask = mask_, .text = {}});
+  struct Button {
+    std::string_view label, shorter, brief;  ///< the longest that fits is shown
+    bool enabled, on;
+    Intent intent;
   };
-  const bool narrow = w < 150;
-  if (p.button({area.x, area.y, w, area.h}, narrow ? "\xE2\x86\x90 cause" : "\xE2\x86\x90 run back to cause",
-               current > 0))
-    push(Intent::Kind::run_back_to_change);
-  const bool on = std::find(view.breakpoints.begin(), view.breakpoints.end(), Breakpoint{word_, mask_}) !=
-                  view.breakpoints.end();
-  const std::string_view label = on ? (narrow ? "no break" : "do not break here")
-                                    : (narrow ? "break" : "break when it changes");
-  if (p.button({area.x + w + 8, area.y, w, area.h}, label, true, on))
-    push(Intent::Kind::toggle_break);
+  const bool watched = std::find(view.breakpoints.begin(), view.breakpoints.end(), Breakpoint{word_, mask_}) !=
+                       view.breakpoints.end();
+  const bool compared = view.compared.has_value();
+  const StepIndex here = view.cursor->position();
+  std::vector<Button> buttons;
+  buttons.push_back({"\xE2\x86\x90 run back to cause", "\xE2\x86\x90 to its cause", "\xE2\x86\x90 cause",
+                     current > 0,
+                     false,
+                     {.kind = Intent::Kind::run_back_to_change, .word = word_, .mask = mask_, .text = {}}});
+  buttons.push_back({watched ? "do not break here" : "break when it changes",
+                     watched ? "do not break" : "break on change",
+                     watched ? "no break" : "break",
+                     true,
+                     watched,
+                     {.kind = Intent::Kind::toggle_break, .word = word_, .mask = mask_, .text = {}}});
+  buttons.push_back({compared ? "end the comparison" : "compare with this moment",
+                     compared ? "end compare" : "compare with now",
+                     compared ? "end" : "compare",
+                     true,
+                     compared,
+                     {.kind = Intent::Kind::compare, .position = view.compared.value_or(here), .text = {}}});
+  if (view.editable)
+    buttons.push_back({view.selection.bit >= 0 ? "toggle the bit here" : "toggle: choose a bit",
+                       "toggle the bit",
+                       "toggle",
+                       view.selection.bit >= 0,
+                       false,
+                       {.kind = Intent::Kind::toggle_bits, .word = word_, .mask = mask_, .text = {}}});
+  const auto count = static_cast<float>(buttons.size());
+  const float w = (area.w - 8 * (count - 1)) / count;
+  float x = area.x;
+  for (Button& button : buttons) {
+    std::string_view label = button.label;
+    for (const std::string_view less : {button.shorter, button.brief}) {
+      if (p.width(label, Font::text) + 16 > w) label = less;
+    }
+    if (p.button({x, area.y, w, area.h}, label, button.enabled, button.on))
+      intents.push_back(std::move(button.intent));
+    x += w + 8;
+  }
 }
 
 Table HistoryPanel::table(const ViewContext& view) const {

@@ -160,6 +160,7 @@ std::shared_ptr<const LaneIndex> LaneIndex::build(const Recording& recording, co
 
 bool LaneIndex::fill(const Recording& recording, const Proceed& proceed) {
   steps_ = recording.steps();
+  gaps_ = find_gaps(recording);
   FoundLanes found;
   const auto calls = recording.calls();
   for (const Call& call : calls) {

@@ -13,6 +13,7 @@
 
 #include "engine/base/proceed.h"
 #include "engine/recording/recording.h"
+#include "ui/panels/gaps.h"
 
 namespace hmmscope::ui {
 
@@ -49,6 +50,7 @@ class LaneIndex {
   /// Divergences whose step is in [begin, end), as a range of indices into diverged().
   std::pair<size_t, size_t> diverged_in(StepIndex begin, StepIndex end) const;
   const std::vector<StepIndex>& diverged() const { return diverged_; }
+  const std::vector<Gap>& gaps() const { return gaps_; }  ///< by begin
 
  private:
   LaneIndex() = default;
@@ -64,6 +66,7 @@ class LaneIndex {
   StepIndex steps_ = 0;
   std::array<LaneData, static_cast<size_t>(Lane::count_)> lanes_;
   std::vector<StepIndex> diverged_;
+  std::vector<Gap> gaps_;
 };
 
 std::string_view lane_name(Lane lane);

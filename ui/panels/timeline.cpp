@@ -5,18 +5,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "ui/canvas/painter.h"
 #include "ui/panels/lane_index.h"
 #include "ui/panels/panels.h"
 #include "ui/panels/stop_ticks.h"
+#include "ui/panels/timeline_marks.h"
 #include "ui/words.h"
 
 namespace hmmscope::ui {
 namespace {
 
 constexpr float label_width = 124;
-constexpr float head = 26;       ///< room for the playhead's label
+constexpr float head = timeline_head;
 constexpr float foot = 22;       ///< room for the step numbers
 constexpr float rare_width = 3;  ///< a divergence is never narrower than this
 
@@ -29,20 +31,12 @@ class TimelinePanel final : public Panel {
   Table table(const ViewContext& view) const override;
 
  private:
-  struct Axis {
-    Rect track;
-    double first, span;
-    float x_of(double step) const { return track.x + static_cast<float>((step - first) / span) * track.w; }
-    double step_at(float x) const { return first + span * static_cast<double>((x - track.x) / track.w); }
-  };
+  using Axis = TimelineAxis;
 
   void update(const ViewContext& view);
   void navigate(Painter& p, const Rect& track, StepIndex position);
   void draw_lane(Painter& p, const Axis& axis, Lane lane, const Rect& row) const;
   void draw_divergences(Painter& p, const Axis& axis, const Rect& row, const Recording& recording) const;
-  void draw_ruler(Painter& p, const Axis& axis, float y) const;
-  void draw_playhead(Painter& p, const Axis& axis, StepIndex position) const;
-  void draw_bookmarks(Painter& p, const Axis& axis, std::span<const Bookmark> bookmarks) const;
   void draw_stops(Painter& p, const Axis& axis, const ViewContext& view);
   void hover(Painter& p, const Axis& axis, const Rect& row, Lane lane, const Recording& recording) const;
   void interact(Painter& p, const Axis& axis, const ViewContext& view, Intents& intents) const;
@@ -51,6 +45,8 @@ class TimelinePanel final : public Panel {
   const LaneIndex* index_ = nullptr;  ///< the view's, else own_
   std::unique_ptr<LaneIndex> own_;
   StopTicks stops_;
+  std::filesystem::path path_;   ///< of the document
+  double extent_ = 0;            ///< steps, and as many more as the unread part of the file may hold
   double first_ = 0, span_ = 0;  ///< the steps in view
 };
 
@@ -72,11 +68,21 @@ Color lane_color(const Theme& theme, Lane lane) {
 void TimelinePanel::update(const ViewContext& view) {
   const Recording* recording = has_recording(view) ? &view.cursor->recording() : nullptr;
   if (recording != nullptr && recording->steps() == 0) recording = nullptr;
-  if (recording == recording_ && (view.lanes == nullptr || view.lanes == index_)) return;
-  if (recording != recording_) {
-    first_ = 0;
-    span_ = recording == nullptr ? 0 : recording->steps();
+  const double steps = recording == nullptr ? 0 : recording->steps();
+  double extent = steps;
+  if (view.loading != nullptr && view.loading->shown > 0 && view.loading->total > view.loading->shown)
+    extent *= static_cast<double>(view.loading->total) / static_cast<double>(view.loading->shown);
+  if (recording != recording_ || extent != extent_) {
+    // What was zoomed into stays in view when more of the same file has been read.
+    const bool zoomed = recording != nullptr && view.document->path == path_ && span_ < extent_ && first_ < steps;
+    if (!zoomed) {
+      first_ = 0;
+      span_ = extent;
+    }
+    extent_ = extent;
+    path_ = recording == nullptr ? std::filesystem::path() : view.document->path;
   }
+  if (recording == recording_ && (view.lanes == nullptr || view.lanes == index_)) return;
   recording_ = recording;
   own_.reset();
   if (recording != nullptr && view.lanes == nullptr) own_ = std::make_unique<LaneIndex>(*recording);
@@ -95,7 +101,7 @@ std::string TimelinePanel::subtitle(const ViewContext& view) const {
 }
 
 void TimelinePanel::navigate(Painter& p, const Rect& track, StepIndex position) {
-  const double steps = std::max<double>(1, index_->steps());
+  const double steps = std::max(1.0, extent_);
   const auto zoom = [&](double at, double factor) {
     const double wanted = std::clamp(span_ * factor, std::min(steps, 8.0), steps);
     first_ = at - (at - first_) * (wanted / span_);
@@ -142,7 +148,10 @@ void TimelinePanel::draw(const ViewContext& view, Intents& intents) {
   draw_ruler(p, axis, track.bottom());
   draw_stops(p, axis, view);
   draw_bookmarks(p, axis, view.bookmarks);
-  draw_playhead(p, axis, view.cursor->position());
+  draw_gaps(p, axis, index_->gaps(), recording);
+  if (view.loading != nullptr && index_->steps() < extent_) draw_unread(p, axis, index_->steps(), *view.loading);
+  if (view.compared) draw_playhead(p, axis, *view.compared, true);
+  draw_playhead(p, axis, view.cursor->position(), false);
   // Last, so that the playhead does not hide a divergence it stands on.
   draw_divergences(p, axis, {track.x, track.bottom() - (pitch + bar) / 2, track.w, bar}, recording);
   interact(p, axis, view, intents);
@@ -198,16 +207,29 @@ void TimelinePanel::draw_divergences(Painter& p, const Axis& axis, const Rect& r
   const Theme& t = p.theme();
   const auto& steps = index_->diverged();
   const float width = std::max(rare_width, axis.track.w / static_cast<float>(axis.span));
-  float drawn_to = -1;
+  float drawn_to = -1, counted_at = -1;
+  size_t counted = 0;
+  // How many one mark stands for, where the next mark leaves room to say so.
+  const auto say_count = [&](float next_x) {
+    if (counted < 2) return;
+    const std::string text = fmt::format("\xC3\x97{}", grouped(counted));
+    if (counted_at + 3 + p.width(text, Font::mono_tiny) < next_x - 3)
+      p.text_in({counted_at + 3, row.y, next_x - counted_at, row.h}, text, Font::mono_tiny, t.text);
+  };
   for (size_t i = first; i < last;) {
     const float x = std::min(axis.x_of(steps[i]), row.right() - width);
     if (x >= drawn_to - 1) {
+      say_count(x);
       p.fill({x, row.y, width, row.h}, t.bad);
-      drawn_to = x + width;
+      counted = 0;
+      counted_at = drawn_to = x + width;
     }
     // Jump over those that fall on the pixels just drawn.
     const double next = axis.step_at(drawn_to);
-    i = std::max(i + 1, index_->diverged_in(static_cast<StepIndex>(std::max(0.0, next)), no_step).first);
+    const size_t jump =
+        std::max(i + 1, index_->diverged_in(static_cast<StepIndex>(std::max(0.0, next)), no_step).first);
+    counted += std::min(jump, last) - i;
+    i = jump;
   }
   std::string text = fmt::format("{} divergence{}", grouped(last - first), last - first == 1 ? "" : "s");
   if (last - first == 1) {
@@ -220,64 +242,13 @@ void TimelinePanel::draw_divergences(Painter& p, const Axis& axis, const Rect& r
   }
   const float mark = axis.x_of(steps[first]) + width + 8, needed = p.width(text, Font::small);
   const float room = row.right() - 8 - mark;
-  const float x = needed <= room ? mark : std::max(row.x + 8, axis.x_of(steps[first]) - 8 - needed);
-  const Rect label{x, row.y, needed <= room ? room : axis.x_of(steps[first]) - 8 - x, row.h};
+  // Behind the one mark, before several: the label must not hide marks.
+  const float before = axis.x_of(steps[first]) - 8 - needed;
+  const bool behind = needed <= room && (last - first == 1 || before < row.x + 8);
+  const float x = behind ? mark : std::max(row.x + 8, before);
+  const Rect label{x, row.y, behind ? room : axis.x_of(steps[first]) - 8 - x, row.h};
   p.fill({label.x - 4, row.y + 1, std::min(needed, label.w) + 8, row.h - 2}, t.surface, 2);
   p.text_in(label, text, Font::small, t.bad);
-}
-
-void TimelinePanel::draw_ruler(Painter& p, const Axis& axis, float y) const {
-  const Theme& t = p.theme();
-  const double wanted = axis.span * 96 / static_cast<double>(axis.track.w);
-  double step = std::pow(10, std::floor(std::log10(std::max(1.0, wanted))));
-  if (step * 5 < wanted)
-    step *= 10;
-  else if (step * 2 < wanted)
-    step *= 5;
-  else if (step < wanted)
-    step *= 2;
-  for (double at = std::ceil(axis.first / step) * step; at <= axis.first + axis.span; at += step) {
-    const std::string text = grouped(static_cast<uint64_t>(at));
-    const float x = axis.x_of(at), w = p.width(text, Font::mono_tiny);
-    p.vertical(x, y, y + 4, t.border_strong);
-    const float left = std::clamp(x - w / 2, axis.track.x, axis.track.right() - w);
-    p.text(left, y + 6, text, Font::mono_tiny, t.text_faint);
-  }
-}
-
-void TimelinePanel::draw_playhead(Painter& p, const Axis& axis, StepIndex position) const {
-  const Theme& t = p.theme();
-  const float x = axis.x_of(position);
-  const std::string text = grouped(position);
-  const float w = std::max(36.0f, p.width(text, Font::mono_small) + 16);
-  const bool left_out = x<axis.track.x - 1, right_out = x> axis.track.right() + 1;
-  const float label = std::clamp(x - w / 2, axis.track.x - 8, axis.track.right() - w + 8);
-  const Rect flag{label, 4, w, head - 10};
-  if (!left_out && !right_out) p.vertical(x - 0.5f, flag.bottom(), axis.track.bottom() + 2, t.changed, 2);
-  p.fill(flag, t.changed, 3);
-  p.text_in(flag, text, Font::mono_small, t.surface, Align::center);
-}
-
-/// Flags above the lanes with a line down through them. Where several fall on the same pixels one is drawn; the
-/// tooltip names them all.
-void TimelinePanel::draw_bookmarks(Painter& p, const Axis& axis, std::span<const Bookmark> bookmarks) const {
-  const Theme& t = p.theme();
-  const float foot_of_flag = axis.track.y - 1;
-  float drawn_to = -1e9f;
-  std::vector<std::string> lines;
-  for (const Bookmark& mark : bookmarks) {
-    const float x = axis.x_of(mark.position);
-    if (x < axis.track.x - 1 || x > axis.track.right() + 1) continue;
-    if (p.hovered({x - 6, 0, 12, head}) && lines.size() < 8) {
-      lines.push_back("bookmark at step " + grouped(mark.position));
-      if (!mark.note.empty()) lines.push_back(mark.note);
-    }
-    if (x < drawn_to + 1) continue;
-    p.vertical(x - 0.5f, foot_of_flag, axis.track.bottom(), mix(t.surface, t.accent, 110));
-    p.wedge_down(x, foot_of_flag, 5, t.accent);
-    drawn_to = x;
-  }
-  if (!lines.empty()) p.tooltip(std::move(lines));
 }
 
 /// Ticks under the lanes: where a run would stop at a breakpoint.
@@ -318,9 +289,12 @@ void TimelinePanel::hover(Painter& p, const Axis& axis, const Rect& row, Lane la
     lines.emplace_back("nothing here");
   if (lane == Lane::verdict) {
     const auto [from, to] = index_->diverged_in(begin, end);
-    if (to > from)
-      lines.push_back(fmt::format("{} diverged", grouped(to - from)));
-    else if (count == 1)
+    if (to > from) lines.push_back(fmt::format("{} diverged", grouped(to - from)));
+    const auto unknown = static_cast<uint64_t>(std::count_if(
+        first, last, [](const LaneIndex::Span& span) { return span.state == LaneState::unknown; }));
+    if (count > 1 && unknown > 0)
+      lines.push_back(fmt::format("{} could not be compared", grouped(unknown)));
+    else if (count == 1 && to == from)
       lines.emplace_back(first->state == LaneState::unknown ? "could not be compared"
                                                             : "the engine agrees with the kernel");
   } else if (count == 1 && first->begin < recording.steps()) {
@@ -363,6 +337,8 @@ Table TimelinePanel::table(const ViewContext& view) const {
     const std::string at = std::to_string(mark.position);
     table.rows.push_back({"bookmark", at, at, mark.note});
   }
+  for (const Gap& gap : index.gaps())
+    table.rows.push_back({"events lost", std::to_string(gap.begin), std::to_string(gap.end), gap_text(recording, gap)});
   for (const Breakpoint& point : view.breakpoints)
     table.rows.push_back({"breakpoint", "", "", breakpoint_text(recording, point)});
   constexpr size_t limit = 10000;  // a screen reader's table, not an export
