@@ -21,8 +21,8 @@ const std::vector<RuleGroup>& rule_groups();
 /// Whether `versions` of a rule ("all", "5.14+", "..6.18", "6.5..6.18", several with commas) covers kernel major.minor.
 bool covers(std::string_view versions, uint32_t major, uint32_t minor);
 
-/// What a real capture is to fire two thirds of: the range-fault and migrate rules of 6.12, the ones of the driver's own
-/// loop (`driver.`) and of calls that the kernel's own selftests and fuzzers cannot make left in.
+/// The range-fault and migrate rules of 6.12, of which real captures are to fire two thirds. Nothing is left out: the
+/// driver's own loop and calls that the captures' probes do not see count too.
 std::vector<RuleId> range_fault_and_migrate_rules_of_6_12();
 
 }  // namespace hmmscope::app

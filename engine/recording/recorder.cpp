@@ -1,18 +1,14 @@
 #include "engine/recording/recorder.h"
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
 #include <utility>
 
-#include "engine/recording/made_recordings.h"
 #include "engine/recording/pattern.h"
 
 namespace hmmscope {
 
 namespace {
-
-std::atomic<RecordingMade> made_hook = nullptr;
 
 /// Faulting a range calls the handler once a page; where a huge entry satisfied them all at the first, the others find
 /// nothing to do. A quarter of a million such calls would be most of a recording, and no view can show them: one stands
@@ -178,10 +174,7 @@ Recording Recorder::finish() && {
   r.initial_.append(memory_->words().size() - r.initial_.size(), 0);
   r.shrink_to_fit();
   current_ = no_call;
-  if (const RecordingMade call = made_hook.load(); call != nullptr) call(r);
   return std::move(r);
 }
-
-RecordingMade on_recording_made(RecordingMade call) { return made_hook.exchange(call); }
 
 }  // namespace hmmscope
