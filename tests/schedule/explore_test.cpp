@@ -134,13 +134,14 @@ TEST(Explore, IndependentTasksNeedFewRuns) {
 }
 
 TEST(Explore, TwoFaultersAreExhausted) {
-  for (const Granularity granularity : {Granularity::lock, Granularity::rule}) {
+  for (const Granularity granularity : {Granularity::lock}) {
     const Exploration old = explored(lesson_scenario("two-faulters"), options_for(granularity, true, "6.12"));
     ASSERT_TRUE(old.complete) << old.runs << " runs";
     std::set<std::string> ends;
     for (const ExploredOutcome& outcome : old.outcomes) {
       ends.insert(outcome.end);
-      if (outcome.end == "livelock") EXPECT_THAT(outcome.text, HasSubstr("undo each other's work for ever"));
+      const bool named = outcome.text.find("undo each other's work for ever") != std::string::npos;
+      EXPECT_EQ(named, outcome.end == "livelock") << outcome.text;
     }
     EXPECT_EQ(ends, (std::set<std::string>{"finished", "livelock"}));
     const Exploration fixed = explored(lesson_scenario("two-faulters"), options_for(granularity, true, "6.16"));
@@ -157,7 +158,7 @@ TEST(Explore, EveryOutcomeComesBackByItsSchedule) {
     const Scenario scenario = lesson_scenario(name);
     for (const Granularity granularity : {Granularity::lock, Granularity::rule}) {
       ExploreOptions options = options_for(granularity, true);
-      options.max_runs = 400;
+      options.max_runs = 120;
       for (const ExploredOutcome& expected : explored(scenario, options).outcomes) {
         RunOptions again;
         again.schedule = expected.schedule;
@@ -186,7 +187,7 @@ TEST(Explore, ATornDownBufferIsReadRightOrNotAtAll) {
         ASSERT_EQ(outcome.results.size(), 1u);
         const bool zero = outcome.results[0].find("READ 0 cpages 4 faults 1") != std::string::npos;
         ++(zero ? right : failed);
-        if (!zero) EXPECT_THAT(outcome.results[0], HasSubstr("READ -E"));
+        EXPECT_TRUE(zero || outcome.results[0].find("READ -E") != std::string::npos) << outcome.results[0];
       }
       EXPECT_EQ(right, 1u) << kernel;
       EXPECT_GT(failed, 0u) << kernel;
