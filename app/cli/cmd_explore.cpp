@@ -23,6 +23,9 @@ class ExploreCommand : public Command {
   void declare(CLI::App& app) override {
     app.add_option("SCENARIO", file_, "Scenario file (JSON) whose operations name tasks")->required();
     app.add_option("--kernel", kernel_, "Run under this kernel model instead of the scenario's own")->type_name("MODEL");
+    app.add_option("--granularity", granularity_, "Tasks change at locks, or before every rule; otherwise as the scenario says")
+        ->check(CLI::IsMember({"lock", "rule"}));
+    app.add_flag("--full", full_, "Try every choice, also where the order of independent steps makes no difference");
     app.add_option("--max", max_, "At most so many runs")->type_name("N")->check(CLI::PositiveNumber)->capture_default_str();
   }
 
@@ -36,7 +39,12 @@ class ExploreCommand : public Command {
     if (!in.good() && !in.eof()) return output.bad_input(Error{"cannot be read", file_, 0, 0, false});
     const auto parsed = scenario::parse(text, file_);
     if (!parsed) return output.bad_input(parsed.error());
-    const auto found = scenario::explore(*parsed, kernel_, max_);
+    scenario::ExploreOptions options;
+    options.kernel = kernel_;
+    options.max_runs = max_;
+    options.reduce = !full_;
+    if (!granularity_.empty()) options.granularity = granularity_ == "rule" ? schedule::Granularity::rule : schedule::Granularity::lock;
+    const auto found = scenario::explore(*parsed, options);
     if (!found) return output.bad_input(found.error());
     output.json ? print_json(output, *found) : print_text(output, *found);
     for (const scenario::ExploredOutcome& outcome : found->outcomes) {
@@ -47,13 +55,15 @@ class ExploreCommand : public Command {
 
  private:
   void print_text(const Output& output, const scenario::Exploration& found) const {
-    output.print(fmt::format("runs {}, of them cut off in a state seen before {}{}\n", found.runs, found.known_states,
+    output.print(fmt::format("granularity {}: runs {}, of them cut off in a state seen before {}; states {}, passes {}{}\n",
+                             name_of(found.granularity), found.runs, found.known_states, found.states, found.passes,
                              found.complete ? "; all interleavings explored" : "; stopped at the maximum"));
     size_t number = 0;
     for (const scenario::ExploredOutcome& outcome : found.outcomes) {
       output.print(fmt::format("\noutcome {}: {}{}{} ({} schedules)\n  run --schedule \"{}\"\n", ++number, outcome.end,
                                outcome.text.empty() ? "" : ": ", outcome.text, outcome.schedules, outcome.schedule));
       for (const std::string& result : outcome.results) output.print("  line " + result.substr(result.find_first_not_of(' ')) + "\n");
+      for (const std::string& finding : outcome.findings) output.print("  found " + finding + "\n");
       for (const std::string& failure : outcome.failures) output.print("  FAILED line " + failure + "\n");
     }
   }
@@ -62,13 +72,19 @@ class ExploreCommand : public Command {
     auto outcomes = nlohmann::ordered_json::array();
     for (const scenario::ExploredOutcome& outcome : found.outcomes) {
       outcomes.push_back({{"end", outcome.end}, {"text", outcome.text}, {"results", outcome.results},
-                          {"failures", outcome.failures}, {"schedule", outcome.schedule}, {"schedules", outcome.schedules}});
+                          {"failures", outcome.failures}, {"findings", outcome.findings}, {"schedule", outcome.schedule}, {"schedules", outcome.schedules}});
     }
-    output.print(nlohmann::ordered_json{{"runs", found.runs}, {"known_states", found.known_states}, {"complete", found.complete},
+    output.print(nlohmann::ordered_json{{"granularity", name_of(found.granularity)}, {"runs", found.runs}, {"known_states", found.known_states},
+                                        {"states", found.states}, {"passes", found.passes}, {"complete", found.complete},
                                         {"outcomes", std::move(outcomes)}}.dump(2) + "\n");
   }
 
-  std::string file_, kernel_;
+  static std::string_view name_of(schedule::Granularity granularity) {
+    return granularity == schedule::Granularity::rule ? "rule" : "lock";
+  }
+
+  std::string file_, kernel_, granularity_;
+  bool full_ = false;
   uint64_t max_ = 10000;
 };
 

@@ -6,6 +6,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/rule_coverage.h"
+#include "app/cli/rule_groups.h"
 #include "engine/rules/rule.h"
 
 namespace hmmscope::app {
@@ -74,7 +75,44 @@ class RulesCommand : public Command {
                        function_name(function));
       }
     }
-    return text + fmt::format("rules {}, fired by tests {}, by captures {}\n", all, by_tests, by_captures);
+    text += fmt::format("rules {}, fired by tests {}, by captures {}\n", all, by_tests, by_captures);
+    return functions.size() > 1 ? text + group_text(counts) : text;
+  }
+
+  struct Fired {
+    size_t rules = 0, by_tests = 0, by_captures = 0;
+  };
+  static Fired fired(const std::vector<RuleId>& ids, const std::vector<RuleCoverage>& counts) {
+    Fired fired{ids.size(), 0, 0};
+    for (const RuleId id : ids) {
+      fired.by_tests += counts[static_cast<size_t>(id)].tests != 0 ? 1 : 0;
+      fired.by_captures += counts[static_cast<size_t>(id)].captures != 0 ? 1 : 0;
+    }
+    return fired;
+  }
+
+  /// By area, then the aim for real captures, then what nothing fires.
+  static std::string group_text(const std::vector<RuleCoverage>& counts) {
+    std::string text = fmt::format("\n{:>6} {:>6} {:>8}  {}\n", "rules", "tests", "captures", "area");
+    for (const RuleGroup& group : rule_groups()) {
+      const Fired f = fired(group.rules, counts);
+      fmt::format_to(std::back_inserter(text), "{:>6} {:>6} {:>8}  {}\n", f.rules, f.by_tests, f.by_captures, group.name);
+    }
+    const Fired aim = fired(range_fault_and_migrate_rules_of_6_12(), counts);
+    fmt::format_to(std::back_inserter(text), "\nrange-fault and migrate rules of 6.12: {}, fired by captures {} ({} %)\n", aim.rules,
+                   aim.by_captures, aim.rules == 0 ? 0 : aim.by_captures * 100 / aim.rules);
+    std::string unfired;
+    for (const RuleId id : unfired_rules(counts)) unfired += " " + std::string(rule(id).id);
+    return text + "fired by nothing:" + (unfired.empty() ? " none" : unfired) + "\n";
+  }
+
+  static std::vector<RuleId> unfired_rules(const std::vector<RuleCoverage>& counts) {
+    std::vector<RuleId> unfired;
+    for (const Rule& r : rules()) {
+      const RuleCoverage& count = counts[static_cast<size_t>(r.rule)];
+      if (count.tests == 0 && count.captures == 0) unfired.push_back(r.rule);
+    }
+    return unfired;
   }
 
   static std::string as_text(const std::vector<Function>& functions, const std::vector<RuleCoverage>& counts) {
@@ -109,7 +147,21 @@ class RulesCommand : public Command {
         list.back()["captures"] = count.captures;
       }
     }
-    return nlohmann::ordered_json{{"rules", std::move(list)}}.dump(2) + "\n";
+    nlohmann::ordered_json result{{"rules", std::move(list)}};
+    if (!counts.empty() && functions.size() > 1) {
+      auto groups = nlohmann::ordered_json::array();
+      for (const RuleGroup& group : rule_groups()) {
+        const Fired f = fired(group.rules, counts);
+        groups.push_back({{"area", group.name}, {"rules", f.rules}, {"tests", f.by_tests}, {"captures", f.by_captures}});
+      }
+      const Fired aim = fired(range_fault_and_migrate_rules_of_6_12(), counts);
+      auto unfired = nlohmann::ordered_json::array();
+      for (const RuleId id : unfired_rules(counts)) unfired.push_back(rule(id).id);
+      result["groups"] = std::move(groups);
+      result["range_fault_and_migrate_6_12"] = {{"rules", aim.rules}, {"captures", aim.by_captures}};
+      result["unfired"] = std::move(unfired);
+    }
+    return result.dump(2) + "\n";
   }
 
   std::string function_;

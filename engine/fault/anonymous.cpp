@@ -56,6 +56,8 @@ uint32_t CpuFault::do_huge_pmd_anonymous_page(Fault& fault) {
     m.step(RuleId::thp_uffd_missing, {fault.addr, fault.vma.flags()});
     return vm_fault::sigbus;
   }
+  const SpinGuard locked(m, pmd_lock(fault.space.id(), fault.addr));
+  if (pmd_raced(fault, std::nullopt)) return 0;
   if (!fault.write() && options_.huge_zero_page) {
     const uint64_t zero = m.physical().huge_zero_pfn();
     m.step(RuleId::thp_huge_zero, {fault.addr, zero});

@@ -78,6 +78,15 @@ uint32_t CpuFault::handle_mm_fault(Machine& machine, AddressSpace& space, uint64
   return handle_pmd(fault);
 }
 
+bool CpuFault::pmd_raced(Fault& fault, std::optional<uint64_t> read) {
+  Machine& m = fault.machine;
+  const WordIndex word = fault.space.find_entry(Level::pmd, fault.addr);
+  const uint64_t now = word == no_word ? 0 : m.load(word);
+  const bool raced = read ? now != *read : !x86::pte_none(now);
+  if (raced) m.step(RuleId::fault_pmd_raced, {fault.addr, read.value_or(0), now});
+  return raced;
+}
+
 uint32_t CpuFault::handle_pmd(Fault& fault) {
   Machine& m = fault.machine;
   const WordIndex word = fault.space.find_entry(Level::pmd, fault.addr);
@@ -91,8 +100,12 @@ uint32_t CpuFault::handle_pmd(Fault& fault) {
       m.leave(ret);
       if ((ret & vm_fault::fallback) == 0) return ret;
     }
-    m.step(RuleId::fault_pmd_none_small, {fault.addr, pmd, fault.flags});
-    fault.space.ensure_entry(Level::pte, fault.addr);
+    {
+      const SpinGuard locked(m, pmd_lock(fault.space.id(), fault.addr));
+      if (pmd_raced(fault, pmd)) return 0;
+      m.step(RuleId::fault_pmd_none_small, {fault.addr, pmd, fault.flags});
+      fault.space.ensure_entry(Level::pte, fault.addr);
+    }
     return handle_pte(fault);
   }
   if (!x86::pmd_present(pmd)) {
@@ -101,6 +114,8 @@ uint32_t CpuFault::handle_pmd(Fault& fault) {
     return migration ? 0 : vm_fault::sigbus;
   }
   if (!e.is_huge(pmd)) return handle_pte(fault);
+  SpinGuard locked(m, pmd_lock(fault.space.id(), fault.addr));
+  if (pmd_raced(fault, pmd)) return 0;
   if (e.is_protnone(pmd)) {
     m.step(RuleId::fault_pmd_protnone, {fault.addr, pmd});
     m.store(word, e.make(leaf_pfn(Level::pmd, pmd), mapping_flags(fault.vma, x86::pte_write(pmd)) | bit::huge));
@@ -108,6 +123,7 @@ uint32_t CpuFault::handle_pmd(Fault& fault) {
   }
   if (fault.write() && !x86::pte_write(pmd)) {
     m.step(RuleId::fault_pmd_write, {fault.addr, pmd, fault.flags});
+    locked.unlock();
     m.enter(Function::do_wp_page, {fault.addr, fault.flags});
     const uint32_t ret = do_wp_huge(fault, word);
     m.leave(ret);
@@ -124,10 +140,18 @@ uint32_t CpuFault::handle_pte(Fault& fault) {
   const EntryFormat& e = fault.entry;
   const WordIndex word = fault.space.find_entry(Level::pte, fault.addr);
   const uint64_t pte = word == no_word ? 0 : m.load(word);
+  SpinGuard locked(m, pte_lock(fault.space.id(), fault.addr), SpinGuard::later);
+  fault.ptl = &locked;
+  const auto raced = [&] {
+    locked.lock();
+    const uint64_t now = word == no_word ? 0 : m.load(word);
+    if (now != pte) m.step(RuleId::fault_pte_raced, {fault.addr, pte, now});
+    return now != pte;
+  };
   const auto inside = [&](RuleId rule, Function function, auto handler) {
     m.step(rule, {fault.addr, pte, fault.flags});
     m.enter(function, {fault.addr, fault.flags});
-    const uint32_t ret = handler();
+    const uint32_t ret = raced() ? 0 : handler();
     m.leave(ret);
     return ret;
   };
@@ -142,6 +166,7 @@ uint32_t CpuFault::handle_pte(Fault& fault) {
     return inside(RuleId::fault_pte_absent, Function::do_swap_page, [&] { return do_swap_page(fault, word); });
   }
   if (e.is_protnone(pte)) {
+    if (raced()) return 0;
     m.step(RuleId::fault_pte_protnone, {fault.addr, pte, fault.flags});
     m.enter(Function::do_numa_page, {fault.addr, fault.flags});
     m.step(RuleId::numa_restore, {fault.addr, pte});
@@ -153,6 +178,7 @@ uint32_t CpuFault::handle_pte(Fault& fault) {
   if (fault.write() && !x86::pte_write(pte)) {
     return inside(RuleId::fault_pte_write, Function::do_wp_page, [&] { return do_wp_page(fault, word); });
   }
+  if (raced()) return 0;
   m.step(RuleId::fault_pte_present, {fault.addr, pte, fault.flags});
   m.store(word, pte | bit::accessed | (fault.write() ? bit::dirty : 0));
   return 0;

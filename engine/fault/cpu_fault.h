@@ -6,11 +6,13 @@
 /// Ownership: keeps the page cache and the hugetlb pools; refers to nothing. Threads: one at a time.
 
 #include <cstdint>
+#include <optional>
 
 #include "engine/fault/handle_mm_fault.h"
 #include "engine/fault/page_cache.h"
 #include "engine/machine/folio.h"
 #include "engine/machine/machine.h"
+#include "engine/machine/spin_guard.h"
 
 namespace hmmscope {
 
@@ -39,6 +41,7 @@ struct Fault {
   Vma vma;
   uint64_t addr;     ///< page aligned
   uint32_t flags;    ///< fault_flag bits
+  SpinGuard* ptl = nullptr;   ///< the pte's lock; held while what was read there is acted on
   bool write() const { return (flags & fault_flag::write) != 0; }
 };
 
@@ -57,6 +60,8 @@ class CpuFault final : public FaultHandler {
  private:
   uint32_t handle_pmd(Fault& fault);
   uint32_t handle_pte(Fault& fault);
+  /// Under the lock: is the pmd no longer the one that was read (nothing: no longer none)? Says so.
+  bool pmd_raced(Fault& fault, std::optional<uint64_t> read);
   // anonymous.cpp
   uint32_t do_anonymous_page(Fault& fault, WordIndex pte);
   uint32_t do_huge_pmd_anonymous_page(Fault& fault);

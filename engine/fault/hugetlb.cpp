@@ -13,6 +13,7 @@ uint64_t CpuFault::free_hugetlb_pages(uint32_t page_shift_bits) const {
 
 uint32_t CpuFault::hugetlb_fault(Fault& fault) {
   Machine& m = fault.machine;
+  const AtomicGuard fault_mutex(m);
   const EntryFormat& e = fault.entry;
   const Level level = AddressSpace::hugetlb_level(fault.vma);
   const uint32_t order = level_order(level);

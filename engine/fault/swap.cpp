@@ -11,6 +11,7 @@ uint32_t CpuFault::do_swap_page(Fault& fault, WordIndex pte) {
   const SwapEntry entry = decode_swap(fault.entry.swap, old);
   if (entry.kind == SwapKind::swap) return swap_in(fault, pte);
   if (is_migration(entry.kind)) {
+    fault.ptl->unlock();
     m.step(RuleId::swap_migration_wait, {fault.addr, old});
     return 0;
   }
@@ -83,13 +84,17 @@ uint32_t CpuFault::bring_home(Fault& fault, WordIndex pte, const SwapEntry& entr
     return vm_fault::retry;
   }
   const bool takes_lock = m.model().fault_page_locked;
-  if (takes_lock && folio.locked()) {
-    m.step(RuleId::swap_device_private_locked, {fault.addr, old, entry.pfn, folio.get(FolioWord::lock_owner)});
-    return 0;
+  {
+    const AtomicGuard get_and_trylock(m);
+    if (takes_lock && folio.locked()) {
+      m.step(RuleId::swap_device_private_locked, {fault.addr, old, entry.pfn, folio.get(FolioWord::lock_owner)});
+      return 0;
+    }
+    m.step(RuleId::swap_device_private, {fault.addr, old, entry.pfn, folio.refcount()});
+    folio.take();
+    if (takes_lock) folio.lock(FolioLocker::fault);
   }
-  m.step(RuleId::swap_device_private, {fault.addr, old, entry.pfn, folio.refcount()});
-  folio.take();
-  if (takes_lock) folio.lock(FolioLocker::fault);
+  fault.ptl->unlock();
   const uint32_t ret = migrate_to_ram(m, fault.space, fault.vma, fault.addr, entry.pfn,
                                       [&] { return allocate(fault, 0); }, migrate_hooks_);
   m.step(ret == 0 ? RuleId::swap_device_private_put : RuleId::swap_device_private_failed,
@@ -101,6 +106,7 @@ uint32_t CpuFault::bring_home(Fault& fault, WordIndex pte, const SwapEntry& entr
 }
 
 uint32_t CpuFault::end_exclusive(Fault& fault, WordIndex pte) {
+  fault.ptl->unlock();
   remove_device_exclusive_entry(fault.machine, fault.space, fault.vma, fault.addr, pte);
   return 0;
 }

@@ -33,9 +33,11 @@ void split_huge_pmd(Machine& machine, AddressSpace& space, uint64_t addr, RuleId
   const uint64_t base = addr & ~(level_size(Level::pmd) - 1);
   const Invalidation running = space.notifiers().start(
       {base, base + level_size(Level::pmd), NotifyEvent::clear, internal_owner(machine)});
+  SpinGuard locked(machine, pmd_lock(space.id(), base));
   const WordIndex word = space.find_entry(Level::pmd, base);
   const uint64_t pmd = machine.load(word);
   if (!x86::pmd_present(pmd) || !e.is_huge(pmd)) {   // somebody was faster while devices were told
+    locked.unlock();
     if (!running.failed) space.notifiers().end(running);
     return;
   }
@@ -53,12 +55,15 @@ void split_huge_pmd(Machine& machine, AddressSpace& space, uint64_t addr, RuleId
     folio.take(entries_per_table - 1);
     folio.add_rmap(entries_per_table - 1);
   }
+  locked.unlock();
   if (!running.failed) space.notifiers().end(running);
 }
 
 uint32_t CpuFault::do_wp_huge(Fault& fault, WordIndex pmd) {
   Machine& m = fault.machine;
+  SpinGuard locked(m, pmd_lock(fault.space.id(), fault.addr));
   const uint64_t old = m.load(pmd);
+  if (!x86::pmd_present(old) || !fault.entry.is_huge(old)) return vm_fault::fallback;   // split meanwhile
   const uint64_t pfn = leaf_pfn(Level::pmd, old);
   const bool zero = pfn == m.physical().huge_zero_pfn();
   if (!zero && users_of(m, pfn).exclusive) {
@@ -66,6 +71,7 @@ uint32_t CpuFault::do_wp_huge(Fault& fault, WordIndex pmd) {
     m.store(pmd, old | bit::rw | bit::dirty | bit::accessed);
     return 0;
   }
+  locked.unlock();
   split_huge_pmd(m, fault.space, fault.addr, RuleId::thp_wp_split);
   return vm_fault::fallback;
 }
@@ -99,10 +105,13 @@ uint32_t CpuFault::do_wp_page(Fault& fault, WordIndex pte) {
     m.step(RuleId::anon_oom, {fault.addr});
     return vm_fault::oom;
   }
+  fault.ptl->unlock();
   const Invalidation running = fault.space.notifiers().start({fault.addr, fault.addr + page_bytes});
+  fault.ptl->lock();
   if (m.load(pte) != old) {   // pte_same: somebody was faster while devices were told
     m.step(RuleId::wp_raced, {fault.addr, old, m.load(pte)});
     m.physical().free(copy, 0);
+    fault.ptl->unlock();
     if (!running.failed) fault.space.notifiers().end(running);
     return 0;
   }
@@ -122,6 +131,7 @@ uint32_t CpuFault::do_wp_page(Fault& fault, WordIndex pte) {
     m.store(rss, m.load(rss) + 1);
   }
   m.store(pte, e.make(copy, mapping_flags(fault.vma, true)));
+  fault.ptl->unlock();
   if (!running.failed) fault.space.notifiers().end(running);
   return 0;
 }

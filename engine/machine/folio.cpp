@@ -46,13 +46,15 @@ bool Folio::put(uint64_t references) const {
   if (old != references) return false;
   assert(!mapped() && "a mapped folio has references");
   const bool device = zone_device();
+  const uint32_t freed_order = static_cast<uint32_t>(order());
   for (const FolioWord w : {FolioWord::mapping, FolioWord::index}) {
     if (get(w) != 0) set(w, 0);
   }
   store_if_changed(*this, FolioWord::flags, memory_flags(*machine_, pfn()));
-  // System pages are not handed out again, so that a pfn means one page throughout a recording; device memory
-  // is small and its driver reuses it.
+  // System pages are not handed out again unless the machine was told to, so that a pfn means one page throughout a
+  // recording; device memory is small and its driver reuses it.
   if (device) machine_->physical().free_device_page(pfn());
+  else machine_->physical().release(pfn(), freed_order);
   return true;
 }
 

@@ -33,6 +33,7 @@ void Machine::keep_page_data() {
 }
 
 void Machine::fill_keeping(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, uint64_t keep) {
+  memory_.log_run(first, count);
   if (recorder_ != nullptr) recorder_->fill_keeping(first, count, base, stride, keep);
   else fill_run(memory_.data() + first, count, base, stride, keep);
 }

@@ -19,6 +19,7 @@
 #include "engine/machine/entry_format.h"
 #include "engine/machine/pfn_format.h"
 #include "engine/machine/physical_memory.h"
+#include "engine/machine/spin_lock.h"
 #include "engine/machine/words.h"
 #include "engine/model/kernel_model.h"
 #include "engine/recording/memory.h"
@@ -36,6 +37,12 @@ class StepObserver {
   virtual ~StepObserver() = default;
   virtual void before_step(RuleId rule, std::initializer_list<uint64_t> operands) = 0;
   virtual void before_enter(Function function) = 0;
+  /// A spinlock is to be taken (here the running task may have to wait), or has been let go.
+  virtual void spin_lock(const SpinLock&) {}
+  virtual void spin_unlock(const SpinLock&) noexcept {}
+  /// What follows up to atomic_end is one operation of the kernel. `may_wait`: others may come in before it.
+  virtual void atomic_begin(bool /*may_wait*/) {}
+  virtual void atomic_end() noexcept {}
 };
 
 class Machine {
@@ -85,8 +92,22 @@ class Machine {
     if (observer_ != nullptr) [[unlikely]] observer_->before_step(rule, operands);
     recorder_->step(rule, operands);
   }
+  // engine/machine/spin_guard.h has the guards that call these
+  void spin_lock(const SpinLock& lock) {
+    if (observer_ != nullptr) [[unlikely]] observer_->spin_lock(lock);
+  }
+  void spin_unlock(const SpinLock& lock) {
+    if (observer_ != nullptr) [[unlikely]] observer_->spin_unlock(lock);
+  }
+  void atomic_begin(bool may_wait) {
+    if (observer_ != nullptr) [[unlikely]] observer_->atomic_begin(may_wait);
+  }
+  void atomic_end() {
+    if (observer_ != nullptr) [[unlikely]] observer_->atomic_end();
+  }
   /// nullptr: nobody watches. Only a recording machine tells its observer.
   void set_observer(StepObserver* observer) { observer_ = observer; }
+  bool observed() const { return observer_ != nullptr; }
 
   // regions, address spaces and arrays
   /// Memory::add_region, but returns the first word.

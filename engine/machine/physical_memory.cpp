@@ -1,5 +1,6 @@
 #include "engine/machine/physical_memory.h"
 
+#include <algorithm>
 #include <cassert>
 #include <iterator>
 #include <utility>
@@ -24,23 +25,35 @@ PhysicalMemory::PhysicalMemory(Machine& machine)
 uint64_t PhysicalMemory::allocate(uint32_t order) {
   assert(order < free_.size());
   const uint64_t pages = 1ull << order;
+  machine_->memory().log_run(system_allocator_word, 1);
   if (pages > limit_ || used_ > limit_ - pages) return 0;
   used_ += pages;
   if (!free_[order].empty()) {
-    const uint64_t pfn = free_[order].back();
-    free_[order].pop_back();
+    auto next = std::prev(free_[order].end());
+    if (reuses_) next = std::min_element(free_[order].begin(), free_[order].end());
+    const uint64_t pfn = *next;
+    free_[order].erase(next);
+    if (reuses_) handed_out_[pfn] = order;
     return pfn;
   }
   uint64_t pfn = (next_pfn_ + pages - 1) & ~(pages - 1);
   while (in_use(pfn, pages)) pfn += pages;
   next_pfn_ = pfn + pages;
+  if (reuses_) handed_out_[pfn] = order;
   return pfn;
 }
 
 void PhysicalMemory::free(uint64_t pfn, uint32_t order) {
   assert(order < free_.size() && used_ >= (1ull << order));
+  machine_->memory().log_run(system_allocator_word, 1);
   used_ -= 1ull << order;
   free_[order].push_back(pfn);
+  handed_out_.erase(pfn);
+}
+
+void PhysicalMemory::release(uint64_t pfn, uint32_t order) {
+  const auto found = handed_out_.find(pfn);   // pages of a split block stay out
+  if (found != handed_out_.end() && found->second == order) free(pfn, order);
 }
 
 uint64_t PhysicalMemory::allocate_table() { return next_table_pfn_++; }
@@ -97,6 +110,8 @@ std::optional<uint64_t> PhysicalMemory::owner_of(uint64_t pfn) const {
 uint64_t PhysicalMemory::allocate_device_page(const DeviceMemory& device) {
   const auto index = static_cast<size_t>(&device - devices_.data());
   assert(index < devices_.size());
+  machine_->memory().log_run(device_allocator_word, 1);
+  if (reuses_) std::sort(device_free_[index].begin(), device_free_[index].end());
   while (!device_free_[index].empty()) {
     const uint64_t pfn = device_free_[index].back();
     device_free_[index].pop_back();
@@ -118,6 +133,7 @@ uint64_t PhysicalMemory::device_pages_handed_out(const DeviceMemory& device) con
 void PhysicalMemory::free_device_page(uint64_t pfn) {
   const DeviceMemory* device = device_of(pfn);
   assert(device != nullptr);
+  machine_->memory().log_run(device_allocator_word, 1);
   if (device != nullptr) device_free_[static_cast<size_t>(device - devices_.data())].push_back(pfn);
 }
 

@@ -17,6 +17,9 @@ namespace hmmscope {
 class DeviceDriver;   // engine/migrate/device_migration.h
 class Machine;
 
+/// Stand in an AccessLog for the allocators, whose state is in no word.
+inline constexpr WordIndex system_allocator_word = no_word - 1, device_allocator_word = no_word - 2;
+
 /// A range of pfns that belongs to a device (ZONE_DEVICE). `owner` is what range.dev_private_owner is compared with.
 struct DeviceMemory {
   uint64_t first_pfn = 0;
@@ -47,6 +50,12 @@ class PhysicalMemory {
   /// At most so many pages may be in use through allocate(); unlimited at first.
   void set_limit(uint64_t pages) { limit_ = pages; }
   uint64_t used_pages() const { return used_; }
+  /// From now on pages that lose their last reference are handed out again, the lowest (of a device: the highest) free
+  /// one first: what comes next then depends on which pages are in use alone, not on how that came about. At first
+  /// system pages are not, so that a pfn means one page throughout a recording. Call before anything is allocated.
+  void reuse_freed_pages() { reuses_ = true; }
+  /// A page of allocate() that lost its last reference.
+  void release(uint64_t pfn, uint32_t order);
   uint64_t allocate_table();   ///< pfn for a page table; counted apart so that data pfns do not depend on tables
 
   // folios: regions of FolioWord words, for folios somebody looks at
@@ -81,6 +90,8 @@ class PhysicalMemory {
   uint64_t next_pfn_, next_table_pfn_;
   uint64_t limit_ = ~0ull, used_ = 0;
   std::array<std::vector<uint64_t>, 19> free_;   ///< by order
+  bool reuses_ = false;
+  std::map<uint64_t, uint32_t> handed_out_;      ///< pfn -> order; kept when reuses_
   std::map<uint64_t, std::pair<uint64_t, WordIndex>> folios_;   ///< first pfn -> (one past last, words)
   std::vector<DeviceMemory> devices_;
   std::vector<uint64_t> device_next_;            ///< by device: pages handed out from the top

@@ -138,6 +138,8 @@ bool Collect::pmd(WordIndex word, uint64_t addr, uint64_t end) {
 }
 
 Collect::Pmd Collect::huge_pmd(WordIndex word, uint64_t addr, uint64_t end) {
+  if (is_table(machine_.load(word))) return Pmd::table;
+  SpinGuard locked(machine_, pmd_lock(args_.mm->id(), addr));
   const uint64_t pmd = machine_.load(word);
   const KernelModel& model = machine_.model();
   if (is_table(pmd)) return Pmd::table;
@@ -161,17 +163,22 @@ Collect::Pmd Collect::huge_pmd(WordIndex word, uint64_t addr, uint64_t end) {
       hole(addr, end, ~0ull);
       return Pmd::done;
     }
+    locked.unlock();
     split_huge_pmd(machine_, *args_.mm, addr, RuleId::collect_pmd_zero);
     return Pmd::table;
   }
   const Folio folio = Folio::of(machine_, pfn);
-  if (!folio || busy(addr, folio)) {
-    skip(RuleId::collect_pmd_locked, addr, end, folio ? folio.get(FolioWord::lock_owner) : 0);
-    return Pmd::done;
+  {
+    const AtomicGuard trylock(machine_);
+    if (!folio || busy(addr, folio)) {
+      skip(RuleId::collect_pmd_locked, addr, end, folio ? folio.get(FolioWord::lock_owner) : 0);
+      return Pmd::done;
+    }
+    machine_.step(RuleId::collect_pmd_split, {addr, pmd, folio.refcount()});
+    folio.take();
+    folio.lock(FolioLocker::migration);
   }
-  machine_.step(RuleId::collect_pmd_split, {addr, pmd, folio.refcount()});
-  folio.take();
-  folio.lock(FolioLocker::migration);
+  locked.unlock();
   const bool split = split_folio(machine_, folio, args_.hooks);
   const Folio head = Folio::of(machine_, pfn);  // the first of the small ones after a split
   if (split)

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "engine/fault/cpu_fault.h"
+#include "engine/machine/spin_guard.h"
 #include "engine/migrate/migrate_internal.h"
 
 namespace hmmscope {
@@ -79,6 +80,7 @@ class Collect {
   MigrateVma& args_;
   const MigrateFormat format_;
   const SwapFormat& swap_;
+  SpinGuard* ptl_ = nullptr;  ///< the lock of the running part's ptes
   bool unmapped_ = false;  ///< a present pte of the running part was replaced: the TLB must be flushed
 };
 

@@ -1,10 +1,13 @@
 // migrate_vma_collect_pmd's loop over ptes (mm/migrate_device.c).
+#include "engine/machine/spin_guard.h"
 #include "engine/migrate/collect.h"
 #include "engine/migrate/entry_conversion.h"
 
 namespace hmmscope {
 
 void Collect::ptes(uint64_t addr, uint64_t end) {
+  SpinGuard locked(machine_, pte_lock(args_.mm->id(), addr));
+  ptl_ = &locked;
   unmapped_ = false;
   const uint64_t first = addr;
   for (; addr < end; addr += page_bytes) {
@@ -82,13 +85,18 @@ bool Collect::large_candidate(uint64_t addr, uint64_t end, const Folio& folio) {
     return drop(RuleId::collect_pte_large, {addr, folio.pfn(), folio.order()});
   }
   const uint64_t pfn = folio.pfn();
-  machine_.step(RuleId::collect_pte_large_split, {addr, pfn, folio.refcount(), folio.mapcount()});
-  // folio_lock() sleeps until the holder lets go; a holder that never does is out of this call's reach.
-  const bool held = folio.locked();
-  if (!held) {
-    folio.take();
-    folio.lock(FolioLocker::migration);
+  bool held = false;
+  {
+    const AtomicGuard trylock(machine_);
+    machine_.step(RuleId::collect_pte_large_split, {addr, pfn, folio.refcount(), folio.mapcount()});
+    // folio_lock() sleeps until the holder lets go; a holder that never does is out of this call's reach.
+    held = folio.locked();
+    if (!held) {
+      folio.take();
+      folio.lock(FolioLocker::migration);
+    }
   }
+  ptl_->unlock();
   const bool split = !held && split_folio(machine_, folio, args_.hooks);
   if (!split)
     skip(RuleId::collect_pte_large_split_failed, addr, end, folio.refcount());
@@ -100,12 +108,14 @@ bool Collect::large_candidate(uint64_t addr, uint64_t end, const Folio& folio) {
     head.put();
   }
   if (!split) return false;
+  ptl_->lock();
   if (args_.hooks != nullptr) args_.hooks->before_pte(addr, end);
   return pte(args_.mm->find_entry(Level::pte, addr), addr, end);
 }
 
 /// A reference and the lock; only a try, because two migrations could wait for each other's locks.
 bool Collect::lock(uint64_t addr, const Folio& folio) {
+  const AtomicGuard trylock(machine_);
   if (lock_is_the_faults(folio)) {
     machine_.step(RuleId::collect_pte_fault_folio, {addr, folio.pfn(), folio.refcount()});
     folio.take();

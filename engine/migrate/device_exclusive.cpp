@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "engine/fault/cpu_fault.h"
+#include "engine/machine/spin_guard.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/migrate/migrate_internal.h"
 #include "engine/migrate/rmap.h"
@@ -45,6 +46,7 @@ bool make_exclusive(Machine& m, AddressSpace& space, uint64_t addr, const Folio&
   rmap_walk(m, folio.mapping(), folio.index(), 1, [&](const RmapPlace& place) {
     const Invalidation running =
         place.space->notifiers().start({place.addr, place.addr + page_bytes, NotifyEvent::exclusive, owner});
+    SpinGuard locked(m, pte_lock(place.space->id(), place.addr));
     const WordIndex word = find_mapping(m, *place.space, place.addr, folio.pfn());
     const uint64_t pte = word == no_word ? 0 : m.load(word);
     if (x86::pte_present(pte)) {
@@ -64,6 +66,7 @@ bool make_exclusive(Machine& m, AddressSpace& space, uint64_t addr, const Folio&
       if (!keeps_mapcount) folio.remove_rmap();  // the reference stays with the entry
       if (place.space == &space && place.addr == addr && write) ours = true;
     }
+    locked.unlock();
     if (!running.failed) place.space->notifiers().end(running);
     return keeps_mapcount || folio.mapped();
   });
@@ -79,13 +82,16 @@ bool make_page_exclusive(Machine& m, AddressSpace& space, uint64_t addr, uint64_
   }
   const uint64_t pfn = x86::pte_pfn(m.load(word));
   const Folio folio = Folio::of(m, pfn);
-  if (!folio || folio.locked() || folio.pfn() != pfn) {
-    m.step(RuleId::exclusive_locked, {addr, pfn});
-    return false;
+  {
+    const AtomicGuard get_and_trylock(m, AtomicGuard::from_here);
+    if (!folio || folio.locked() || folio.pfn() != pfn) {
+      m.step(RuleId::exclusive_locked, {addr, pfn});
+      return false;
+    }
+    m.step(RuleId::exclusive_lock, {addr, pfn, folio.refcount()});
+    folio.take();
+    folio.lock(FolioLocker::driver);
   }
-  m.step(RuleId::exclusive_lock, {addr, pfn, folio.refcount()});
-  folio.take();
-  folio.lock(FolioLocker::driver);
   const bool anon = folio.has(folio_flag::anon);
   if (!anon) m.step(RuleId::exclusive_not_anon, {addr, pfn, folio.mapping()});
   const bool done = anon && make_exclusive(m, space, addr, folio, owner);
@@ -112,7 +118,8 @@ int64_t make_device_exclusive_range(Machine& machine, AddressSpace& space, uint6
 bool remove_device_exclusive_entry(Machine& machine, AddressSpace& space, const Vma& vma, uint64_t addr,
                                    WordIndex pte) {
   const EntryFormat& e = machine.entry_format();
-  const uint64_t pfn = e.swap.pfn(machine.load(pte));
+  const uint64_t read = machine.load(pte);
+  const uint64_t pfn = e.swap.pfn(read);
   const Folio folio = Folio::of(machine, pfn);
   machine.enter(Function::remove_device_exclusive_entry, {addr, pfn});
   if (folio && folio.locked()) {
@@ -122,13 +129,22 @@ bool remove_device_exclusive_entry(Machine& machine, AddressSpace& space, const 
   }
   // Owner 0: the device that holds the exclusive access must drop it too.
   const Invalidation running = space.notifiers().start({addr, addr + page_bytes, NotifyEvent::exclusive});
+  SpinGuard locked(machine, pte_lock(space.id(), addr));
   const uint64_t old = machine.load(pte);
+  if (old != read) {
+    machine.step(RuleId::exclusive_raced, {addr, read, old});
+    locked.unlock();
+    if (!running.failed) space.notifiers().end(running);
+    machine.leave(0);
+    return false;
+  }
   const bool dirty = folio && folio.has(folio_flag::dirty);
   const bool exclusive = !folio || folio.has(folio_flag::anon_exclusive);
   const uint64_t entry = restore_exclusive_entry(machine.model(), e.swap, vma, old, dirty, exclusive);
   machine.step(RuleId::swap_device_exclusive, {addr, old, pfn});
   machine.store(pte, entry);
   if (folio && !machine.model().exclusive_entries_are_mapped) folio.add_rmap();
+  locked.unlock();
   if (!running.failed) space.notifiers().end(running);
   machine.leave(0);
   return true;

@@ -5,7 +5,9 @@
 
 #include "engine/fault/handle_mm_fault.h"
 #include "engine/machine/page_data.h"
+#include "engine/machine/spin_guard.h"
 #include "engine/migrate/migrate_internal.h"
+#include "engine/migrate/rmap.h"
 
 namespace hmmscope {
 
@@ -77,6 +79,24 @@ DriverResult for_each_piece(AddressSpace& space, uint64_t start, uint64_t end, c
   return result;
 }
 
+/// Nothing of the CPU's table refers to the page any more: MADV_DONTNEED, which needs mmap_lock for reading only, was
+/// faster. `from`: 0 for a page that was put into a hole.
+bool thrown_away(const Machine& machine, const MigrateVma& args, uint64_t addr, uint64_t from, uint64_t to) {
+  return from != 0 ? find_migration_entry(machine, *args.mm, addr, from) == no_word
+                   : find_mapping(machine, *args.mm, addr, to) == no_word;
+}
+
+class TableLock {
+ public:
+  explicit TableLock(DeviceDriver& driver) : driver_(driver) { driver_.lock_table(); }
+  ~TableLock() { driver_.unlock_table(); }
+  TableLock(const TableLock&) = delete;
+  TableLock& operator=(const TableLock&) = delete;
+
+ private:
+  DeviceDriver& driver_;
+};
+
 }  // namespace
 
 void allocate_device_pages(Machine& machine, const MigrateVma& args, const DeviceMemory& memory) {
@@ -131,11 +151,16 @@ uint64_t allocate_system_pages(Machine& machine, const MigrateVma& args, DeviceD
 
 void map_migrated_pages(Machine& machine, const MigrateVma& args, DeviceDriver& driver) {
   const MigrateFormat format = MigrateFormat::from(machine.model());
+  const TableLock locked(driver);
   for (uint64_t k = 0; k < args.npages; ++k) {
     const uint64_t src = machine.load(slot(args.src, k)), dst = machine.load(slot(args.dst, k));
     if (!format.migrates(src) || !format.has_page(dst)) continue;
     const uint64_t addr = args.start + k * page_bytes;
-    machine.step(RuleId::driver_map, {k, addr, dst});
+    const AtomicGuard whole(machine);   // so that the rule says what is so when the device maps
+    if (thrown_away(machine, args, addr, format.has_page(src) ? format.pfn(src) : 0, format.pfn(dst)))
+      machine.step(RuleId::driver_map_thrown_away, {k, addr, src, dst});
+    else
+      machine.step(RuleId::driver_map, {k, addr, dst});
     driver.map(*args.mm, addr, format.pfn(dst), (dst & format.write) != 0);
   }
 }

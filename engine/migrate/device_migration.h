@@ -21,6 +21,9 @@ class DeviceDriver {
   virtual void map(AddressSpace& space, uint64_t addr, uint64_t pfn, bool write) = 0;
   virtual void unmap(AddressSpace& space, uint64_t addr) = 0;
   virtual bool maps(const AddressSpace& space, uint64_t addr) const = 0;
+  /// The driver's lock around a run of map(), which its invalidation callback takes too.
+  virtual void lock_table() {}
+  virtual void unlock_table() noexcept {}
 };
 
 /// A free page of system memory, 0 when there is none.

@@ -1,5 +1,6 @@
 // migrate_vma_finalize: migration entries become mappings again, of the new page or of the old one
 // (mm/migrate_device.c).
+#include "engine/machine/spin_guard.h"
 #include "engine/migrate/migrate_internal.h"
 #include "engine/migrate/rmap.h"
 
@@ -72,6 +73,7 @@ uint64_t migrate_device_range(Machine& machine, WordIndex src, uint64_t first_pf
   machine.enter(Function::migrate_device_range, {first_pfn, pages});
   const MigrateFormat format = MigrateFormat::from(machine.model());
   for (uint64_t k = 0; k < pages; ++k) {
+    const AtomicGuard trylock(machine);
     const Folio folio = Folio::of(machine, first_pfn + k);
     const bool in_use = folio && folio.refcount() != 0;
     const bool taken = in_use && !folio.locked() &&

@@ -1,5 +1,6 @@
 // migrate_vma_insert_page: a new page where there was none (mm/migrate_device.c).
 #include "engine/fault/cpu_fault.h"
+#include "engine/machine/spin_guard.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/migrate/migrate_internal.h"
 
@@ -40,6 +41,7 @@ bool insert(const Migration& migration, uint64_t k, const Folio& page) {
   }
   const WordIndex word = place_for(m, *args.mm, k, addr);
   if (word == no_word) return false;
+  const SpinGuard locked(m, pte_lock(args.mm->id(), addr));
   const uint64_t old = m.load(word);
   const bool present = x86::pte_present(old);
   if (present && !m.physical().is_zero_pfn(x86::pte_pfn(old))) {

@@ -1,5 +1,6 @@
 #include "engine/migrate/rmap.h"
 
+#include "engine/machine/spin_guard.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/migrate/migrate_internal.h"
 #include "engine/unified/migrate_prepare.h"
@@ -65,12 +66,14 @@ void try_to_migrate(Machine& machine, const Folio& folio, MigrateHooks* hooks) {
   rmap_walk(machine, folio.mapping(), folio.index(), 1, [&](const RmapPlace& place) {
     const Invalidation running = begin_invalidation(
         *place.space, {place.addr, place.addr + page_bytes, NotifyEvent::clear, internal_owner(machine)}, hooks);
+    SpinGuard locked(machine, pte_lock(place.space->id(), place.addr));
     const WordIndex word = find_mapping(machine, *place.space, place.addr, folio.pfn());
     bool go_on = true;
     if (word == no_word)
       machine.step(RuleId::try_to_migrate_not_here, {place.addr, folio.mapcount()});
     else
       go_on = migrate_mapping(machine, place, word, folio, hooks);
+    locked.unlock();
     end_invalidation(*place.space, running, hooks);
     return go_on && folio.mapped();
   });
@@ -84,6 +87,7 @@ void remove_migration_ptes(Machine& machine, const Folio& from, const Folio& to,
     hooks->entered(Function::remove_migration_ptes, from.pfn(), from.pfn() + 1, to.pfn());
   }
   rmap_walk(machine, to.mapping(), to.index(), 1, [&](const RmapPlace& place) {
+    const SpinGuard locked(machine, pte_lock(place.space->id(), place.addr));
     const WordIndex word = find_migration_entry(machine, *place.space, place.addr, from.pfn());
     if (word == no_word) return true;
     const uint64_t old = machine.load(word);

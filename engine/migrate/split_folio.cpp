@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/fault/cpu_fault.h"
+#include "engine/machine/spin_guard.h"
 #include "engine/migrate/migrate_internal.h"
 #include "engine/migrate/rmap.h"
 #include "engine/unified/migrate_prepare.h"
@@ -97,7 +98,13 @@ bool split_folio(Machine& machine, const Folio& folio, MigrateHooks* hooks) {
                                           internal_owner(machine)}, hooks);
     end_invalidation(*place.space, running, hooks);
   }
-  count_mappings(machine, places, folio, counts);
+  const AtomicGuard freeze(machine);   // folio_ref_freeze
+  const uint64_t now_whole = count_mappings(machine, places, folio, counts);
+  if (now_whole != 0 || total(counts, 0) != folio.mapcount() || folio.refcount() != folio.mapcount() + callers) {
+    machine.step(RuleId::split_folio_pinned, {folio.pfn(), folio.refcount(), folio.mapcount(), total(counts, now_whole)});
+    machine.leave(-11);  // -EAGAIN
+    return false;
+  }
   machine.step(RuleId::split_folio_done, {folio.pfn(), folio.refcount(), folio.mapcount()});
   make_small_folios(machine, folio, counts);
   machine.leave(0);

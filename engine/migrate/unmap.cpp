@@ -1,5 +1,6 @@
 // migrate_device_unmap: takes the collected pages off the LRU and out of every other page table, and puts
 // back the ones somebody else refers to (mm/migrate_device.c).
+#include "engine/machine/spin_guard.h"
 #include "engine/migrate/migrate_internal.h"
 #include "engine/migrate/rmap.h"
 
@@ -50,6 +51,7 @@ class Unmap {
   }
 
   bool isolate(uint64_t k, const Folio& folio) {
+    const AtomicGuard test_and_clear(machine_);
     const bool taken = migration_.hooks != nullptr && migration_.hooks->isolate(k, folio.pfn()) == false;
     if ((taken || !folio.has(folio_flag::lru)) && !drained_) drain_all(k);
     if (taken || !folio.has(folio_flag::lru)) {

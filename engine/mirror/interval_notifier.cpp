@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/machine/machine.h"
+#include "engine/machine/spin_guard.h"
 
 namespace hmmscope {
 namespace {
@@ -58,6 +59,7 @@ void IntervalNotifier::set_seq(uint64_t cur_seq) {
 IntervalNotifier::ReadBegin IntervalNotifier::read_begin() {
   Machine& machine = subscriptions_->machine();
   CallScope call(machine, Function::mmu_interval_read_begin, {start(), last()});
+  const SpinGuard locked(machine, notifier_lock(subscriptions_->owner_));
   const uint64_t seq = invalidate_seq();
   const uint64_t mm_seq = subscriptions_->invalidate_seq();
   const bool would_sleep = seq == mm_seq;
@@ -106,6 +108,7 @@ IntervalNotifier& NotifierSubscriptions::insert(uint64_t start, uint64_t length,
 
   const uint64_t last = start + (length - 1);
   CallScope call(*machine_, Function::mmu_interval_notifier_insert, {start, last});
+  const SpinGuard locked(*machine_, notifier_lock(owner_));
   uint64_t mm_seq = invalidate_seq();
   NotifierState state = NotifierState::inserted;
   RuleId rule = RuleId::notifier_insert;
@@ -132,6 +135,7 @@ IntervalNotifier& NotifierSubscriptions::insert(uint64_t start, uint64_t length,
 
 bool NotifierSubscriptions::remove(IntervalNotifier& notifier) {
   CallScope call(*machine_, Function::mmu_interval_notifier_remove, {notifier.start(), notifier.last()});
+  const SpinGuard locked(*machine_, notifier_lock(owner_));
   RuleId rule = RuleId::notifier_remove;
   NotifierState state = NotifierState::removed;
   if (is_invalidating()) {
@@ -151,6 +155,7 @@ Invalidation NotifierSubscriptions::start(const InvalidateRange& range) {
   assert(range.start < range.end);
   CallScope call(*machine_, Function::mmu_notifier_invalidate_range_start,
                  {range.start, range.end, static_cast<uint64_t>(range.event), range.owner});
+  SpinGuard locked(*machine_, notifier_lock(owner_));
   std::vector<IntervalNotifier*> hit;
   for (const auto& notifier : notifiers_) {
     if (notifier->inserted() && notifier->start() <= range.end - 1 && notifier->last() >= range.start) {
@@ -168,6 +173,7 @@ Invalidation NotifierSubscriptions::start(const InvalidateRange& range) {
                  {range.start, range.end, static_cast<uint64_t>(range.event), running.cur_seq});
   machine_->store(word_of(mm_, MmWord::active_invalidate_ranges), active_invalidate_ranges() + 1);
   if (!hit.empty()) machine_->store(word_of(mm_, MmWord::invalidate_seq), running.cur_seq);
+  locked.unlock();   // callbacks sleep
 
   for (IntervalNotifier* notifier : hit) {
     ++running.callbacks;
@@ -210,6 +216,7 @@ bool NotifierSubscriptions::end(const Invalidation& invalidation) {
 }
 
 bool NotifierSubscriptions::finish(const InvalidateRange& range) {
+  const SpinGuard locked(*machine_, notifier_lock(owner_));
   assert(active_invalidate_ranges() > 0);
   const uint64_t active = active_invalidate_ranges() - 1;
   const uint64_t mm_seq = invalidate_seq();

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/encoding/layout.h"
@@ -62,15 +63,33 @@ Family family_of(RegionKind kind);
 /// The region of `regions` (ascending, disjoint) that holds `word`; no_region if none. O(log regions).
 RegionId find_region(std::span<const Region> regions, WordIndex word);
 
+/// Words that were read and written, in order, repeats included.
+struct AccessLog {
+  std::vector<WordIndex> reads, writes;
+};
+
 class Memory {
  public:
   /// Words start as zero. Region ids and word indices only ever grow; nothing is freed, so an index stays an
   /// identity for the life of a recording.
   RegionId add_region(Region region);
 
-  uint64_t load(WordIndex word) const { return words_[word]; }
-  void store(WordIndex word, uint64_t value) { words_[word] = value; }
-  uint64_t* data() { return words_.data(); }   ///< invalidated by add_region
+  uint64_t load(WordIndex word) const {
+    if (log_ != nullptr) [[unlikely]] log_->reads.push_back(word);
+    return words_[word];
+  }
+  void store(WordIndex word, uint64_t value) {
+    if (log_ != nullptr) [[unlikely]] log_->writes.push_back(word);
+    words_[word] = value;
+  }
+  /// For runs of words: unlogged (see log_run). Invalidated by add_region.
+  uint64_t* data() { return words_.data(); }
+  /// From now on loads and stores are logged; nullptr: no longer. Not owned. Returns who logged before.
+  AccessLog* log_accesses(AccessLog* log) { return std::exchange(log_, log); }
+  /// A run that is read and written through data().
+  void log_run(WordIndex first, uint32_t count) {
+    for (uint32_t k = 0; log_ != nullptr && k < count; ++k) log_->writes.push_back(first + k);
+  }
   std::span<const uint64_t> words() const { return words_; }
   std::span<const Region> regions() const { return regions_; }
   const Region& region(RegionId id) const { return regions_[id]; }
@@ -80,6 +99,7 @@ class Memory {
  private:
   std::vector<uint64_t> words_;
   std::vector<Region> regions_;
+  AccessLog* log_ = nullptr;
 };
 
 }  // namespace hmmscope

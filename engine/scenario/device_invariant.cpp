@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/machine/folio.h"
+#include "engine/machine/spin_guard.h"
 
 namespace hmmscope::scenario {
 namespace {
@@ -39,13 +40,12 @@ CpuPage cpu_page(const Machine& machine, const AddressSpace& space, uint64_t add
 
 }  // namespace
 
-std::optional<DeviceViolation> find_device_violation(World& world) {
+std::vector<DeviceViolation> find_device_violations(World& world) {
   const Machine& machine = world.machine();
   const Field* pfn_field = machine.model().hmm_pfn->field(Role::pfn);
-  std::optional<DeviceViolation> found;
+  std::vector<DeviceViolation> found;
   world.for_each_mirror([&](const Device& device) {
     device.for_each_entry([&](uint64_t addr, uint64_t entry) {
-      if (found) return;
       const CpuPage cpu = cpu_page(machine, device.space(), addr);
       const uint64_t pfn = pfn_field->get(entry);
       if (cpu.pfn == pfn) return;
@@ -55,21 +55,76 @@ std::optional<DeviceViolation> find_device_violation(World& world) {
       if (x86::pte_none(cpu.entry) && folio && folio.locked()) return;
       if (cpu.migrates && owns(pfn)) return;      // it has mapped where the page goes
       if (cpu.pfn && owns(*cpu.pfn)) return;      // it will map where the page went
-      found = DeviceViolation{&device, addr, entry, cpu.entry};
+      found.push_back({&device, addr, entry, cpu.entry});
     });
   });
   return found;
 }
 
+void DeviceInvariant::before_step(RuleId rule, std::initializer_list<uint64_t> operands) {
+  check();
+  if (rule != RuleId::driver_map_thrown_away) return;
+  const uint64_t addr = operands.begin()[1], dst = operands.begin()[3];
+  mapped_thrown_away_.insert({addr, MigrateFormat::from(world_.machine().model()).pfn(dst)});
+}
+
+bool DeviceInvariant::committed() const {
+  const Recording& so_far = world_.machine().recorder()->peek();   // tasks may change between a step's call and the step
+  if (so_far.steps() == 0) return false;
+  const RuleId last = so_far.rule_of(so_far.steps() - 1);
+  return last == RuleId::scenario_commit || last == RuleId::dmirror_commit;
+}
+
+std::string_view DeviceInvariant::name_of(const DeviceViolation& violation, uint64_t pfn) const {
+  if (world_.machine().physical().owner_of(pfn) != std::optional(violation.device->owner())) return {};
+  if (mapped_thrown_away_.contains({violation.addr, pfn})) return thrown_away;
+  return committed() || committed_on_the_way_.contains({violation.addr, pfn}) ? moved_home : std::string_view();
+}
+
+void DeviceInvariant::remember_page_mapped_meanwhile() {
+  const Recording& so_far = world_.machine().recorder()->peek();
+  if (so_far.steps() == 0 || so_far.rule_of(so_far.steps() - 1) != RuleId::driver_map) return;
+  if (world_.space().notifiers().active_invalidate_ranges() == 0) return;
+  const auto operands = so_far.operands(so_far.steps() - 1);   // slot, address, dst
+  mapped_thrown_away_.insert({operands[1], MigrateFormat::from(world_.machine().model()).pfn(operands[2])});
+}
+
+void DeviceInvariant::remember_pages_on_their_way_home() {
+  const Machine& machine = world_.machine();
+  const Field* pfn_field = machine.model().hmm_pfn->field(Role::pfn);
+  world_.for_each_mirror([&](const Device& device) {
+    device.for_each_entry([&](uint64_t addr, uint64_t entry) {
+      const uint64_t pfn = pfn_field->get(entry);
+      if (machine.physical().owner_of(pfn) != std::optional(device.owner())) return;
+      const CpuPage cpu = cpu_page(machine, device.space(), addr);
+      if (cpu.migrates || cpu.pfn != pfn) committed_on_the_way_.insert({addr, pfn});
+    });
+  });
+}
+
 void DeviceInvariant::check() {
   if (inside_) return;
-  const auto violation = find_device_violation(world_);
-  if (!violation || !reported_.insert({violation->device, violation->addr}).second) return;
-  inside_ = true;
-  violations_.push_back(fmt::format("device {} maps {:#x} with {:#x}, which the CPU has taken away (its entry is {:#x})",
-                                    violation->device->name(), violation->addr, violation->entry, violation->cpu_entry));
-  world_.machine().step(RuleId::invariant_device, {0, violation->addr, violation->entry, violation->cpu_entry});
-  inside_ = false;
+  Machine& machine = world_.machine();
+  AccessLog* running = machine.memory().log_accesses(nullptr);   // looking is not what the task does
+  const auto found = find_device_violations(world_);
+  if (committed()) remember_pages_on_their_way_home();
+  remember_page_mapped_meanwhile();
+  machine.memory().log_accesses(running);
+  const Field* pfn_field = machine.model().hmm_pfn->field(Role::pfn);
+  for (const DeviceViolation& violation : found) {
+    const uint64_t pfn = pfn_field->get(violation.entry);
+    if (!reported_.insert({violation.device, violation.addr, pfn}).second) continue;
+    const std::string_view name = name_of(violation, pfn);
+    const std::string text = fmt::format("device {} maps {:#x} with {:#x}, which the CPU has taken away (its entry is {:#x})",
+                                         violation.device->name(), violation.addr, violation.entry, violation.cpu_entry);
+    const AtomicGuard at_once(machine, AtomicGuard::from_here);
+    inside_ = true;
+    if (name.empty()) violations_.push_back(text);
+    else findings_.push_back({name, std::string(name) + ": " + text});
+    machine.step(name == thrown_away ? RuleId::invariant_thrown_away : RuleId::invariant_device,
+                 {0, violation.addr, violation.entry, violation.cpu_entry});
+    inside_ = false;
+  }
 }
 
 }  // namespace hmmscope::scenario

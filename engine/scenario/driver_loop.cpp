@@ -206,7 +206,7 @@ Result<int> Operations::driver_loop(const RangeFaultOp& op, const Loop& loop) {
     }
     if (ret < 0) break;
     if (loop.device == nullptr) return ret;
-    const DriverLockGuard locked(locks_, loop.device->owner());
+    const DriverLockGuard locked(loop.device->locks(), loop.device->owner());
     if (machine_.model().range_api < RangeApi::snapshot_5_2) {
       machine_.enter(Function::hmm_vma_range_done);
       machine_.step(RuleId::drv_range_done, {!loop.device->notifier().check_retry(call.notifier_seq)});

@@ -5,6 +5,7 @@
 #include "engine/fault/cpu_fault.h"
 #include "engine/machine/folio.h"
 #include "engine/migrate/entry_conversion.h"
+#include "engine/scenario/vm_operations.h"
 
 namespace hmmscope {
 
@@ -32,12 +33,14 @@ class Copy {
       const uint64_t next = level_end(level, addr, vma_.end());
       if (x86::pte_none(entry)) return next;
       if ((entry & (x86::present.mask() | x86::pse.mask())) == x86::present.mask()) continue;
+      const PageTableLocks locked(m_, parent_, addr, addr + page_bytes);
       if (x86::pmd_present(entry))
         copy_leaf(level, addr, word);
       else
         copy_entry(level, addr, word);
       return next;
     }
+    const SpinGuard locked(m_, pte_lock(parent_.id(), addr)), child_locked(m_, pte_lock(child_.id(), addr));
     const WordIndex word = parent_.find_entry(Level::pte, addr);
     if (word != no_word && !x86::pte_none(m_.load(word))) {
       if (x86::pte_present(m_.load(word)))

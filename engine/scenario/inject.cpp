@@ -4,14 +4,39 @@
 
 #include "engine/machine/folio.h"
 #include "engine/migrate/rmap.h"
-#include "engine/schedule/scheduler.h"
 
 namespace hmmscope::scenario {
 namespace {
 
 using What = InjectDecl::What;
 
-bool needs_point(What what) { return what == What::poison || what == What::invalidation; }
+/// The leaf or pte that maps addr; no_word when none does.
+struct Mapped {
+  WordIndex word = no_word;
+  bool huge = false;
+};
+
+Mapped mapped_at(const Machine& machine, const AddressSpace& space, uint64_t addr) {
+  const WordIndex pmd = space.find_entry(Level::pmd, addr);
+  if (pmd == no_word || x86::pte_none(machine.load(pmd))) return {};
+  const uint64_t entry = machine.load(pmd);
+  if (!x86::pmd_present(entry) || machine.entry_format().is_huge(entry)) return {pmd, true};
+  const WordIndex pte = space.find_entry(Level::pte, addr);
+  return {pte == no_word || x86::pte_none(machine.load(pte)) ? no_word : pte, false};
+}
+
+/// The pfn that whatever stands at addr names; nothing for none and for entries without one.
+std::optional<uint64_t> pfn_at(const Machine& machine, const AddressSpace& space, uint64_t addr, bool present_only) {
+  const Mapped mapped = mapped_at(machine, space, addr);
+  if (mapped.word == no_word) return std::nullopt;
+  const uint64_t entry = machine.load(mapped.word);
+  if (mapped.huge ? x86::pmd_present(entry) : x86::pte_present(entry)) {
+    if (mapped.huge) return leaf_pfn(Level::pmd, entry);
+    return x86::pte_special(entry) ? std::nullopt : std::optional(x86::pte_pfn(entry));
+  }
+  const SwapFormat& format = machine.entry_format().swap;
+  return !present_only && is_pfn_entry(format.kind(entry)) ? std::optional(format.pfn(entry)) : std::nullopt;
+}
 
 }  // namespace
 
@@ -42,25 +67,57 @@ void Injector::before_step(RuleId rule, std::initializer_list<uint64_t>) {
   if (no_memory_ != 0 && (rule == RuleId::anon_oom || rule == RuleId::thp_fallback || rule == RuleId::driver_no_memory)) {
     if (--no_memory_ == 0) world_.machine().physical().set_limit(~0ull);
   }
-  const bool point = schedule::is_point(rule);
   for (Planned& planned : planned_) {
     if (planned.done) continue;
     const uint64_t now = planned.decl->what == What::flip ? recorded_ : steps_;
     const bool here = planned.rule == RuleId::count_ ? now == planned.decl->step
                                                      : planned.rule == rule && ++planned.seen == planned.decl->occurrence;
     planned.due = planned.due || here;
-    if (planned.due && (point || !needs_point(planned.decl->what))) happen(planned);
+  }
+  inside_ = false;
+  happen_if_possible();
+}
+
+void Injector::before_enter(Function) { happen_if_possible(); }
+
+void Injector::happen_if_possible() {
+  if (inside_) return;
+  inside_ = true;
+  for (Planned& planned : planned_) {
+    if (planned.due && !planned.done && possible(planned)) happen(planned);
   }
   inside_ = false;
 }
 
-void Injector::before_enter(Function function) {
-  if (inside_ || !schedule::is_point(function)) return;
-  inside_ = true;
-  for (Planned& planned : planned_) {
-    if (planned.due && !planned.done) happen(planned);
+bool Injector::possible(const Planned& planned) const {
+  Machine& machine = world_.machine();
+  const bool may_sleep = spinlocks_ == 0 && driver_locks_ == 0 && atomic_ == 0;
+  const auto pfn = [&](bool present_only) { return pfn_at(machine, world_.space(), planned.addr, present_only); };
+  switch (planned.decl->what) {
+    case What::allocation:
+    case What::signal:
+    case What::flip:
+      return true;
+    case What::invalidation:
+      return may_sleep;
+    case What::poison: {
+      const auto page = pfn(false);
+      const Folio folio = page ? Folio::of(machine, *page) : Folio();
+      return may_sleep && !(folio && folio.locked());
+    }
+    case What::pin: {
+      const auto page = pfn(true);
+      const Folio folio = page ? Folio::of(machine, *page) : Folio();
+      return atomic_ == 0 && folio && folio.refcount() != 0;
+    }
+    case What::reference:
+    case What::folio_lock:
+      break;
   }
-  inside_ = false;
+  const auto page = pfn(false);
+  const Folio folio = page ? Folio::of(machine, *page) : Folio();
+  const bool wants_lock = planned.decl->what == What::folio_lock;
+  return atomic_ == 0 && folio && folio.refcount() != 0 && !(wants_lock && folio.locked());
 }
 
 std::vector<const InjectDecl*> Injector::never_came() const {
@@ -87,6 +144,9 @@ void Injector::happen(Planned& planned) {
       break;
     case What::pin:
       on_folio(planned, RuleId::inject_pin);
+      break;
+    case What::reference:
+      on_folio(planned, RuleId::inject_reference);
       break;
     case What::poison:
       poison(planned);
@@ -128,31 +188,23 @@ bool Injector::flip(const Planned& planned) {
   return true;
 }
 
-namespace {
-
-/// The pfn that whatever stands at addr names; nothing for none and for entries without one.
-std::optional<uint64_t> pfn_at(const Machine& machine, const AddressSpace& space, uint64_t addr) {
-  const WordIndex word = space.find_entry(Level::pte, addr);
-  const uint64_t entry = word == no_word ? 0 : machine.load(word);
-  if (x86::pte_none(entry)) return std::nullopt;
-  if (x86::pte_present(entry)) return x86::pte_pfn(entry);
-  const SwapFormat& format = machine.entry_format().swap;
-  return is_pfn_entry(format.kind(entry)) ? std::optional(format.pfn(entry)) : std::nullopt;
-}
-
-}  // namespace
-
 void Injector::on_folio(const Planned& planned, RuleId rule) {
   Machine& machine = world_.machine();
-  const auto pfn = pfn_at(machine, world_.space(), planned.addr);
-  const Folio folio = pfn ? Folio::of(machine, *pfn) : Folio();
-  if (!folio || folio.refcount() == 0) return;
-  const bool lock = rule == RuleId::inject_folio_lock;
-  if (lock && folio.locked()) return;
+  const Folio folio = Folio::of(machine, *pfn_at(machine, world_.space(), planned.addr, rule == RuleId::inject_pin));
   machine.step(rule, {static_cast<uint64_t>(planned.rule), planned.decl->occurrence, planned.addr, folio.pfn()});
-  folio.take();
-  if (lock) folio.lock(FolioLocker::other);
-  ++world_.holds(folio.word(FolioWord::pfn), lock ? HoldOp::What::lock : HoldOp::What::get);
+  HoldOp::What how = HoldOp::What::get;
+  if (rule == RuleId::inject_pin) {
+    how = HoldOp::What::pin;
+    folio.take(folio.large() ? 1 : Folio::pin_bias);
+    if (folio.large()) folio.set(FolioWord::pincount, folio.get(FolioWord::pincount) + 1);
+  } else {
+    folio.take();
+    if (rule == RuleId::inject_folio_lock) {
+      how = HoldOp::What::lock;
+      folio.lock(FolioLocker::other);
+    }
+  }
+  ++world_.holds(folio.word(FolioWord::pfn), how);
 }
 
 void Injector::poison(const Planned& planned) {

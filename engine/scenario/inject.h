@@ -1,9 +1,11 @@
 #pragma once
-/// Failures at a chosen place of a run: no memory, a folio locked by somebody, a reference that nobody expects, failing
-/// memory, an invalidation, a fatal signal; or bits that somebody changes by hand. A place is the Nth time a rule is about to fire, or a step's number.
+/// Failures at a chosen place of a run: no memory, a folio locked by somebody, a DMA pin, a reference that nobody expects,
+/// failing memory, an invalidation, a fatal signal; or bits that somebody changes by hand. A place is the Nth time a rule is
+/// about to fire, or a step's number.
 ///
-/// What needs a lock that the engine may hold there (poison and invalidation change page tables or sleep) happens at
-/// the first point (engine/schedule) from that place on. Threads: the running task's. Ownership: refers to the world.
+/// What the kernel could not do just there happens as soon as it could: poison and invalidation where no spinlock is
+/// held, nor the driver's lock (they take page-table locks, they sleep, the driver's callback takes its lock), poison where the page's lock is free, a pin where the page is mapped
+/// present (get_user_pages finds no other); nothing happens inside an atomic operation. Threads: the running task's. Ownership: refers to the world.
 
 #include <vector>
 
@@ -12,13 +14,25 @@
 
 namespace hmmscope::scenario {
 
-class Injector final : public StepObserver, public MigrateHooks {
+class Injector final : public StepObserver, public MigrateHooks, public DriverLocks {
  public:
   /// Error: an unknown rule, or an address outside every VMA.
   static Result<std::unique_ptr<Injector>> create(World& world);
 
   void before_step(RuleId rule, std::initializer_list<uint64_t> operands) override;
   void before_enter(Function function) override;
+  void spin_lock(const SpinLock&) override { ++spinlocks_; }
+  void spin_unlock(const SpinLock&) noexcept override { --spinlocks_; }
+  void atomic_begin(bool) override { ++atomic_; }
+  void atomic_end() noexcept override { --atomic_; }
+
+  // DriverLocks of a machine with one task: nobody waits, but what would have to wait for the driver does not happen.
+  void mmap_read_lock(const AddressSpace&) override {}
+  void mmap_read_unlock(const AddressSpace&) override {}
+  void driver_lock(uint64_t) override { ++driver_locks_; }
+  void driver_unlock(uint64_t) override { --driver_locks_; }
+  bool wait_for_notifier(IntervalNotifier&) override { return false; }
+  WalkHooks* walk_hooks(AddressSpace&) override { return nullptr; }
 
   /// Injections whose place has not come.
   std::vector<const InjectDecl*> never_came() const;
@@ -35,17 +49,20 @@ class Injector final : public StepObserver, public MigrateHooks {
     bool due = false, done = false;
   };
   explicit Injector(World& world) : world_(world) {}
+  /// What is due and can happen now happens.
+  void happen_if_possible();
+  bool possible(const Planned& planned) const;
   void happen(Planned& planned);
   void on_folio(const Planned& planned, RuleId rule);
   void poison(const Planned& planned);
   /// False while the word does not exist.
   bool flip(const Planned& planned);
-  void at_point();
 
   World& world_;
   std::vector<Planned> planned_;
   uint64_t steps_ = 0;
-  uint64_t recorded_ = 0;       ///< steps with those of injections
+  uint64_t recorded_ = 0;                                    ///< steps with those of injections
+  uint64_t spinlocks_ = 0, atomic_ = 0, driver_locks_ = 0;   ///< held, entered
   uint64_t no_memory_ = 0;      ///< allocations that are still to fail
   bool inside_ = false;
 };

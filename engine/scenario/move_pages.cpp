@@ -1,6 +1,7 @@
 // mremap and MADV_FREE (mm/mremap.c, mm/madvise.c, 6.12).
 
 #include <algorithm>
+#include <optional>
 
 #include "engine/fault/cpu_fault.h"
 #include "engine/scenario/vm_operations.h"
@@ -41,6 +42,7 @@ void move_entries(Machine& machine, AddressSpace& space, uint64_t start, uint64_
   for (uint64_t addr = start, next = start; addr < end; addr = next) {
     next = level_end(Level::pmd, addr, end);
     const uint64_t to = new_start + (addr - start);
+    std::optional<PageTableLocks> locked(std::in_place, machine, space, addr, next);
     if (const WordIndex leaf = huge_pmd(machine, space, addr); leaf != no_word) {
       if (aligned && addr % pmd_bytes == 0 && next - addr == pmd_bytes) {
         const uint64_t pmd = machine.load(leaf);
@@ -48,7 +50,9 @@ void move_entries(Machine& machine, AddressSpace& space, uint64_t start, uint64_
         machine.store(space.ensure_entry(Level::pmd, to), pmd);
         continue;
       }
+      locked.reset();
       split_huge_pmd(machine, space, addr, RuleId::thp_wp_split);
+      locked.emplace(machine, space, addr, next);
     }
     for (uint64_t at = addr; at < next; at += page_bytes) {
       const WordIndex word = space.find_entry(Level::pte, at);
@@ -71,11 +75,14 @@ Result<void> madvise_free(Machine& machine, AddressSpace& space, uint64_t start,
       split_huge_pmd(machine, space, addr, RuleId::thp_wp_split);
   }
   const Invalidation running = space.notifiers().start({start, end, NotifyEvent::clear});
-  machine.step(RuleId::madvise_free, {start, end});
-  for (uint64_t addr = start, next = start; addr < end; addr = next) {
-    next = level_end(Level::pmd, addr, end);
-    if (const WordIndex leaf = huge_pmd(machine, space, addr); leaf != no_word) free_entry(machine, leaf);
-    else free_ptes(machine, space, addr, next);
+  {
+    const PageTableLocks locked(machine, space, start, end);
+    machine.step(RuleId::madvise_free, {start, end});
+    for (uint64_t addr = start, next = start; addr < end; addr = next) {
+      next = level_end(Level::pmd, addr, end);
+      if (const WordIndex leaf = huge_pmd(machine, space, addr); leaf != no_word) free_entry(machine, leaf);
+      else free_ptes(machine, space, addr, next);
+    }
   }
   if (!running.failed) space.notifiers().end(running);
   machine.leave(0);

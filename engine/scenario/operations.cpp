@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/machine/page_data.h"
+#include "engine/machine/spin_guard.h"
 #include "engine/scenario/task_locks.h"
 #include "engine/scenario/vm_operations.h"
 
@@ -54,11 +55,14 @@ NotifyEvent event_named(std::string_view name) {
 }  // namespace
 
 void Operations::failed(Line line, std::string text) {
+  if (locks_ != nullptr) locks_->scheduler().remember(text);
   outcome_.failures.push_back({recorder_.steps() - 1, line, std::move(text)});
 }
 
 void Operations::note(Line line, std::string text) {
-  if (locks_ != nullptr) outcome_.results.push_back(fmt::format("{:>4}: {}", line, text));
+  if (locks_ == nullptr) return;
+  locks_->scheduler().remember(text);
+  outcome_.results.push_back(fmt::format("{:>4}: {}", line, text));
 }
 
 void Operations::expect_result(const std::string& expected, const std::string& found, uint64_t code, Line line) {
@@ -73,6 +77,17 @@ Result<void> Operations::in_vmas(const Result<void>& result, Line line) const {
   return {};
 }
 
+bool Operations::access_now(AddressSpace& space, uint64_t addr, bool write, std::optional<uint64_t> content) {
+  const AtomicGuard by_the_cpu(machine_);
+  const Access access = check_access(machine_, space, addr, write);
+  if (!access.allowed) return false;
+  const uint64_t entry = machine_.load(access.word);
+  machine_.step(RuleId::scenario_touch_hit, {addr, entry});
+  machine_.store(access.word, entry | bit::accessed | (write ? bit::dirty : 0));
+  if (content && machine_.page_data() != nullptr) machine_.page_data()->store(pfn_behind(access, entry, addr), *content);
+  return true;
+}
+
 std::string Operations::touch(AddressSpace& space, uint64_t addr, bool write, std::optional<uint64_t> content) {
   // A fault that succeeds this often without allowing the access waits for ever; among tasks others may be at work.
   const int enough = locks_ == nullptr ? 8 : 64;
@@ -85,12 +100,8 @@ std::string Operations::touch(AddressSpace& space, uint64_t addr, bool write, st
       result = "killed";
       break;
     }
-    const Access access = check_access(machine_, space, addr, write);
-    const uint64_t entry = access.word == no_word ? 0 : machine_.load(access.word);
-    if (access.allowed) {
-      machine_.step(RuleId::scenario_touch_hit, {addr, entry});
-      machine_.store(access.word, entry | bit::accessed | (write ? bit::dirty : 0));
-      if (content && machine_.page_data() != nullptr) machine_.page_data()->store(pfn_behind(access, entry, addr), *content);
+    if (locks_ != nullptr) locks_->scheduler().starts_over(vma_lock);
+    if (access_now(space, addr, write, content)) {
       result = "ok";
       break;
     }

@@ -69,6 +69,8 @@ class Operations {
   RangeFaultResult old_range_call(const RangeFaultOp& op, const RangeFaultCall& call);
   RangeFaultResult unlocked_call(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call);
   Result<MirrorState*> mirror_state(const std::string& table, Line line);
+  /// The CPU's own page walk and access. False: it has to fault.
+  bool access_now(AddressSpace& space, uint64_t addr, bool write, std::optional<uint64_t> content);
   /// "ok" or the name of what the access got.
   std::string touch(AddressSpace& space, uint64_t addr, bool write, std::optional<uint64_t> content = {});
   /// What the page mapped at addr holds; empty when none is.

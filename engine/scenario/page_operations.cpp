@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/machine/spin_guard.h"
 #include "engine/migrate/device_migration.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/scenario/fork.h"
@@ -125,6 +126,8 @@ Result<void> Operations::perform(const HoldOp& op, Line line) {
         return fail(world_.error(
             line, fmt::format("the device page at {:#x} is busy: it cannot be pinned for long", addr)));
     }
+    const AtomicGuard whole(machine_);
+    folio = addr < space.tables().limit() ? folio_at(space, addr) : Folio();
     if (!folio || folio.refcount() == 0)
       return fail(world_.error(line, fmt::format("no page is at {:#x}", addr)));
     if (!op.release && op.what == HoldOp::What::lock && folio.locked() && locks_ != nullptr) {

@@ -238,7 +238,8 @@ Result<void> check_references(const JsonDocument& document, const Scenario& scen
 }
 
 InjectDecl injection(const json& object) {
-  constexpr std::array<std::string_view, 7> names{"allocation", "folio-lock", "pin", "poison", "invalidation", "signal", "flip"};
+  constexpr std::array<std::string_view, 8> names{"allocation",   "folio-lock", "pin",    "reference", "poison",
+                                                  "invalidation", "signal",     "flip"};
   InjectDecl decl;
   const std::string what = object.at("what").get<std::string>();
   for (size_t k = 0; k < names.size(); ++k) {
@@ -338,8 +339,10 @@ Result<Scenario> parse(std::string_view text, std::string_view name) {
     scenario.inject.back().line = line;
   });
   scenario.check_devices = root.value("check_devices", false);
+  for (const json& item : root.value("allows", json::array())) scenario.allows.push_back(item.get<std::string>());
   scenario.schedule = root.value("schedule", std::string());
   if (root.contains("seed")) scenario.seed = root.at("seed").get<uint64_t>();
+  if (root.value("granularity", std::string()) == "rule") scenario.granularity = schedule::Granularity::rule;
   scenario.ends = root.value("ends", scenario.ends);
   if (auto ok = collect_tasks(*document, scenario); !ok) return fail(ok.error());
   if (auto ok = check_references(*document, scenario); !ok) return fail(ok.error());

@@ -16,6 +16,7 @@ IoctlOp ioctl(const json& object) {
   if (object.contains("at")) op.at = address(object.at("at"));
   op.pages = object.value("pages", uint64_t{1});
   if (object.contains("expect")) op.expect = text(object, "expect");
+  op.may_fail = object.value("may_fail", false);
   op.cpages = count(object, "cpages");
   op.faults = count(object, "faults");
   op.data = page_content(object);

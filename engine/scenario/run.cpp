@@ -1,6 +1,7 @@
 #include "engine/scenario/run.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/fault/handle_mm_fault.h"
 #include "engine/scenario/device_invariant.h"
@@ -12,10 +13,12 @@
 namespace hmmscope::scenario {
 namespace {
 
-/// The machine has one observer; a run may have several: failures first, then the checks, then the scheduler.
+/// The machine has one observer; a run may have several: failures first, then the scheduler, then the checks.
 class Observers final : public StepObserver {
  public:
   void add(StepObserver* observer) { list_.push_back(observer); }
+  /// Tasks change before the last observer looks: it sees what is there when the step is really made.
+  void add_before_last(StepObserver* observer) { list_.insert(list_.empty() ? list_.end() : list_.end() - 1, observer); }
   void remove(StepObserver* observer) { std::erase(list_, observer); }
   bool empty() const { return list_.empty(); }
   void before_step(RuleId rule, std::initializer_list<uint64_t> operands) override {
@@ -24,10 +27,25 @@ class Observers final : public StepObserver {
   void before_enter(Function function) override {
     for (StepObserver* observer : list_) observer->before_enter(function);
   }
+  void spin_lock(const SpinLock& lock) override {
+    for (StepObserver* observer : list_) observer->spin_lock(lock);
+  }
+  void spin_unlock(const SpinLock& lock) noexcept override {
+    for (StepObserver* observer : list_) observer->spin_unlock(lock);
+  }
+  void atomic_begin(bool may_wait) override {
+    for (StepObserver* observer : list_) observer->atomic_begin(may_wait);
+  }
+  void atomic_end() noexcept override {
+    for (StepObserver* observer : list_) observer->atomic_end();
+  }
 
  private:
   std::vector<StepObserver*> list_;
 };
+
+/// How a schedule begins that was made with another granularity than the scenario's own.
+constexpr std::string_view rule_mark = "@rule ", lock_mark = "@lock ";
 
 bool skipped(const Scenario& scenario, const Operation& operation) {
   const bool coherent = !scenario.devices.empty() && scenario.devices.front().coherent;
@@ -40,39 +58,47 @@ Result<void> perform(Operations& operations, const Scenario& scenario, const Ope
 }
 
 /// Runs the operations of one task; stops at the first mistake of the scenario.
-void perform_task(Operations& operations, const Scenario& scenario, const std::string& task, schedule::Scheduler& scheduler,
-                  Result<void>& mistake) {
+void perform_task(Operations& operations, const Scenario& scenario, const std::string& task, TaskLocks& locks, Result<void>& mistake) {
   for (const Operation& operation : scenario.operations) {
     if (operation.task != task || !mistake) continue;
-    scheduler.begin_operation();
-    scheduler.point();
+    locks.scheduler().begin_operation(locks.in_migration());
+    locks.scheduler().point();
     if (auto ok = perform(operations, scenario, operation); !ok && mistake) mistake = ok;
   }
 }
 
 Result<void> run_tasks(const Scenario& scenario, const RunOptions& options, World& world, Recorder& recorder, Observers& observers,
                        Outcome& outcome) {
-  const std::string& text = options.schedule.empty() ? scenario.schedule : options.schedule;
+  std::string_view text = options.schedule.empty() ? scenario.schedule : options.schedule;
+  schedule::Granularity granularity = scenario.granularity;
+  for (const auto& [mark, means] : {std::pair(rule_mark, schedule::Granularity::rule), std::pair(lock_mark, schedule::Granularity::lock)}) {
+    if (!text.starts_with(mark)) continue;
+    text.remove_prefix(mark.size());
+    granularity = means;
+  }
+  granularity = options.granularity.value_or(granularity);
   auto follow = schedule::TextPolicy::parse(text, scenario.tasks);
   if (!follow) return fail(Error{follow.error().message, scenario.file, 0, 0, false});
   const auto seed = options.seed ? options.seed : options.schedule.empty() ? scenario.seed : std::nullopt;
   schedule::SeededPolicy random(seed.value_or(0));
   schedule::Policy* policy = options.policy != nullptr ? options.policy : seed ? static_cast<schedule::Policy*>(&random) : &*follow;
-  schedule::Scheduler scheduler(world.machine(), recorder, *policy);
-  observers.add(&scheduler);
+  schedule::Scheduler scheduler(world.machine(), recorder, *policy, granularity);
+  observers.add_before_last(&scheduler);
   TaskLocks locks(world, scheduler);
   world.set_locks(&locks);
   Operations operations(world, recorder, outcome, &locks);
   Result<void> mistake;
   for (const std::string& task : scenario.tasks) {
-    scheduler.add_task(task, [&, task] { perform_task(operations, scenario, task, scheduler, mistake); });
+    scheduler.add_task(task, [&, task] { perform_task(operations, scenario, task, locks, mistake); });
   }
   const schedule::Ended ended = scheduler.run();
   observers.remove(&scheduler);
   world.set_locks(nullptr);
   outcome.schedule_end = end_name(ended.end);
   outcome.schedule_text = ended.text;
-  outcome.schedule = ended.schedule;
+  const bool by_rule = granularity == schedule::Granularity::rule;
+  outcome.schedule = granularity == scenario.granularity ? "" : std::string(by_rule ? rule_mark : lock_mark);
+  outcome.schedule += ended.schedule;
   std::sort(outcome.results.begin(), outcome.results.end());
   if (!mistake || ended.end == schedule::End::stopped) return mistake;
   outcome.expectations += 2;
@@ -111,6 +137,7 @@ Result<Outcome> run(const Scenario& scenario, const RunOptions& options) {
   if (!scenario.inject.empty()) {
     observers.add(injector->get());
     (*world)->set_migrate_hooks(injector->get());
+    if (!scenario.has_tasks()) (*world)->set_locks(injector->get());
   }
   const bool check_devices = scenario.check_devices || scenario.has_tasks();
   if (check_devices) observers.add(&invariant);
@@ -132,6 +159,11 @@ Result<Outcome> run(const Scenario& scenario, const RunOptions& options) {
   const StepIndex last = recorder.steps() == 0 ? no_step : recorder.steps() - 1;
   if (check_devices) ++outcome.expectations;
   for (const std::string& violation : invariant.violations()) outcome.failures.push_back({last, 0, violation});
+  for (const auto& [name, text] : invariant.findings()) {
+    const bool allowed = std::find(scenario.allows.begin(), scenario.allows.end(), name) != scenario.allows.end();
+    if (allowed) outcome.findings.push_back(text);
+    else outcome.failures.push_back({last, 0, text});
+  }
   for (const InjectDecl* left : (*injector)->never_came()) {
     outcome.failures.push_back({last, left->line, "the place of this injection never came"});
   }

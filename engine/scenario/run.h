@@ -27,6 +27,7 @@ struct Outcome {
   Recording recording;
   KernelModel model;
   std::vector<Failure> failures;
+  std::vector<std::string> findings;     ///< violations with a name that the scenario allows, the name first
   uint32_t expectations = 0;
   // scenarios with tasks only
   std::string schedule_end;              ///< "finished", "deadlock", "livelock", "stopped"
@@ -39,6 +40,7 @@ struct RunOptions {
   std::string kernel;                    ///< overrides the scenario's model when not empty
   std::string schedule;                  ///< overrides the scenario's
   std::optional<uint64_t> seed;          ///< the same, at random
+  std::optional<schedule::Granularity> granularity;   ///< overrides the scenario's
   schedule::Policy* policy = nullptr;    ///< decides instead of both; must outlive the run
 };
 

@@ -17,6 +17,7 @@
 #include "engine/base/result.h"
 #include "engine/machine/words.h"
 #include "engine/scenario/era_operations.h"
+#include "engine/schedule/granularity.h"
 
 namespace hmmscope::scenario {
 
@@ -218,6 +219,7 @@ struct IoctlOp {
   Address at;
   uint64_t pages = 0;
   std::optional<std::string> expect;           ///< "0", "-EPERM", ...
+  bool may_fail = false;                       ///< what is expected holds for a call that returns 0; others are fine too
   std::optional<uint64_t> cpages, faults;
   std::optional<PageContent> data;             ///< written, or expected to be read
   std::vector<std::string> bytes;              ///< SNAPSHOT: one for each page, or one for all
@@ -291,7 +293,7 @@ struct SelftestDecl {
 
 /// Something that goes wrong at a chosen place: the Nth time `rule` is about to fire, or at step number `step`.
 struct InjectDecl {
-  enum class What : uint8_t { allocation, folio_lock, pin, poison, invalidation, signal, flip };
+  enum class What : uint8_t { allocation, folio_lock, pin, reference, poison, invalidation, signal, flip };
   What what = What::allocation;
   std::string rule;          ///< empty: `step` counts
   uint64_t occurrence = 1, step = 0;
@@ -324,9 +326,11 @@ struct Scenario {
   std::vector<std::string> tasks;  ///< in order of their first operation
   std::string schedule;            ///< "cpu:3 gpu:1": how many points each runs
   std::optional<uint64_t> seed;    ///< of a random schedule
+  schedule::Granularity granularity = schedule::Granularity::lock;
   std::string ends = "finished";   ///< expected: "finished", "deadlock", "livelock"
 
   std::vector<InjectDecl> inject;
+  std::vector<std::string> allows; ///< names of violations that are findings and do not fail the run
   bool check_devices = false;      ///< look at every step whether a device maps what the CPU has taken away
 
   bool has_tasks() const { return !tasks.empty(); }

@@ -18,6 +18,14 @@ void TaskLocks::mmap_unlock(const AddressSpace& space) { scheduler_.unlock({Wait
 void TaskLocks::driver_lock(uint64_t owner) { scheduler_.lock({Wait::driver_lock, owner}, true); }
 void TaskLocks::driver_unlock(uint64_t owner) { scheduler_.unlock({Wait::driver_lock, owner}); }
 
+bool TaskLocks::in_migration() const {
+  for (const auto& [name, task] : owners_) {
+    const auto found = world_.migrations().find(name);
+    if (task == scheduler_.current() && found != world_.migrations().end() && found->second.set_up) return true;
+  }
+  return false;
+}
+
 bool TaskLocks::wait_for_notifier(IntervalNotifier& notifier) {
   const uint64_t seq = notifier.subscriptions().invalidate_seq();
   scheduler_.wait(Wait::notifier, notifier.start(), fmt::format("{} of {}", wait_name(Wait::notifier), notifier.name()),

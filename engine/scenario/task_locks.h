@@ -24,6 +24,9 @@ class TaskLocks final : public DriverLocks, public WalkHooks {
   /// A migration that a task has set up and not yet finalized holds the locks of its pages.
   void migration_began(const std::string& name) { owners_[name] = scheduler_.current(); }
 
+  /// The running task has set up a migration and not finalized it.
+  bool in_migration() const;
+
   // DriverLocks
   void mmap_read_lock(const AddressSpace& space) override { mmap_lock(space, false); }
   void mmap_read_unlock(const AddressSpace& space) override { mmap_unlock(space); }

@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
+#include "engine/machine/spin_guard.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/scenario/operations.h"
 #include "engine/scenario/sequence_driver.h"
+#include "engine/scenario/task_locks.h"
 
 namespace hmmscope::scenario {
 
@@ -17,20 +21,40 @@ NotifyEvent interrupt_event(const std::string& name) {
   return name == "SOFT_DIRTY" ? NotifyEvent::soft_dirty : NotifyEvent::unmap;
 }
 
-/// One page goes to swap. 1 when it was dropped without being written.
-uint64_t page_out(Machine& m, AddressSpace& space, uint64_t addr) {
-  const WordIndex word = space.find_entry(Level::pte, addr);
-  const uint64_t pte = word == no_word ? 0 : m.load(word);
+/// The page that reclaim would take at addr; empty when it would leave it alone.
+Folio reclaimable(Machine& m, uint64_t pte) {
   const bool mapped = x86::pte_present(pte) && !x86::pte_special(pte);
   const Folio folio = mapped ? Folio::of(m, x86::pte_pfn(pte)) : Folio();
   const uint64_t cache = folio && folio.has(folio_flag::swapcache) ? 1 : 0;
   const bool ordinary = folio && folio.has(folio_flag::anon) && !folio.large() && !folio.zone_device();
-  if (!ordinary || folio.locked() || folio.refcount() != folio.mapcount() + cache || folio.mapcount() != 1) {
-    m.step(RuleId::pageout_busy, {addr, pte, folio ? folio.refcount() : 0});
-    return 0;
-  }
-  const bool clean = cache != 0 && !entry_dirty(pte) && !folio.has(folio_flag::dirty);
+  const bool busy = !ordinary || folio.locked() || folio.refcount() != folio.mapcount() + cache || folio.mapcount() != 1;
+  return busy ? Folio() : folio;
+}
+
+uint64_t busy(Machine& m, uint64_t addr, uint64_t pte) {
+  const Folio folio = x86::pte_present(pte) && !x86::pte_special(pte) ? Folio::of(m, x86::pte_pfn(pte)) : Folio();
+  m.step(RuleId::pageout_busy, {addr, pte, folio ? folio.refcount() : 0});
+  return 0;
+}
+
+/// One page goes to swap. 1 when it was dropped without being written.
+uint64_t page_out(Machine& m, AddressSpace& space, uint64_t addr) {
+  const WordIndex word = space.find_entry(Level::pte, addr);
+  const uint64_t seen = word == no_word ? 0 : m.load(word);
+  if (!reclaimable(m, seen)) return busy(m, addr, seen);
   const Invalidation running = space.notifiers().start({addr, addr + page_bytes});
+  SpinGuard locked(m, pte_lock(space.id(), addr));
+  std::optional<AtomicGuard> unmap_and_freeze(std::in_place, m);
+  const uint64_t pte = m.load(word);
+  const Folio folio = reclaimable(m, pte);
+  if (!folio) {   // somebody took hold of it while devices were told
+    unmap_and_freeze.reset();
+    locked.unlock();
+    if (!running.failed) space.notifiers().end(running);
+    return busy(m, addr, pte);
+  }
+  const uint64_t cache = folio.has(folio_flag::swapcache) ? 1 : 0;
+  const bool clean = cache != 0 && !entry_dirty(pte) && !folio.has(folio_flag::dirty);
   m.step(clean ? RuleId::pageout_unwritten : RuleId::pageout_written, {addr, pte, folio.pfn()});
   SwapEntry entry;
   entry.kind = SwapKind::swap;
@@ -43,6 +67,8 @@ uint64_t page_out(Machine& m, AddressSpace& space, uint64_t addr) {
   }
   folio.remove_rmap();
   folio.put();
+  unmap_and_freeze.reset();
+  locked.unlock();
   if (!running.failed) space.notifiers().end(running);
   return clean ? 1 : 0;
 }
@@ -84,6 +110,7 @@ Result<void> Operations::perform(const FaultAndMigrateOp& op, Line line) {
   const SequenceArrays all{hmm.first, add_sequence_range(machine_, world_.space(), op.migration), *arrays};
   world_.device(op.device)->reserve_table(*start, op.pages);
 
+  const MmapGuard guard(locks_, world_.space(), false);   // S3 as posted drops and takes it again; nobody can tell
   SequenceDriver driver(world_, op, *start, all, *preset, interrupt);
   const SequenceResult result = driver.run();
   RunningMigration& running = world_.migrations()[op.migration];

@@ -1,6 +1,7 @@
 #include "engine/scenario/vm_operations.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "engine/fault/cpu_fault.h"
 #include "engine/migrate/entry_conversion.h"
@@ -123,13 +124,26 @@ Result<void> remove_pages(Machine& machine, AddressSpace& space, uint64_t start,
     if (auto ok = split_at(machine, space, addr); !ok) return ok;
   }
   const Invalidation running = space.notifiers().start({start, end, event, 0, true});
-  machine.step(rule, {start, end});
-  for_vmas(space, start, end, [&](Vma vma) { zap(machine, space, std::max(start, vma.start()), std::min(end, vma.end())); });
+  {
+    const PageTableLocks locked(machine, space, start, end);
+    machine.step(rule, {start, end});
+    for_vmas(space, start, end, [&](Vma vma) { zap(machine, space, std::max(start, vma.start()), std::min(end, vma.end())); });
+  }
   if (!running.failed) space.notifiers().end(running);
   return {};
 }
 
 }  // namespace
+
+PageTableLocks::PageTableLocks(Machine& machine, const AddressSpace& space, uint64_t start, uint64_t end) {
+  if (!machine.observed()) return;
+  for (uint64_t addr = start; addr < end; addr = level_end(Level::pud, addr, end)) {
+    if (space.find_entry(Level::pmd, addr) != no_word) guards_.emplace_back(machine, pmd_lock(space.id(), addr));
+  }
+  for (uint64_t addr = start; addr < end; addr = level_end(Level::pmd, addr, end)) {
+    if (space.find_entry(Level::pte, addr) != no_word) guards_.emplace_back(machine, pte_lock(space.id(), addr));
+  }
+}
 
 Result<void> munmap(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end) {
   machine.enter(Function::munmap, {start, end - start});
@@ -164,6 +178,7 @@ Result<void> mprotect(Machine& machine, AddressSpace& space, uint64_t start, uin
   if (ok) {
     for_vmas(space, start, end, [&](Vma vma) { machine.store(vma.word(VmaWord::flags), (vma.flags() & ~all) | flags); });
     const Invalidation running = space.notifiers().start({start, end, NotifyEvent::protection_vma, 0, true});
+    std::optional<PageTableLocks> locked(std::in_place, machine, space, start, end);
     machine.step(RuleId::mprotect_ptes, {start, end});
     for (uint64_t addr = start; addr < end;) {
       const Mapping mapping = mapping_at(machine, space, addr, end);
@@ -181,6 +196,7 @@ Result<void> mprotect(Machine& machine, AddressSpace& space, uint64_t start, uin
       const uint64_t entry = EntryFormat::make(pfn, kept);
       if (entry != old) machine.store(mapping.word, entry);
     }
+    locked.reset();
     if (!running.failed) space.notifiers().end(running);
   }
   machine.leave(ok ? 0 : -22);

@@ -3,11 +3,24 @@
 /// Source: mm/mmap.c, mm/mprotect.c, mm/madvise.c, mm/memory.c (6.12). Calls are recorded under the kernel's names.
 
 #include <cstdint>
+#include <deque>
 
 #include "engine/base/result.h"
 #include "engine/machine/machine.h"
+#include "engine/machine/spin_guard.h"
 
 namespace hmmscope {
+
+/// The page-table locks of [start, end): those of its pmds, then those of its ptes, one a table. The engine changes all
+/// entries of a system call in one step, so they are taken together; the kernel takes one after the other. A range
+/// whose machine nobody observes needs none.
+class PageTableLocks {
+ public:
+  PageTableLocks(Machine& machine, const AddressSpace& space, uint64_t start, uint64_t end);
+
+ private:
+  std::deque<SpinGuard> guards_;
+};
 
 /// Addresses are page aligned, start < end. A 2M or 1G leaf that is only partly inside the range is split first;
 /// a hugetlb page that is only partly inside is an error, as in the kernel.

@@ -33,6 +33,8 @@ Result<std::unique_ptr<World>> World::build(const Scenario& scenario, std::strin
   world->machine_ = std::move(*machine);
   world->faults_ = std::make_unique<CpuFault>(CpuFaultOptions{true, scenario.hugetlb_2m_pages, scenario.hugetlb_1g_pages});
   if (scenario.page_data) world->machine_->keep_page_data();
+  // Interleavings are compared by the states they reach: what is allocated next must follow from what is in use.
+  if (scenario.has_tasks()) world->machine_->physical().reuse_freed_pages();
   world->machine_->set_fault_handler(world->faults_.get());
   world->space_ = &world->machine_->add_address_space("process");
   if (scenario.zero_pfn) world->machine_->physical().set_zero_pfn(*scenario.zero_pfn);

@@ -19,7 +19,7 @@ constexpr std::array functions{
     Function::make_device_exclusive_range, Function::remove_device_exclusive_entry,
 };
 
-constexpr std::array rules{
+constexpr std::array points{
     RuleId::scenario_touch,  RuleId::scenario_range,   RuleId::scenario_repeat, RuleId::scenario_collided,
     RuleId::scenario_commit, RuleId::scenario_drop,    RuleId::munmap_zap,      RuleId::dontneed_zap,
     RuleId::mprotect_ptes,   RuleId::driver_allocate,  RuleId::driver_map,      RuleId::dmirror_commit,
@@ -33,53 +33,24 @@ constexpr auto flags_of(const std::array<Id, n>& list) {
   return flags;
 }
 constexpr auto function_flags = flags_of(functions);
-constexpr auto rule_flags = flags_of(rules);
-
-constexpr uint64_t mix(uint64_t hash, uint64_t value) {
-  hash = (hash ^ value) * 0x9e3779b97f4a7c15ull;
-  return hash ^ (hash >> 29);
-}
-
-bool counts(RegionKind kind) {
-  switch (kind) {
-    case RegionKind::hmm_pfns:
-    case RegionKind::migrate_src:
-    case RegionKind::migrate_dst:
-    case RegionKind::range:
-    case RegionKind::notifier:
-    case RegionKind::mm:
-    case RegionKind::counters:
-      return false;
-    default:
-      return true;
-  }
-}
+constexpr auto rule_flags = flags_of(points);
 
 }  // namespace
 
 bool is_point(RuleId rule) { return rule_flags[static_cast<size_t>(rule)]; }
 bool is_point(Function function) { return function_flags[static_cast<size_t>(function)]; }
 
-uint64_t machine_key(const Machine& machine) {
-  uint64_t hash = 1;
-  for (const Region& region : machine.memory().regions()) {
-    if (!counts(region.kind)) continue;
-    // System pages are not handed out again: those that were tried and freed would make every state a new one.
-    if (region.kind == RegionKind::folio && machine.load(word_of(region.first, FolioWord::refcount)) == 0) continue;
-    for (uint32_t k = 0; k < region.count; ++k) {
-      const uint64_t value = machine.load(region.first + k);
-      if (value != 0) hash = mix(mix(hash, region.first + k), value);
+uint32_t sequence_operands(RuleId id) {
+  static const auto masks = [] {
+    std::array<uint32_t, static_cast<size_t>(RuleId::count_)> all{};
+    for (const Rule& r : hmmscope::rules()) {
+      for (uint32_t k = 0; k < r.operand_count(); ++k) {
+        if (r.operand_name(k).find("seq") != std::string_view::npos) all[static_cast<size_t>(r.rule)] |= 1u << k;
+      }
     }
-  }
-  for (const auto& space : machine.address_spaces()) {
-    const NotifierSubscriptions& notifiers = space->notifiers();
-    hash = mix(hash, (notifiers.invalidate_seq() & 1) | notifiers.active_invalidate_ranges() << 1);
-    for (const auto& notifier : notifiers.all()) {
-      const bool inside = notifier->invalidate_seq() == notifiers.invalidate_seq();
-      hash = mix(hash, (inside ? 2u : 0u) | (notifier->inserted() ? 1u : 0u));
-    }
-  }
-  return hash;
+    return all;
+  }();
+  return masks[static_cast<size_t>(id)];
 }
 
 }  // namespace hmmscope::schedule

@@ -6,16 +6,9 @@
 #include <cassert>
 
 #include "engine/machine/folio.h"
+#include "engine/schedule/state.h"
 
 namespace hmmscope::schedule {
-namespace {
-
-constexpr uint64_t mix(uint64_t hash, uint64_t value) {
-  hash = (hash ^ value) * 0x9e3779b97f4a7c15ull;
-  return hash ^ (hash >> 29);
-}
-
-}  // namespace
 
 std::string_view wait_name(Wait wait) {
   switch (wait) {
@@ -23,6 +16,8 @@ std::string_view wait_name(Wait wait) {
     case Wait::driver_lock: return "the driver's lock";
     case Wait::migration: return "the end of a migration";
     case Wait::folio_lock: return "a folio's lock";
+    case Wait::page_table_lock: return "a page-table lock";
+    case Wait::notifier_lock: return "the lock of the notifiers";
     case Wait::notifier: break;
   }
   return "the end of an invalidation";
@@ -38,8 +33,8 @@ std::string_view end_name(End end) {
   return "stopped";
 }
 
-Scheduler::Scheduler(Machine& machine, Recorder& recorder, Policy& policy)
-    : machine_(machine), recorder_(recorder), policy_(policy) {}
+Scheduler::Scheduler(Machine& machine, Recorder& recorder, Policy& policy, Granularity granularity)
+    : machine_(machine), recorder_(recorder), policy_(policy), granularity_(granularity) {}
 
 Scheduler::~Scheduler() {
   for (const auto& task : tasks_) {
@@ -68,6 +63,7 @@ Ended Scheduler::run() {
   else hand_to(first);
   finished_.acquire();
   running_ = false;
+  machine_.memory().log_accesses(nullptr);
   for (const auto& task : tasks_) task->thread.join();
   recorder_.switch_to(outside);
   machine_.set_task(0);
@@ -137,6 +133,7 @@ void Scheduler::pass_on(bool finished) {
 }
 
 uint32_t Scheduler::choose() {
+  close_segment();
   runnable_.clear();
   bool all_done = true;
   for (uint32_t k = 0; k < tasks_.size(); ++k) {
@@ -150,7 +147,7 @@ uint32_t Scheduler::choose() {
   if (nothing_new()) return Policy::stop;
   uint32_t chosen = runnable_.front();
   if (runnable_.size() > 1) {
-    chosen = policy_.choose({runnable_, current_, policy_.wants_state() ? full_state() : 0});
+    chosen = policy_.choose({runnable_, current_, state_, positions_});
     if (chosen == Policy::stop) {
       ended_.end = End::stopped;
       return chosen;
@@ -159,6 +156,7 @@ uint32_t Scheduler::choose() {
     if (!ran_.empty() && ran_.back().first == chosen) ++ran_.back().second;
     else ran_.emplace_back(chosen, 1);
   }
+  open_segment(chosen);
   tasks_[chosen]->last_run = ++points_;
   tasks_[chosen]->history = mix(tasks_[chosen]->history, 1);   // it gets past the point where it stands
   return chosen;
@@ -183,9 +181,8 @@ void Scheduler::found_deadlock() {
 }
 
 bool Scheduler::nothing_new() {
-  uint64_t key = machine_key(machine_);
-  for (const auto& task : tasks_) key = mix(key, task->done ? 0 : mix(task->place, task->operation));
-  const auto [place, fresh] = seen_.try_emplace(key, points_);
+  state_ = full_state();
+  const auto [place, fresh] = seen_.try_emplace(state_, points_);
   if (fresh) return false;
   if (runnable_.size() < 2) return false;
   // Those who have run since have got nowhere. The others come first now, so that no unlucky choice alone keeps
@@ -206,95 +203,68 @@ bool Scheduler::nothing_new() {
 
 uint64_t Scheduler::full_state() const {
   uint64_t key = machine_key(machine_);
-  for (const auto& task : tasks_) key = mix(mix(key, task->history), task->done ? 1 : task->ready ? 2 : 3);
+  bool compares = false;
+  for (const auto& task : tasks_) {
+    key = mix(mix(mix(key, task->history), task->remembered), task->done ? 1 : task->ready ? 2 : 3);
+    compares = compares || (task->reads_sequence && !task->done);
+  }
+  if (!compares) return key;
+  // Somebody holds a sequence number: what it is compared with counts as it is.
+  for (const auto& space : machine_.address_spaces()) {
+    key = mix(key, space->notifiers().invalidate_seq());
+    for (const auto& notifier : space->notifiers().all()) key = mix(key, notifier->invalidate_seq());
+  }
   return key;
 }
 
-// --- what tasks call
+// --- what a task reads and writes
 
-void Scheduler::point() {
-  if (running_ && !inside_) pass_on(false);
+void Scheduler::open_segment(uint32_t task) {
+  if (!policy_.wants_segments()) return;
+  segment_ = {task, positions_[task], 0, {}, {}};
+  segment_open_ = true;
+  machine_.memory().log_accesses(&log_);
 }
 
-void Scheduler::wait(Wait kind, uint64_t what, std::string text, std::function<bool()> ready, std::function<std::string()> holder) {
-  if (ready()) return;
-  const uint32_t self = current_;
-  Task& task = *tasks_[self];
-  inside_ = true;
-  machine_.step(RuleId::schedule_block, {self, static_cast<uint64_t>(kind), what});
-  inside_ = false;
-  task.wait = kind;
-  task.what = what;
-  task.waits_for = std::move(text);
-  task.holder = std::move(holder);
-  task.ready = std::move(ready);
-  pass_on(false);
-  task.ready = nullptr;
-  task.holder = nullptr;
-  inside_ = true;
-  machine_.step(RuleId::schedule_wake, {self, static_cast<uint64_t>(kind), what});
-  inside_ = false;
-}
-
-void Scheduler::lock(LockId id, bool exclusive) {
-  tasks_[current_]->place = mix(mix(tasks_[current_]->place, static_cast<uint64_t>(id.kind) + 1), id.whose);
-  point();
-  Lock& lock = locks_[id];
-  const uint32_t self = current_;
-  // A writer that waits keeps new readers out, as the kernel's semaphores do.
-  const auto free = [&lock, exclusive] {
-    if (lock.writer != Policy::stop) return false;
-    return exclusive ? lock.readers.empty() : lock.waiting_writers == 0;
-  };
-  const std::string text = fmt::format("{}{}", wait_name(id.kind), exclusive && id.kind == Wait::mmap_lock ? " (to write)" : "");
-  if (exclusive) ++lock.waiting_writers;
-  try {
-    wait(id.kind, id.whose, text, free, [this, id] { return holders(id); });
-  } catch (...) {
-    if (exclusive) --lock.waiting_writers;
-    throw;
+void Scheduler::close_segment() {
+  if (!policy_.wants_segments()) return;
+  machine_.memory().log_accesses(nullptr);
+  positions_.clear();
+  for (const auto& task : tasks_) {
+    positions_.push_back(task->done ? 0 : mix(mix(task->history, task->remembered), task->ready ? 2 : 3));
   }
-  if (exclusive) {
-    --lock.waiting_writers;
-    lock.writer = self;
-  } else {
-    lock.readers.push_back(self);
-  }
+  if (!segment_open_) return;
+  segment_open_ = false;
+  segment_.to = positions_[segment_.task];
+  add_accesses(machine_, log_, segment_);
+  log_.reads.clear();
+  log_.writes.clear();
+  policy_.ran(segment_);
 }
 
-void Scheduler::unlock(LockId id) {
-  Lock& lock = locks_[id];
-  if (lock.writer == current_) {
-    lock.writer = Policy::stop;
-    return;
-  }
-  const auto mine = std::find(lock.readers.begin(), lock.readers.end(), current_);
-  if (mine != lock.readers.end()) lock.readers.erase(mine);
+void Scheduler::accessed(uint64_t object, bool written) {
+  if (segment_open_) (written ? segment_.writes : segment_.reads).push_back(object);
 }
 
-std::string Scheduler::holders(LockId id) const {
-  const auto found = locks_.find(id);
-  if (found == locks_.end()) return {};
-  if (found->second.writer != Policy::stop) return tasks_[found->second.writer]->name;
-  std::string names;
-  for (const uint32_t reader : found->second.readers) names += (names.empty() ? "" : " and ") + tasks_[reader]->name;
-  return names;
+// --- what tasks say
+
+void Scheduler::begin_operation(bool keeps) {
+  Task& task = *tasks_[current_];
+  ++task.operation;
+  if (keeps) return;
+  task.history = mix(1, task.operation);
+  task.reads_sequence = false;
 }
+
+void Scheduler::starts_over(uint64_t local) {
+  Task& task = *tasks_[current_];
+  task.history = mix(mix(2, task.operation), local);
+  task.reads_sequence = false;
+}
+
+void Scheduler::remember(std::string_view result) { tasks_[current_]->remembered = mix(tasks_[current_]->remembered, result); }
 
 // --- what the machine announces
-
-void Scheduler::announced_wait(RuleId rule, std::initializer_list<uint64_t> operands) {
-  const uint64_t addr = operands.begin()[0], second = operands.begin()[1];
-  const bool names_pfn = rule == RuleId::exclusive_wait;
-  const uint64_t pfn = names_pfn ? second : machine_.entry_format().swap.pfn(second);
-  const auto unlocked = [this, pfn] {
-    const Folio folio = Folio::of(machine_, pfn);
-    return !folio || !folio.locked();
-  };
-  const Wait kind = names_pfn ? Wait::folio_lock : Wait::migration;
-  wait(kind, addr, fmt::format("{} at {:#x}", wait_name(kind), addr), unlocked,
-       [this, pfn] { return folio_holder_ ? folio_holder_(pfn) : std::string(); });
-}
 
 void Scheduler::before_step(RuleId rule, std::initializer_list<uint64_t> operands) {
   if (!running_ || inside_) return;
@@ -306,81 +276,25 @@ void Scheduler::before_step(RuleId rule, std::initializer_list<uint64_t> operand
       announced_wait(rule, operands);
       break;
     default:
-      tasks_[current_]->place = mix(static_cast<uint64_t>(rule), operands.size() == 0 ? 0 : *operands.begin());
-      if (is_point(rule)) pass_on(false);
+      if (granularity_ == Granularity::rule || is_point(rule)) point();
       break;
   }
   Task& task = *tasks_[current_];
-  if (rule == RuleId::scenario_touch) task.touches = 1;
+  if (rule == RuleId::read_begin_return || rule == RuleId::read_begin_sleep) task.reads_sequence = true;
   task.history = mix(task.history, static_cast<uint64_t>(rule));
-  for (const uint64_t operand : operands) task.history = mix(task.history, operand);
+  // The sequence of an invalidation only ever grows and would hide that nothing else has changed; what a reader holds of
+  // it is told by read_begin.
+  const bool read = rule == RuleId::read_begin_return || rule == RuleId::read_begin_sleep;
+  const uint32_t left_out = read ? 0 : sequence_operands(rule);
+  uint32_t k = 0;
+  for (const uint64_t operand : operands) {
+    if ((left_out >> k++ & 1) == 0) task.history = mix(task.history, operand);
+  }
 }
 
 void Scheduler::before_enter(Function function) {
   if (!running_ || inside_) return;
-  Task& task = *tasks_[current_];
-  task.place = mix(task.place, static_cast<uint64_t>(function) << 32);
-  // A touch that tries again starts over: nothing it did before matters but whether the VMA's own lock is still tried.
-  if (task.touches != 0 && function == Function::handle_mm_fault) {
-    if (task.touches < 3) ++task.touches;
-    task.history = mix(task.operation, task.touches);
-  }
-  if (is_point(function)) pass_on(false);
-}
-
-// --- policies
-
-namespace {
-
-uint32_t go_on(const Choice& choice) {
-  const bool can = std::binary_search(choice.runnable.begin(), choice.runnable.end(), choice.current);
-  return can ? choice.current : choice.runnable.front();
-}
-
-}  // namespace
-
-Result<TextPolicy> TextPolicy::parse(std::string_view text, std::span<const std::string> names) {
-  TextPolicy policy;
-  while (!text.empty()) {
-    const size_t space = text.find(' ');
-    const std::string_view item = text.substr(0, space);
-    text = space == std::string_view::npos ? std::string_view() : text.substr(space + 1);
-    if (item.empty()) continue;
-    const size_t colon = item.find(':');
-    const std::string_view name = item.substr(0, colon);
-    uint64_t count = 1;
-    if (colon != std::string_view::npos) {
-      const std::string_view digits = item.substr(colon + 1);
-      if (digits.empty() || digits.size() > 9 || digits.find_first_not_of("0123456789") != std::string_view::npos) {
-        return fail("schedule: '" + std::string(item) + "' is not TASK:COUNT");
-      }
-      count = std::stoull(std::string(digits));
-    }
-    const auto found = std::find(names.begin(), names.end(), name);
-    if (found == names.end()) return fail("schedule: no task is named '" + std::string(name) + "'");
-    if (count != 0) policy.runs_.emplace_back(static_cast<uint32_t>(found - names.begin()), count);
-  }
-  return policy;
-}
-
-uint32_t TextPolicy::choose(const Choice& choice) {
-  while (next_ < runs_.size()) {
-    const auto [task, count] = runs_[next_];
-    if (used_ < count && std::binary_search(choice.runnable.begin(), choice.runnable.end(), task)) {
-      ++used_;
-      return task;
-    }
-    ++next_;
-    used_ = 0;
-  }
-  return go_on(choice);
-}
-
-uint32_t SeededPolicy::choose(const Choice& choice) {
-  state_ ^= state_ << 13;
-  state_ ^= state_ >> 7;
-  state_ ^= state_ << 17;
-  return choice.runnable[(state_ >> 33) % choice.runnable.size()];
+  if (is_point(function)) point();
 }
 
 }  // namespace hmmscope::schedule

@@ -1,11 +1,12 @@
 #pragma once
 /// Tasks that run at the same time, interleaved by a policy. Each task is straight-line engine code on a thread of its
-/// own, but exactly one runs at a time: whoever holds the baton. It is passed on at points: places where the kernel
-/// holds no spinlock and reads what it needs again afterwards (points.cpp lists them), so the critical sections under
-/// page-table locks stay whole as they do in the kernel. Locks that sleep (mmap_lock, the driver's lock, the lock of a
-/// folio, the wait of an interval notifier) are waits here: a task that waits is not chosen until what it waits for has
-/// happened. When nobody can be chosen it is a deadlock; when every task that can run has run and the machine is as it
-/// was before, it is a livelock; both end the run and are named.
+/// own, but exactly one runs at a time: whoever holds the baton. It is passed on at points, whose granularity is chosen:
+/// with `lock` sections under a spinlock stay whole; with `rule` every rule is a point and spinlocks are locks that the
+/// others wait for, so that who reads without the lock (hmm_range_fault, read_retry) can come in anywhere, as on a real
+/// machine. What the kernel does in one atomic operation stays whole in both. Locks that sleep (mmap_lock, the driver's
+/// lock, the lock of a folio, the wait of an interval notifier) are waits: a task that waits is not chosen until what it
+/// waits for has happened. When nobody can be chosen it is a deadlock; when every task that can run has run and all is
+/// as it was before (a cycle of the state graph), it is a livelock; both end the run and are named.
 ///
 /// Deterministic: the same tasks and the same choices give the same recording. Ownership: refers to the machine, the
 /// recorder and the policy, which must outlive run(). Threads: run() belongs to the thread that made the scheduler;
@@ -17,33 +18,19 @@
 #include <map>
 #include <memory>
 #include <semaphore>
-#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
 #include <vector>
 
 #include "engine/machine/machine.h"
+#include "engine/schedule/granularity.h"
+#include "engine/schedule/mix.h"
+#include "engine/schedule/policy.h"
 
 namespace hmmscope::schedule {
 
-/// Where somebody has to choose: at least two tasks can run.
-struct Choice {
-  std::span<const uint32_t> runnable;   ///< ascending
-  uint32_t current = 0;                 ///< who has the baton; not among the runnable when it waits or has ended
-  uint64_t state = 0;                   ///< equal states go on alike (machine and what each task has done so far)
-};
-
-class Policy {
- public:
-  static constexpr uint32_t stop = ~0u;   ///< end the run here
-  virtual ~Policy() = default;
-  virtual uint32_t choose(const Choice& choice) = 0;
-  /// Whether Choice::state is worth computing.
-  virtual bool wants_state() const { return false; }
-};
-
-enum class Wait : uint8_t { mmap_lock, driver_lock, migration, folio_lock, notifier };
+enum class Wait : uint8_t { mmap_lock, driver_lock, migration, folio_lock, notifier, page_table_lock, notifier_lock };
 std::string_view wait_name(Wait wait);
 
 enum class End : uint8_t { finished, deadlock, livelock, stopped };
@@ -65,7 +52,7 @@ struct LockId {
 
 class Scheduler final : public StepObserver {
  public:
-  Scheduler(Machine& machine, Recorder& recorder, Policy& policy);
+  Scheduler(Machine& machine, Recorder& recorder, Policy& policy, Granularity granularity = Granularity::lock);
   ~Scheduler() override;
 
   /// Before run(): `body` runs on the task's thread. Its name is also a task of the recording.
@@ -76,12 +63,14 @@ class Scheduler final : public StepObserver {
   bool in_task() const { return running_; }
   uint32_t current() const { return current_; }
   const std::string& name_of(uint32_t task) const { return tasks_[task]->name; }
-  /// The running task begins its next operation.
-  void begin_operation() {
-    ++tasks_[current_]->operation;
-    tasks_[current_]->touches = 0;
-    tasks_[current_]->place = 0;
-  }
+  /// The running task begins its next operation. `keeps`: what it knows from the one before still matters (a migration
+  /// that it has set up).
+  void begin_operation(bool keeps);
+  /// The running task begins anew: nothing it did in this operation matters but `local`. Without this a retry that is
+  /// not counted would look like progress for ever.
+  void starts_over(uint64_t local);
+  /// The running task keeps this result.
+  void remember(std::string_view result);
 
   // waits; only from a running task
   void lock(LockId id, bool exclusive);
@@ -99,6 +88,10 @@ class Scheduler final : public StepObserver {
   // StepObserver
   void before_step(RuleId rule, std::initializer_list<uint64_t> operands) override;
   void before_enter(Function function) override;
+  void spin_lock(const SpinLock& lock) override;
+  void spin_unlock(const SpinLock& lock) noexcept override;
+  void atomic_begin(bool may_wait) override;
+  void atomic_end() noexcept override;
 
  private:
   struct Stopped {};   ///< thrown through a task's code when the run is over
@@ -115,10 +108,11 @@ class Scheduler final : public StepObserver {
     CallId call = no_call;
     uint32_t recorder_task = 0;
     uint64_t operation = 0;
-    uint64_t history = 0;              ///< of every step it has made
-    uint64_t place = 0;                ///< where it is, whatever came before
+    uint64_t history = 1;              ///< of every step of this operation: equal ones have equal local variables
+    uint64_t remembered = 0;           ///< of its results so far
     uint64_t last_run = 0;             ///< number of the point it ran from last
-    uint32_t touches = 0;              ///< of a CPU's access: how often it was tried, 3 = often
+    uint32_t atomic = 0;               ///< operations it is inside of
+    bool reads_sequence = false;       ///< may hold what read_begin returned
     bool done = false;
   };
   struct Lock {
@@ -138,56 +132,41 @@ class Scheduler final : public StepObserver {
   void found_deadlock();
   /// Nobody has got anywhere since the machine was last like this. Narrows the runnable to who has not tried; true: a livelock.
   bool nothing_new();
+  /// Who reads and writes from here on is `task`.
+  void open_segment(uint32_t task);
+  void close_segment();
+  void accessed(uint64_t object, bool written);
   void announced_wait(RuleId rule, std::initializer_list<uint64_t> operands);
+  /// Of the machine and of what every task has done.
   uint64_t full_state() const;
 
   Machine& machine_;
   Recorder& recorder_;
   Policy& policy_;
+  Granularity granularity_;
   std::vector<std::unique_ptr<Task>> tasks_;
   std::vector<uint32_t> runnable_;
   std::map<LockId, Lock> locks_;
+  std::map<SpinLock, uint32_t> spin_holders_;   ///< the task; not there: free
+  AccessLog log_;
+  Segment segment_;
+  bool segment_open_ = false;
+  std::vector<uint64_t> positions_;
   std::function<std::string(uint64_t)> folio_holder_;
   std::binary_semaphore finished_{0};
   std::exception_ptr failure_;
   std::unordered_map<uint64_t, uint64_t> seen_;   ///< state -> number of the point
   std::vector<std::pair<uint32_t, uint64_t>> ran_;
-  uint64_t points_ = 0;
+  uint64_t points_ = 0, state_ = 0;
   uint32_t current_ = 0;
   bool running_ = false, stopping_ = false, inside_ = false;
   Ended ended_;
 };
 
-/// Follows a text like Ended::schedule; what it does not say (or a task that cannot run) is decided by `current goes
-/// on, else the first`.
-class TextPolicy final : public Policy {
- public:
-  /// Error: not "name:count name:count ...", or an unknown name.
-  static Result<TextPolicy> parse(std::string_view text, std::span<const std::string> names);
-  TextPolicy() = default;
-  uint32_t choose(const Choice& choice) override;
-
- private:
-  std::vector<std::pair<uint32_t, uint64_t>> runs_;
-  size_t next_ = 0;
-  uint64_t used_ = 0;
-};
-
-/// Chooses by a random number generator that only the seed decides.
-class SeededPolicy final : public Policy {
- public:
-  explicit SeededPolicy(uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15ull + 1) {}
-  uint32_t choose(const Choice& choice) override;
-
- private:
-  uint64_t state_;
-};
-
-/// Places where the baton may be passed on, before the step is opened or the call entered.
+/// Places where the baton may be passed on with Granularity::lock, before the step is opened or the call entered.
 bool is_point(RuleId rule);
 bool is_point(Function function);
-/// Two machines with equal keys go on alike: page tables, folios, VMAs, device tables, and of the notifiers'
-/// sequences what comparisons can tell (numbers that only ever grow would hide that nothing has changed).
-uint64_t machine_key(const Machine& machine);
+/// A bit for each operand of the rule that is a notifier's sequence number.
+uint32_t sequence_operands(RuleId rule);
 
 }  // namespace hmmscope::schedule

@@ -87,6 +87,12 @@ class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
   void map(AddressSpace& space, uint64_t addr, uint64_t pfn, bool write) override;
   void unmap(AddressSpace& space, uint64_t addr) override;
   bool maps(const AddressSpace& space, uint64_t addr) const override { return &space == space_ && entry(addr) != 0; }
+  void lock_table() override {
+    if (locks_ != nullptr) locks_->driver_lock(owner_);
+  }
+  void unlock_table() noexcept override {
+    if (locks_ != nullptr) locks_->driver_unlock(owner_);
+  }
   /// The hmm_pfns word the device maps addr with; 0 when it does not.
   uint64_t entry(uint64_t addr) const;
   /// Calls visit(addr, entry) for every page the device maps.

@@ -101,6 +101,7 @@ uint64_t Dmirror::pfn_of(uint64_t word) const {
 }
 
 uint64_t Dmirror::copy(uint64_t addr, uint64_t pages, std::span<uint64_t> buffer, bool write) {
+  const DriverLockGuard locked(mirror_.locks(), mirror_.owner());
   for (uint64_t k = 0; k < pages; ++k, addr += page_bytes) {
     const uint64_t entry = mirror_.entry(addr);
     if (entry == 0 || (write && (entry & machine_.pfn_format().write) == 0)) {

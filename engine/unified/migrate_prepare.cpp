@@ -2,8 +2,10 @@
 #include "engine/unified/migrate_prepare.h"
 
 #include <cerrno>
+#include <optional>
 
 #include "engine/fault/cpu_fault.h"
+#include "engine/machine/spin_guard.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/migrate/migrate_internal.h"
 
@@ -100,6 +102,9 @@ void MigratePrepare::pte(const Vma& vma, WordIndex word, WordIndex slot, uint64_
 }
 
 void MigratePrepare::pte_decide(const Vma& vma, WordIndex word, WordIndex slot, uint64_t addr) {
+  // As posted the pte is read again here, under its lock; the later form has held it since hmm_vma_handle_pte.
+  SpinGuard locked(machine_, pte_lock(mm_.id(), addr), SpinGuard::later);
+  if (!later_) locked.lock();
   const uint64_t pte = machine_.load(word), hmm_pfn = machine_.load(slot);
   if (x86::pte_none(pte)) {
     const bool fillable = vma.kind() == VmaKind::anonymous;
@@ -164,6 +169,7 @@ bool MigratePrepare::present(uint64_t pte, WordIndex slot, uint64_t addr, Candid
 
 void MigratePrepare::lock_and_replace(WordIndex word, WordIndex slot, uint64_t addr,
                                       const Candidate& candidate) {
+  std::optional<AtomicGuard> trylock(std::in_place, machine_);
   const Folio folio = Folio::of(machine_, candidate.pfn);
   if (!folio || folio.mapping() == 0) {
     machine_.step(RuleId::prepare_no_mapping, {addr, candidate.pfn});
@@ -184,6 +190,7 @@ void MigratePrepare::lock_and_replace(WordIndex word, WordIndex slot, uint64_t a
     folio.take();
     folio.lock(FolioLocker::migration);
   }
+  trylock.reset();
   const uint64_t pte = machine_.load(word);
   const bool exclusive = folio.has(folio_flag::anon) && folio.has(folio_flag::anon_exclusive);
   if (exclusive && !take_exclusive(word, addr, folio)) return;
@@ -254,6 +261,7 @@ bool MigratePrepare::split_decide(WordIndex word, uint64_t addr) {
     machine_.step(RuleId::split_fault_folio, {addr, pfn});
     return false;
   }
+  std::optional<AtomicGuard> trylock(std::in_place, machine_);
   if (!folio || folio.locked()) {
     machine_.step(RuleId::split_locked, {addr, pfn, folio ? folio.get(FolioWord::lock_owner) : 0});
     return false;
@@ -261,6 +269,7 @@ bool MigratePrepare::split_decide(WordIndex word, uint64_t addr) {
   machine_.step(RuleId::split_try, {addr, pmd, folio.refcount()});
   folio.take();
   folio.lock(FolioLocker::migration);
+  trylock.reset();
   const bool done = split_folio(machine_, folio, hooks());
   const Folio head = Folio::of(machine_, pfn);  // the first of the small ones after a split
   machine_.step(done ? RuleId::split_unlock : RuleId::split_refused, {addr, pfn, head.refcount()});

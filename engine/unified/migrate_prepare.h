@@ -34,6 +34,8 @@ class MigratePrepare {
 
   /// hmm_want_migrate() is not zero: migrate->flags, or SELECT_SYSTEM because of REQ_MIGRATE.
   bool wanted() const { return select_ != 0; }
+  /// The page-table lock is held from hmm_vma_handle_pte to the end of the preparation (later form).
+  bool holds_lock_throughout() const { return later_ && wanted(); }
 
   /// hmm_vma_capture_migrate_range: 0, or -ERANGE in a second VMA. The first part starts the notifier.
   int capture(const Vma& vma, uint64_t start, uint64_t end);

@@ -114,7 +114,12 @@ int RangeWalk::pte_table(uint64_t addr, uint64_t end) {
       if (k == count) break;
     }
     const uint64_t at = addr + k * page_bytes;
-    if (const int ret = handle_pte(first + k, first_slot + k, at, end); ret != 0) return ret;
+    SpinGuard locked(machine_, pte_lock(mm_.id(), at), SpinGuard::later);
+    if (prepare_ && prepare_->holds_lock_throughout()) locked.lock();
+    ptl_ = &locked;
+    const int ret = handle_pte(first + k, first_slot + k, at, end);
+    ptl_ = nullptr;
+    if (ret != 0) return ret;
     if (prepare_) prepare_->pte(vma_, first + k, first_slot + k, at);
   }
   return 0;

@@ -77,7 +77,13 @@ RangeFaultResult RangeWalk::run() {
   return result_;
 }
 
+void RangeWalk::let_go_of_pte() {
+  if (ptl_ != nullptr) ptl_->unlock();
+  ptl_ = nullptr;
+}
+
 int RangeWalk::need_pages(uint64_t addr, uint64_t end, unsigned need) {
+  let_go_of_pte();
   if (model_.fault_style == FaultStyle::inside_walk) return fault_pages(Function::hmm_vma_fault, addr, end, need);
   enter_with(Function::hmm_record_fault, addr, end, need);
   machine_.step(RuleId::record_fault, {addr, end, need});
@@ -142,6 +148,7 @@ uint32_t RangeWalk::handle_mm_fault(uint64_t addr, uint32_t flags) {
 }
 
 int RangeWalk::wait_for_migration(uint64_t addr, uint64_t entry) {
+  let_go_of_pte();
   machine_.enter(Function::migration_entry_wait, {addr, entry});
   const bool over = hooks_ != nullptr && hooks_->wait_for_migration(addr);
   if (!over && prepare_) prepare_->name_own_entry(addr, entry);

@@ -7,6 +7,7 @@
 
 #include "engine/machine/address_space.h"
 #include "engine/machine/machine.h"
+#include "engine/machine/spin_guard.h"
 #include "engine/unified/migrate_prepare.h"
 #include "engine/walk/hooks.h"
 #include "engine/walk/pte_block.h"
@@ -67,6 +68,7 @@ class RangeWalk {
   int not_present_pmd(uint64_t pmd, uint64_t addr, uint64_t end, unsigned need);
   int handle_pmd(uint64_t pmd, uint64_t addr, uint64_t end);
   int pte_table(uint64_t addr, uint64_t end);
+  void let_go_of_pte();
 
   // pte_callback.cpp
   int handle_pte(WordIndex word, WordIndex slot, uint64_t addr, uint64_t end);
@@ -135,6 +137,7 @@ class RangeWalk {
   uint64_t pending_end_ = 0;    ///< 7.2+: what the callbacks asked for
   unsigned pending_need_ = 0;
   RangeFaultResult result_;
+  SpinGuard* ptl_ = nullptr;    ///< of the pte being looked at; faults and waits must not hold it
   std::optional<MigratePrepare> prepare_;   ///< kernels with the unified fault-and-migrate patches only
 };
 

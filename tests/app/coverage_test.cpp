@@ -1,6 +1,7 @@
 // Every rule is fired: by the program's own scenarios and captures, or, where no scenario can reach it, by a case of
 // tests/engine or tests/migrate, which demand theirs one by one.
 #include "app/cli/rule_coverage.h"
+#include "app/cli/rule_groups.h"
 
 #include <gtest/gtest.h>
 
@@ -32,8 +33,41 @@ const std::set<std::string_view> of_own_suites = {
 #undef HMMSCOPE_RULE
 };
 
+const Result<std::vector<RuleCoverage>>& counted() {
+  static const auto coverage = count_rule_coverage();
+  return coverage;
+}
+
+// The aim is two thirds. The captures of 6.12 that there are fire fewer: many rules need a pinned or poisoned page, a
+// large folio of another process, a driver's own loop, or calls the probes do not see.
+TEST(RuleCoverage, RealCapturesKeepFiringWhatTheyFireOf612) {
+  const auto& coverage = counted();
+  ASSERT_TRUE(coverage) << coverage.error().to_string();
+  const auto wanted = range_fault_and_migrate_rules_of_6_12();
+  size_t fired = 0;
+  std::string missing;
+  for (const RuleId id : wanted) {
+    if ((*coverage)[static_cast<size_t>(id)].captures != 0) ++fired;
+    else missing += " " + std::string(rule(id).id);
+  }
+  EXPECT_GE(fired, 81u) << "of " << wanted.size() << "; not fired:" << missing;
+}
+
+TEST(RuleCoverage, EveryRuleIsInOneArea) {
+  std::set<RuleId> seen;
+  for (const RuleGroup& group : rule_groups()) {
+    for (const RuleId id : group.rules) EXPECT_TRUE(seen.insert(id).second) << rule(id).id;
+  }
+  EXPECT_EQ(seen.size(), rules().size());
+}
+
+TEST(RuleCoverage, VersionsAreReadAsTheyAreWritten) {
+  for (const char* versions : {"all", "5.14+", "..6.18", "6.5..6.18", "..6.4, 6.12+"}) EXPECT_TRUE(covers(versions, 6, 12)) << versions;
+  for (const char* versions : {"6.13+", "..6.4, 6.19+", "5.8..5.16"}) EXPECT_FALSE(covers(versions, 6, 12)) << versions;
+}
+
 TEST(RuleCoverage, NoRuleIsUnfired) {
-  const auto coverage = count_rule_coverage();
+  const auto& coverage = counted();
   ASSERT_TRUE(coverage) << coverage.error().to_string();
   size_t by_captures = 0;
   for (const Rule& r : rules()) {

@@ -104,13 +104,34 @@ TEST(Inject, ABusyFolioStaysWhereItIs) {
   EXPECT_THAT(seen, testing::Contains("inject.folio_lock"));
 }
 
-TEST(Inject, AReferenceBetweenSetupAndPagesLosesThePageSilently) {
+TEST(Inject, APinnedPageIsNotTaken) {
+  const auto seen = run_with(R"({"what": "pin", "rule": "setup.begin", "at": "buffer+1"})",
+                             R"({"op": "migrate-to-device", "at": "buffer", "pages": 4, "device": "gpu0", "expect": "-ENOENT", "cpages": 1},
+                                {"op": "expect-page", "at": "buffer+1", "state": "present", "refcount": 1025},
+                                {"op": "pin", "at": "buffer+1", "release": true},
+                                {"op": "migrate-to-device", "at": "buffer+1", "pages": 1, "device": "gpu0", "expect": "0", "cpages": 1})");
+  EXPECT_THAT(seen, testing::IsSupersetOf({"inject.pin", "collect.pte.pinned"}));
+}
+
+TEST(Inject, APinWaitsUntilThePageIsMapped) {
+  // get_user_pages finds a migration entry: it gets the page when the migration has been undone.
   const auto seen = run_with(R"({"what": "pin", "rule": "driver.allocate", "at": "buffer"})",
+                             R"({"op": "migrate-setup", "migration": "m", "at": "buffer", "pages": 1, "device": "gpu0", "expect": "0", "cpages": 1},
+                                {"op": "migrate-pages", "migration": "m", "moved": 1},
+                                {"op": "migrate-finalize", "migration": "m"},
+                                {"op": "touch", "at": "buffer", "access": "read", "expect": "ok"},
+                                {"op": "touch", "at": "buffer", "access": "read", "expect": "ok"},
+                                {"op": "expect-page", "at": "buffer", "state": "present", "refcount": 1025})");
+  EXPECT_THAT(seen, testing::Contains("inject.pin"));
+}
+
+TEST(Inject, AReferenceBetweenSetupAndPagesLosesThePageSilently) {
+  const auto seen = run_with(R"({"what": "reference", "rule": "driver.allocate", "at": "buffer"})",
                              R"({"op": "migrate-setup", "migration": "m", "at": "buffer", "pages": 4, "device": "gpu0", "expect": "0", "cpages": 4},
                                 {"op": "migrate-pages", "migration": "m", "moved": 3},
                                 {"op": "migrate-finalize", "migration": "m"},
                                 {"op": "expect-page", "at": "buffer", "state": "present", "refcount": 2})");
-  EXPECT_THAT(seen, testing::IsSupersetOf({"inject.pin", "pages.refcount"}));
+  EXPECT_THAT(seen, testing::IsSupersetOf({"inject.reference", "pages.refcount"}));
 }
 
 TEST(Inject, PoisonFailsTheNextAccess) {

@@ -18,6 +18,7 @@ struct Sample {
   std::vector<std::string> pages, operations;
   std::optional<uint64_t> seed;
   std::string schedule;
+  bool by_rule = false;
 
   static std::string joined(const std::vector<std::string>& parts) {
     std::string all;
@@ -25,7 +26,7 @@ struct Sample {
     return all;
   }
   std::string text() const {
-    return R"({"hmmscope-scenario": 1, "title": "random", "kernel": ")" + kernel + R"(", "check_devices": true,
+    return R"({"hmmscope-scenario": 1, "title": "random", "kernel": ")" + kernel + R"(", "check_devices": true, "allows": ["thrown-away-while-migrating", "moved-home-while-faulting"], "granularity": ")" + (by_rule ? "rule" : "lock") + R"(",
  "devices": [{"name": "gpu0", "pages": 64}, {"name": "gpu1", "pages": 64}],
  "vmas": [{"name": "heap", "start": "0x7f0000000000", "size": "32K"}],
  "pages": [)" + joined(pages) + "],\n \"operations\": [" + joined(operations) + "]}";
@@ -37,8 +38,8 @@ class Generator {
   explicit Generator(uint32_t seed) : random_(seed) {}
 
   Sample sample(bool tasks) {
-    tasks_ = tasks;
     Sample sample;
+    sample.by_rule = tasks && number(2) == 0;
     sample.kernel = pick({"5.15", "6.1", "6.12", "6.12", "6.16", "7.3"});
     for (int page = 0; page < page_count; ++page) {
       const std::string state = pick({R"("none")", R"("present")", R"("present")", R"("present", "writable": false)", R"("zero-page")",
@@ -72,8 +73,7 @@ class Generator {
                pick({"0", "REQ_FAULT", "REQ_FAULT|REQ_WRITE"}) + "\", " + device() + ", " + at();
       case 4: return R"("op": "migrate-to-device", )" + device() + ", " + at() + R"(, "migration": "m)" + std::to_string(++arrays_) + "\"";
       case 5: return R"("op": "migrate-to-system", )" + device() + ", " + at() + R"(, "migration": "m)" + std::to_string(++arrays_) + "\"";
-      // Thrown away during a migration, a page is mapped by test_hmm's driver all the same (see scheduler_test.cpp).
-      case 6: return tasks_ ? R"("op": "touch", )" + at() : R"("op": "madvise-dontneed", )" + at();
+      case 6: return R"("op": "madvise-dontneed", )" + at();
       case 7: return R"("op": "mprotect", "prot": ")" + pick({"r", "rw", "none"}) + "\", " + at();
       case 8: return R"("op": "ioctl", "command": ")" + pick({"READ", "WRITE", "SNAPSHOT"}) + "\", " + device() + ", " + at();
       default: return R"("op": "munmap", )" + at();
@@ -82,7 +82,6 @@ class Generator {
 
   std::mt19937 random_;
   int arrays_ = 0;
-  bool tasks_ = false;
 };
 
 std::string steps_back(const Outcome& outcome) {

@@ -46,8 +46,14 @@ inline std::map<uint64_t, Seen> look_at_tables(const Cursor& cursor, const Kerne
   return seen;
 }
 
-/// The first thing that is wrong at the end of the run; empty when nothing is.
-inline std::string complaint(const Outcome& outcome) {
+/// What somebody outside the page tables holds of a folio.
+struct Hold {
+  uint64_t references = 0;
+  bool locked = false;
+};
+
+/// The first thing that is wrong at the end of the run; empty when nothing is. `holds`: by pfn.
+inline std::string complaint(const Outcome& outcome, const std::map<uint64_t, Hold>& holds = {}) {
   const auto recording = std::make_shared<const Recording>(outcome.recording);
   Cursor cursor(recording);
   cursor.seek(recording->steps());
@@ -61,8 +67,11 @@ inline std::string complaint(const Outcome& outcome) {
     const uint64_t refcount = word(FolioWord::refcount), mapcount = word(FolioWord::mapcount), flags = word(FolioWord::flags);
     if (refcount == 0 && mapcount != 0) return region.name + " is mapped without references";
     if (refcount == 0) continue;
-    if ((flags & folio_flag::locked) != 0) return region.name + " is still locked";
+    const auto hold = holds.find(word(FolioWord::pfn));
+    const bool may_be_locked = hold != holds.end() && hold->second.locked;
+    if ((flags & folio_flag::locked) != 0 && !may_be_locked) return region.name + " is still locked";
     Seen total;
+    if (hold != holds.end()) total.references += hold->second.references;
     const uint64_t pfn = word(FolioWord::pfn), end = pfn + (1ull << word(FolioWord::order));
     for (auto it = seen.lower_bound(pfn); it != seen.end() && it->first < end; ++it) {
       total.mapped += it->second.mapped;
