@@ -15,7 +15,7 @@ constexpr uint64_t report_every = 1u << 20;
 constexpr uint64_t look_every = 1u << 16;    // bytes between two looks at cancelling and prefixes
 constexpr size_t longest_name = 128;         // of an event; longer ones are not names
 constexpr size_t quoted_part = 60;           // of a line, in an error
-constexpr ptrdiff_t known_reach = 128;       // bytes of a line that the memos may look at
+constexpr ptrdiff_t known_reach = 144;       // bytes of a line that the memos may look at
 
 std::string quoted(std::string_view line) {
   std::string text;
@@ -112,12 +112,12 @@ const char* TextScanner::take_known(const char* line, const char* end) {
   const char* const name = line + time->colon + 2;
   if (front == nullptr || !fraction || name[-1] != ' ' || *name == ' ') return nullptr;
   const size_t name_size = NameMemo::size_of(name);
-  if (name_size == 0 || name_size > NameMemo::most || name[name_size] != ':') return nullptr;
+  if (name_size == 0 || name_size > NameMemo::most) return nullptr;
   const NameMemo::Name* known = names_.find(name, name_size);
   if (known == nullptr) return nullptr;
   const char* payload = name + name_size + 1;
-  const uint32_t blanks = equal_mask(payload, ' ');
-  if (blanks == 0xffff) return nullptr;
+  const uint32_t blanks = equal_mask(payload, ' ') | equal_mask(payload + 16, ' ') << 16;   // names are padded to columns
+  if (blanks == ~uint32_t{0}) return nullptr;
   payload += std::countr_one(blanks);
   const char* const newline = find_newline(payload, end);
   if (newline == nullptr || line_ > std::numeric_limits<uint32_t>::max()) return nullptr;
@@ -146,9 +146,7 @@ void TextScanner::remember(std::string_view line) {
   fronts_.add(line.data(), time->point, {event.time_ns - *fraction, event.task, event.cpu});
   const char* const name = line.data() + parsed_.event_at;
   const size_t size = NameMemo::size_of(name);
-  if (size != 0 && size <= NameMemo::most && name[size] == ':' && !name_.add_enter && !name_.add_exit &&
-      name_.payload_at > size)
-    names_.add(name, size, {event.kind, name_.form});
+  if (size != 0 && size <= NameMemo::most && !name_.add_enter && !name_.add_exit && name_.payload_at > size) names_.add(name, size, {event.kind, name_.form});
 }
 
 bool TextScanner::take_line(std::string_view line, uint64_t offset) {

@@ -4,6 +4,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -20,7 +24,12 @@ namespace {
 
 using namespace std::string_view_literals;
 constexpr std::string_view magic = "\x17\x08\x44tracing"sv;
-constexpr uint64_t records_limit = uint64_t{8} << 30;
+
+/// Bytes of records a file can hold: those of version 6 lie in it as they are, those of version 7 may be packed.
+uint64_t records_limit(std::string_view file) {
+  constexpr uint64_t slack = 1u << 20;
+  return file.substr(magic.size()).starts_with('6') ? file.size() + slack : unpack_limit(file.size());
+}
 constexpr uint64_t report_every = 1u << 16;
 constexpr uint64_t look_every = 1u << 12;   // events between two looks at prefixes
 
@@ -28,6 +37,18 @@ struct Input {
   tracecmd_input* handle = nullptr;
   ~Input() {
     if (handle != nullptr) tracecmd_close(handle);
+  }
+};
+
+/// The library takes and frees tens of megabytes in small pieces; what is kept lies between them.
+struct ReturnFreedMemory {
+  ReturnFreedMemory() = default;
+  ReturnFreedMemory(const ReturnFreedMemory&) = delete;
+  ReturnFreedMemory& operator=(const ReturnFreedMemory&) = delete;
+  ~ReturnFreedMemory() {
+#if defined(__GLIBC__)
+    ::malloc_trim(0);
+#endif
   }
 };
 
@@ -67,7 +88,7 @@ tracecmd_input* open_input(int fd) {
 class Collector {
  public:
   Collector(std::string_view file, std::optional<SymbolTablePlace> table, std::string_view name, ReadWatch& watch)
-      : file_(file), table_(table), watch_(watch), progress_(watch.progress()), records_(std::make_shared<GrowBuffer>(records_limit)) {
+      : file_(file), table_(table), watch_(watch), progress_(watch.progress()), records_(std::make_shared<GrowBuffer>(records_limit(file))) {
     parts_.info.name = name;
     parts_.info.format = "trace.dat";
     parts_.info.clock_digits = 9;
@@ -81,10 +102,7 @@ class Collector {
     if (tep_is_file_bigendian(tep_)) return fail(broken("comes from a big-endian machine, which is not supported"));
     if (const int cpus = tracecmd_cpus(handle); cpus > 0) parts_.info.cpus = static_cast<uint32_t>(cpus);
     take_uname(tracecmd_get_uname(handle));
-    const int stopped = tracecmd_iterate_events(
-        handle, nullptr, 0,
-        [](tracecmd_input*, tep_record* record, int, void* self) { return static_cast<Collector*>(self)->take(*record) ? 0 : 1; }, this);
-    if (failure_.empty() && stopped != 0) failure_ = "cannot be read to its end (truncated or damaged)";
+    take_all(handle);
     if (!failure_.empty()) {
       if (watch_.owes(parts_.events.size())) watch_.hand_out(prefix());
       return fail(failure_ == "cancelled" ? Error{failure_, {}, 0, 0, false} : broken(failure_));
@@ -115,6 +133,25 @@ class Collector {
     parts_.info.arch = words.back();
   }
 
+  /// The CPUs' records in the order of time, equal times in the order of the CPUs: what tracecmd_iterate_events gives,
+  /// without asking every CPU for its next record again for each one.
+  void take_all(tracecmd_input* handle) {
+    struct Free {
+      void operator()(tep_record* record) const { tracecmd_free_record(record); }
+    };
+    std::vector<std::unique_ptr<tep_record, Free>> heads;
+    for (int cpu = 0; cpu < static_cast<int>(std::min(parts_.info.cpus, 1u << 16)); ++cpu) heads.emplace_back(tracecmd_read_data(handle, cpu));
+    while (true) {
+      size_t first = heads.size();
+      for (size_t cpu = 0; cpu < heads.size(); ++cpu) {
+        if (heads[cpu] != nullptr && (first == heads.size() || heads[cpu]->ts < heads[first]->ts)) first = cpu;
+      }
+      if (first == heads.size() || !take(*heads[first])) return;
+      heads[first].reset();   // in front of the next: the library keeps one page a CPU
+      heads[first].reset(tracecmd_read_data(handle, static_cast<int>(first)));
+    }
+  }
+
   bool take(const tep_record& record) {
     if (parts_.events.size() % report_every == 0) {
       if (progress_.cancelled()) return stop("cancelled");
@@ -124,11 +161,9 @@ class Collector {
     if (record.size < 0 || record.size > std::numeric_limits<uint16_t>::max() || record.data == nullptr) return stop("has a record of impossible size");
     if (record.cpu < 0 || record.cpu > std::numeric_limits<uint16_t>::max()) return stop("has a record of an impossible cpu");
     if (record.missed_events != 0 && !take_lost(record)) return false;
-    tep_event* event = tep_find_event_by_record(tep_, const_cast<tep_record*>(&record));
-    if (event == nullptr) return stop("has a record whose event has no format");
-    Known* known = known_event(*event);
-    if (known == nullptr) return stop("has more than 65534 different events");
-    const int32_t pid = tep_data_pid(tep_, const_cast<tep_record*>(&record));
+    Known* known = known_record(record);
+    if (known == nullptr) return false;
+    const int32_t pid = pid_of(record);
     std::string_view bytes(static_cast<const char*>(record.data), static_cast<size_t>(record.size));
     bytes.remove_prefix(std::min<size_t>(bytes.size(), known->common));
     note_symbols(*known, bytes);
@@ -153,6 +188,50 @@ class Collector {
     uint32_t common;   ///< bytes in front that all events share: type, flags, pid
     std::vector<SymbolField> symbols;
   };
+
+  /// Where all events keep their type and their pid, once the first one has shown it.
+  struct CommonPlaces {
+    bool known = false;
+    uint32_t type = 0, pid = 0, end = 0;
+  };
+  void note_places(const tep_event& event) {
+    bool type = false, pid = false;
+    for (const tep_format_field* field = event.format.common_fields; field != nullptr; field = field->next) {
+      const std::string_view name = field->name;
+      if (field->offset < 0) return;
+      const auto at = static_cast<uint32_t>(field->offset);
+      if (name == "common_type" && field->size == 2) type = true, places_.type = at;
+      if (name == "common_pid" && field->size == 4) pid = true, places_.pid = at;
+    }
+    places_.end = std::max(places_.type + 2, places_.pid + 4);
+    places_.known = type && pid;
+  }
+
+  template <class T>
+  static T load(const tep_record& record, uint32_t at) {
+    T value;
+    std::memcpy(&value, static_cast<const char*>(record.data) + at, sizeof value);
+    return value;
+  }
+  bool has_places(const tep_record& record) const { return places_.known && static_cast<uint32_t>(record.size) >= places_.end; }
+
+  int32_t pid_of(const tep_record& record) const {
+    return has_places(record) ? load<int32_t>(record, places_.pid) : tep_data_pid(tep_, const_cast<tep_record*>(&record));
+  }
+
+  /// nullptr with failure_ set.
+  Known* known_record(const tep_record& record) {
+    if (has_places(record)) {
+      const auto id = load<uint16_t>(record, places_.type);
+      if (id < by_id_.size() && by_id_[id] != nullptr) return by_id_[id].get();
+    }
+    tep_event* event = tep_find_event_by_record(tep_, const_cast<tep_record*>(&record));
+    if (event == nullptr) return stop("has a record whose event has no format"), nullptr;
+    if (!places_.known) note_places(*event);
+    Known* known = known_event(*event);
+    if (known == nullptr) stop("has more than 65534 different events");
+    return known;
+  }
 
   bool push(const tep_record& record, std::string_view bytes, const Known& known, uint32_t task) {
     if (!bytes.empty()) {
@@ -320,6 +399,7 @@ class Collector {
     int32_t pid;
     uint32_t task;
   };
+  CommonPlaces places_;
   std::vector<std::unique_ptr<Known>> by_id_;
   std::vector<Running> running_;   ///< by cpu
   std::unordered_map<int32_t, uint32_t> task_by_pid_;
@@ -340,6 +420,7 @@ class TraceDat final : public TraceSource {
     const std::optional<SymbolTablePlace> symbols = find_symbol_table(bytes->view());
     const int fd = anonymous_file(bytes->view(), symbols);
     if (fd < 0) return fail(Error{"cannot be handed to libtracecmd (no anonymous file)", std::string(name), 0, 0, false});
+    const ReturnFreedMemory at_the_end;
     Input input;
     input.handle = open_input(fd);
     if (input.handle == nullptr) {
