@@ -15,6 +15,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (place->option >= size) std::abort();
   const auto text = symbol_table_text(file, *place);
   if (!text && text.error().message.empty()) std::abort();
-  if (text) (void)symbols_at(*text, addresses);
+  if (text) (void)symbols_at(text->text, addresses);
   return 0;
 }

@@ -10,6 +10,12 @@
 namespace hmmscope::traces {
 namespace {
 
+Result<Trace::Parts> read_pieces(const std::shared_ptr<const Bytes>& bytes, std::string_view name, const Progress& progress,
+                                 size_t pieces) {
+  ReadWatch watch(progress);
+  return read_ftrace_text(bytes, name, watch, pieces);
+}
+
 void expect_same(const Trace::Parts& one, const Trace::Parts& many) {
   EXPECT_EQ(one.kinds, many.kinds);
   ASSERT_EQ(one.tasks.size(), many.tasks.size());
@@ -41,9 +47,9 @@ void expect_same(const Trace::Parts& one, const Trace::Parts& many) {
 
 void expect_same_in_pieces(const std::string& text) {
   const auto bytes = *copy_bytes(text, "x.txt");
-  const auto one = read_ftrace_text(bytes, "x.txt", {}, 1);
+  const auto one = read_pieces(bytes, "x.txt", {}, 1);
   for (const size_t pieces : {2u, 3u, 7u}) {
-    const auto many = read_ftrace_text(bytes, "x.txt", {}, pieces);
+    const auto many = read_pieces(bytes, "x.txt", {}, pieces);
     ASSERT_EQ(one.has_value(), many.has_value()) << pieces << (one ? many.error() : one.error()).to_string();
     if (one) {
       expect_same(*one, *many);
@@ -123,7 +129,7 @@ TEST(TextPieces, CancelStopsAllOfThem) {
   Progress progress;
   progress.cancel = &cancel;
   for (const size_t pieces : {1u, 3u}) {
-    const auto read = read_ftrace_text(*copy_bytes(text, "x"), "x", progress, pieces);
+    const auto read = read_pieces(*copy_bytes(text, "x"), "x", progress, pieces);
     ASSERT_FALSE(read);
     EXPECT_EQ(read.error().message, "cancelled");
   }

@@ -40,7 +40,7 @@ TEST(SymbolTable, IsFoundInVersion7Only) {
   ASSERT_TRUE(place);
   const auto text = symbol_table_text(file, *place);
   ASSERT_TRUE(text) << text.error().to_string();
-  EXPECT_NE(text->find(" hmm_range_fault"), std::string::npos);
+  EXPECT_NE(text->text.find(" hmm_range_fault"), std::string::npos);
   EXPECT_FALSE(find_symbol_table(sample_text(samples_dir / "dat" / "6.12-snapshot-v6.dat.xz")));
   EXPECT_FALSE(find_symbol_table(""));
 }

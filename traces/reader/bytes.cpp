@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <string>
 
 #include "traces/reader/grow_buffer.h"
@@ -19,6 +21,7 @@ namespace {
 constexpr uint64_t map_from = 16u << 20;
 constexpr uint64_t read_block = 1u << 20;
 constexpr uint64_t stream_limit = uint64_t{4} << 30;
+constexpr uint64_t grown_meanwhile = 16u << 20;   // of a file that somebody still writes to
 
 class Descriptor {
  public:
@@ -46,20 +49,33 @@ class MappedFile final : public Bytes {
   size_t size_;
 };
 
+/// Exactly as large as its bytes, so that tools which watch the heap see a read behind them.
+class CopiedBytes final : public Bytes {
+ public:
+  /// nullptr when memory is out.
+  static std::shared_ptr<const Bytes> of(std::string_view bytes) {
+    std::unique_ptr<char[]> data(new (std::nothrow) char[bytes.size()]);
+    if (data == nullptr) return nullptr;
+    std::copy(bytes.begin(), bytes.end(), data.get());
+    return std::make_shared<const CopiedBytes>(std::move(data), bytes.size());
+  }
+  CopiedBytes(std::unique_ptr<char[]> data, size_t size) : data_(std::move(data)) { view_ = {data_.get(), size}; }
+
+ private:
+  std::unique_ptr<char[]> data_;
+};
+
 Error system_error(std::string_view name, std::string_view what) {
   return Error{std::string(what) + ": " + std::strerror(errno), std::string(name), 0, 0, false};
 }
 
 Result<std::shared_ptr<const Bytes>> read_stream(int fd, const std::string& name, uint64_t expected,
                                                  const Progress& progress) {
-  auto buffer = std::make_shared<GrowBuffer>();
-  if (expected != 0 && !buffer->reserve_more(expected + 1, stream_limit)) return fail(name + ": not enough memory");
+  // One byte more shows that a file of the expected size has ended.
+  auto buffer = std::make_shared<GrowBuffer>(expected != 0 ? expected + grown_meanwhile : stream_limit);
   while (true) {
     if (progress.cancelled()) return fail("cancelled");
-    if (!buffer->reserve_more(1, stream_limit) ||
-        (buffer->room() < 4096 && !buffer->reserve_more(read_block, stream_limit))) {
-      return fail(Error::at_offset(name, buffer->size(), "more data than can be held in memory"));
-    }
+    if (!buffer->reserve_more(1)) return fail(Error::at_offset(name, buffer->size(), "more data than can be held in memory"));
     const uint64_t want = buffer->room() < read_block ? buffer->room() : read_block;
     const ssize_t got = ::read(fd, buffer->tail(), want);
     if (got < 0 && errno == EINTR) continue;
@@ -109,14 +125,9 @@ Result<std::shared_ptr<const Bytes>> open_bytes(const std::filesystem::path& pat
 }
 
 Result<std::shared_ptr<const Bytes>> copy_bytes(std::string_view bytes, std::string_view name) {
-  auto buffer = std::make_shared<GrowBuffer>();
-  if (!bytes.empty()) {
-    if (!buffer->reserve_more(bytes.size(), ~uint64_t{0})) return fail(std::string(name) + ": not enough memory");
-    std::memcpy(buffer->tail(), bytes.data(), bytes.size());
-    buffer->added(bytes.size());
-  }
-  buffer->finish();
-  return buffer;
+  auto copy = CopiedBytes::of(bytes);
+  if (copy == nullptr) return fail(std::string(name) + ": not enough memory");
+  return copy;
 }
 
 }  // namespace hmmscope::traces

@@ -77,14 +77,16 @@ class CaptureBundle final : public TraceSource {
   std::string_view name() const override { return "hmmscope capture"; }
   int recognise(std::string_view head) const override { return head.starts_with(bundle_mark) ? 200 : 0; }
 
-  Result<Trace::Parts> read(std::shared_ptr<const Bytes> bytes, std::string_view name,
-                            const Progress& progress) const override {
+  Result<Trace::Parts> read(std::shared_ptr<const Bytes> bytes, std::string_view name, ReadWatch& watch) const override {
     auto sections = Notes(bytes->view(), name).read();
     if (!sections) return tl::unexpected(sections.error());
-    auto parts = ftrace_text_source().read(std::move(bytes), name, progress);
-    if (!parts) return parts;
-    parts->info.format = this->name();
-    parts->info.sections = std::move(*sections);
+    const auto complete = [&](Trace::Parts& parts) {
+      parts.info.format = this->name();
+      parts.info.sections = *sections;
+    };
+    ReadWatch with_notes(watch, complete);
+    auto parts = ftrace_text_source().read(std::move(bytes), name, with_notes);
+    if (parts) complete(*parts);
     return parts;
   }
 };

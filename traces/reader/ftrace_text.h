@@ -8,8 +8,8 @@ namespace hmmscope::traces {
 const TraceSource& ftrace_text_source();
 
 /// As the source reads, with the text cut into at most `pieces` (at least 1), each scanned by a thread of its own. The
-/// trace does not depend on their number. Progress is reported by the calling thread.
-Result<Trace::Parts> read_ftrace_text(const std::shared_ptr<const Bytes>& bytes, std::string_view name, const Progress& progress,
+/// trace does not depend on their number. Progress and prefixes come from the calling thread, while it scans the first piece.
+Result<Trace::Parts> read_ftrace_text(const std::shared_ptr<const Bytes>& bytes, std::string_view name, ReadWatch& watch,
                                       size_t pieces);
 
 }  // namespace hmmscope::traces

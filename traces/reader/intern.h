@@ -41,6 +41,7 @@ class KindTable {
     }
     return static_cast<KindId>(kind);
   }
+  const std::vector<std::string>& kinds() const { return kinds_; }
   std::vector<std::string> take() { return std::move(kinds_); }
 
  private:
@@ -101,11 +102,20 @@ class TaskTable {
       if (index == empty) return add(pid, tgid, name);
       TraceTask& task = tasks_[index];
       if (task.pid != pid) continue;
-      if (task.name != name && name != "<...>") task.name = name;
-      if (tgid != 0) task.tgid = tgid;
+      if (task.name != name && name != "<...>") {
+        task.name = name;
+        ++changes_;
+      }
+      if (tgid != 0 && task.tgid != tgid) {
+        task.tgid = tgid;
+        ++changes_;
+      }
       return index;
     }
   }
+  /// Grows when a task that is known already gets another name or thread group.
+  uint32_t changes() const { return changes_; }
+  const std::vector<TraceTask>& tasks() const { return tasks_; }
   std::vector<TraceTask> take() { return std::move(tasks_); }
 
  private:
@@ -133,6 +143,7 @@ class TaskTable {
 
   std::vector<uint32_t> slots_;
   std::vector<TraceTask> tasks_;
+  uint32_t changes_ = 0;
 };
 
 }  // namespace hmmscope::traces

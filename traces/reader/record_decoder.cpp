@@ -21,12 +21,14 @@ std::optional<uint64_t> load(std::string_view record, uint64_t offset, uint32_t 
 
 bool is_symbol(const RecordField& field) { return field.type == Type::symbol || field.type == Type::function; }
 
-std::optional<std::string_view> load_string(std::string_view record, const RecordField& field) {
+std::optional<std::string_view> load_string(std::string_view record, const RecordField& field, uint32_t left_out) {
   uint64_t offset = field.offset, size = field.size;
   if (field.type == Type::dynamic_string) {
     const auto place = load(record, field.offset, 4, false);
     if (!place) return std::nullopt;
     offset = *place & 0xffff;
+    if (offset < left_out) return std::nullopt;
+    offset -= left_out;
     size = *place >> 16;
   }
   if (offset > record.size()) return std::nullopt;
@@ -69,7 +71,9 @@ std::optional<uint64_t> RecordDecoder::number(const TraceEvent& event, std::stri
 std::optional<std::string_view> RecordDecoder::text(const TraceEvent& event, std::string_view name) const {
   const RecordField* field = find(event, name);
   if (field == nullptr) return std::nullopt;
-  if (field->type == Type::string || field->type == Type::dynamic_string) return load_string(record(event), *field);
+  if (field->type == Type::string || field->type == Type::dynamic_string) {
+    return load_string(record(event), *field, formats_[event.format_data].left_out);
+  }
   if (!is_symbol(*field)) return std::nullopt;
   const auto address = load(record(event), field->offset, field->size, false);
   if (!address) return std::nullopt;

@@ -31,6 +31,7 @@ struct RecordField {
 /// One event's record layout.
 struct RecordFormat {
   std::vector<RecordField> fields;
+  uint32_t left_out = 0;   ///< bytes in front of the record that were not kept: dynamic strings count them, `offset` does not
 };
 
 struct RecordSymbol {

@@ -26,30 +26,38 @@ Result<const TraceSource*> source_or_error(std::string_view head, std::string_vi
 
 /// The format is asked of the first bytes before the rest is unpacked, so that a packed file of something else costs
 /// next to nothing.
-Result<Trace::Parts> read_packed(std::string_view packed, Packing packing, std::string_view name,
-                                                 const Progress& progress) {
+Result<Trace::Parts> read_packed(std::string_view packed, Packing packing, std::string_view name, ReadWatch& watch) {
   const auto head = unpack_head(packed, packing, name, head_size);
   if (!head) return tl::unexpected(head.error());
   if ((*head)->view().empty()) {  // damaged from the start, or really empty: unpacking says which
-    auto all = unpack(packed, packing, name, progress);
+    auto all = unpack(packed, packing, name, watch.progress());
     if (!all) return tl::unexpected(all.error());
   }
   const auto source = source_or_error((*head)->view(), name);
   if (!source) return tl::unexpected(source.error());
-  auto bytes = unpack(packed, packing, name, progress);
+  auto bytes = unpack(packed, packing, name, watch.progress());
   if (!bytes) return tl::unexpected(bytes.error());
-  return (*source)->read(std::move(*bytes), name, progress);
+  return (*source)->read(std::move(*bytes), name, watch);
 }
 
-Result<Trace::Parts> read_bytes(std::shared_ptr<const Bytes> bytes, std::string_view name,
-                                 const Progress& progress) {
+Result<Trace::Parts> read_bytes(std::shared_ptr<const Bytes> bytes, std::string_view name, ReadWatch& watch) {
   const std::string_view view = bytes->view();
   if (const Packing packing = detect_packing(view); packing != Packing::none) {
-    return read_packed(view, packing, name, progress);
+    return read_packed(view, packing, name, watch);
   }
   const auto source = source_or_error(view.substr(0, head_size), name);
   if (!source) return tl::unexpected(source.error());
-  return (*source)->read(std::move(bytes), name, progress);
+  return (*source)->read(std::move(bytes), name, watch);
+}
+
+/// Hands traces out; `complete` adds to each what the file itself does not say.
+ReadWatch watch_of(const ReadOptions& options, std::function<void(TraceInfo&)> complete = {}) {
+  if (!options.prefix) return ReadWatch(options.progress);
+  const auto hand_out = [&options, complete = std::move(complete)](Trace::Parts parts) {
+    if (complete) complete(parts.info);
+    options.prefix(std::make_shared<const Trace>(std::move(parts)));
+  };
+  return ReadWatch(options.progress, hand_out, options.first_prefix);
 }
 
 }  // namespace
@@ -69,26 +77,32 @@ const TraceSource* find_trace_source(std::string_view head) {
   return best;
 }
 
-Result<std::shared_ptr<const Trace>> open_trace(const std::filesystem::path& path, const Progress& progress) {
-  auto bytes = open_bytes(path, progress);
+Result<std::shared_ptr<const Trace>> open_trace(const std::filesystem::path& path, const ReadOptions& options) {
+  auto bytes = open_bytes(path, options.progress);
   if (!bytes) return tl::unexpected(bytes.error());
-  return open_trace(std::move(*bytes), path, progress);
+  return open_trace(std::move(*bytes), path, options);
 }
 
 Result<std::shared_ptr<const Trace>> open_trace(std::shared_ptr<const Bytes> file, const std::filesystem::path& path,
-                                                const Progress& progress) {
-  auto parts = read_bytes(std::move(file), display_name(path), progress);
+                                                const ReadOptions& options) {
+  TraceInfo meta;
+  if (!is_standard_input(path)) {
+    if (auto read = read_meta_beside(path, meta); !read) return tl::unexpected(read.error());
+  }
+  const auto complete = [&meta](TraceInfo& info) { fill_unknown(meta, info); };
+  ReadWatch watch = watch_of(options, complete);
+  auto parts = read_bytes(std::move(file), display_name(path), watch);
   if (!parts) return tl::unexpected(parts.error());
-  if (is_standard_input(path)) return std::make_shared<const Trace>(std::move(*parts));
-  if (auto meta = read_meta_beside(path, parts->info); !meta) return tl::unexpected(meta.error());
+  complete(parts->info);
   return std::make_shared<const Trace>(std::move(*parts));
 }
 
 Result<std::shared_ptr<const Trace>> read_trace(std::span<const uint8_t> bytes, std::string_view name,
-                                                const Progress& progress) {
+                                                const ReadOptions& options) {
   auto copy = copy_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, name);
   if (!copy) return tl::unexpected(copy.error());
-  auto parts = read_bytes(std::move(*copy), name, progress);
+  ReadWatch watch = watch_of(options);
+  auto parts = read_bytes(std::move(*copy), name, watch);
   if (!parts) return tl::unexpected(parts.error());
   return std::make_shared<const Trace>(std::move(*parts));
 }

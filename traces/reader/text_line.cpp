@@ -114,6 +114,15 @@ LineKind parse_flags_and_time(Scan& scan, ParsedLine& out) {
   return parse_time(scan, out);
 }
 
+/// "(+51)    ": trace-cmd report --ts-diff prints the time since the event before.
+void skip_difference(Scan& scan) {
+  Scan ahead = scan;
+  uint64_t ticks = 0;
+  bool overflow = false;
+  uint32_t count = 0;
+  if (ahead.take("(+") && ahead.digits(ticks, overflow, count) && ahead.take(')') && ahead.spaces()) scan = ahead;
+}
+
 /// `dash` is where the '-' before the pid would stand.
 LineKind parse_at(std::string_view line, size_t dash, ParsedLine& out) {
   Scan scan{line.data() + dash, line.data() + line.size()};
@@ -135,6 +144,7 @@ LineKind parse_at(std::string_view line, size_t dash, ParsedLine& out) {
   const LineKind kind = parse_flags_and_time(scan, out);
   if (kind != LineKind::event && kind != LineKind::bad) return kind;
   if (!scan.spaces()) return LineKind::other;
+  skip_difference(scan);
   constexpr uint64_t pid_max = std::numeric_limits<int32_t>::max();
   if (pid_overflow || pid > pid_max || tgid_overflow || tgid > pid_max) out.problem = "the pid is out of range";
   if (cpu_overflow) out.problem = "the cpu number is out of range";
@@ -211,13 +221,13 @@ LineKind parse_line(std::string_view line, ParsedLine& out) {
   LineKind kind = try_column(line, comm_column, out);
   if (kind != LineKind::other) return kind;
   if (line.empty()) return LineKind::blank;
+  kind = try_column(line, latency_comm_column, out);  // the names of tasks there may begin in the first column
+  if (kind != LineKind::other) return kind;
   if (line.front() == '#') return LineKind::comment;
   if (line.front() == 'C') {
     kind = parse_lost(line, out);
     if (kind != LineKind::other) return kind;
   }
-  kind = try_column(line, latency_comm_column, out);
-  if (kind != LineKind::other) return kind;
   kind = search(line, out);
   if (kind != LineKind::other) return kind;
   return line.find_first_not_of(" \t\r") == std::string_view::npos ? LineKind::blank : LineKind::other;

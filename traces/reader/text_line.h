@@ -4,6 +4,7 @@
 ///
 ///   <comm>-<pid> [(<tgid>)] [<cpu>] [<flags>] <time>: <event...>       the normal form
 ///   <comm>-<pid> <cpu><flags> <time>: <event...>                       the latency form
+/// (trace-cmd report --ts-diff puts "(+<ticks>)" in front of the event.)
 ///   CPU:<n> [LOST <n> EVENTS]   CPU:<n> [<n> EVENTS DROPPED]           lost events
 ///
 /// A comm may hold anything (spaces, dashes, brackets, digits, colons). The kernel and trace-cmd right-align it in 16

@@ -16,11 +16,11 @@ std::string_view TraceInfo::about(std::string_view key) const {
   return {};
 }
 
-int32_t EventView::pid() const { return trace_->tasks()[event_->task].pid; }
-std::string_view EventView::kind_name() const { return trace_->kinds()[event_->kind]; }
+int32_t EventView::pid() const { return trace_->tasks()[event_.task].pid; }
+std::string_view EventView::kind_name() const { return trace_->kinds()[event_.kind]; }
 
 std::optional<uint64_t> EventView::number(std::string_view name) const {
-  return trace_->decoder().number(*event_, name);
+  return trace_->decoder().number(event_, name);
 }
 std::optional<int64_t> EventView::integer(std::string_view name) const {
   const auto value = number(name);
@@ -28,15 +28,15 @@ std::optional<int64_t> EventView::integer(std::string_view name) const {
   return static_cast<int64_t>(*value);
 }
 std::optional<std::string_view> EventView::text(std::string_view name) const {
-  return trace_->decoder().text(*event_, name);
+  return trace_->decoder().text(event_, name);
 }
 std::optional<uint32_t> EventView::array(std::string_view name, std::span<uint64_t> out) const {
-  return trace_->decoder().array(*event_, name, out);
+  return trace_->decoder().array(event_, name, out);
 }
-std::string EventView::payload() const { return trace_->decoder().payload(*event_); }
+std::string EventView::payload() const { return trace_->decoder().payload(event_); }
 
 Error EventView::error(std::string message) const {
-  return Error::at_line(trace_->info().name, event_->line, std::move(message));
+  return Error::at_line(trace_->info().name, event_.line, std::move(message));
 }
 
 KindId Trace::kind(std::string_view name) const {
@@ -47,7 +47,7 @@ KindId Trace::kind(std::string_view name) const {
 }
 
 size_t Trace::index_bytes() const {
-  size_t bytes = parts_.events.capacity() * sizeof(TraceEvent) + parts_.tasks.capacity() * sizeof(TraceTask) +
+  size_t bytes = parts_.events.bytes() + parts_.tasks.capacity() * sizeof(TraceTask) +
                  parts_.kinds.capacity() * sizeof(std::string);
   for (const TraceTask& task : parts_.tasks) bytes += task.name.capacity();
   for (const std::string& kind : parts_.kinds) bytes += kind.capacity();

@@ -22,11 +22,9 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "traces/reader/event_table.h"
 
 namespace hmmscope::traces {
-
-using KindId = uint16_t;
-inline constexpr KindId no_kind = 0xffff;
 
 /// A note of the capture scripts, "maps 123 start" and what it says, a line each.
 struct TraceSection {
@@ -67,19 +65,6 @@ struct TraceTask {
   std::string name;            ///< the name printed with the pid; "<...>" when the kernel had forgotten it
 };
 
-/// One entry of the index. 32 bytes.
-struct TraceEvent {
-  int64_t time_ns = 0;      ///< exact; a count for counter clocks
-  uint64_t offset = 0;      ///< of the line, or of the record
-  uint32_t line = 0;        ///< 1-based line, or record number
-  uint32_t task = 0;        ///< index into Trace::tasks()
-  uint16_t cpu = 0;
-  KindId kind = no_kind;    ///< index into Trace::kinds()
-  uint16_t fields_at = 0;   ///< where the payload begins, from offset
-  uint16_t format_data = 0; ///< the reader's own
-};
-static_assert(sizeof(TraceEvent) == 32);
-
 /// Decodes the payload of one event. Implemented once a format.
 class FieldDecoder {
  public:
@@ -99,14 +84,14 @@ class Trace;
 /// One event with its trace: cheap to copy, valid as long as the trace.
 class EventView {
  public:
-  EventView(const Trace& trace, const TraceEvent& event) : trace_(&trace), event_(&event) {}
+  EventView(const Trace& trace, const TraceEvent& event) : trace_(&trace), event_(event) {}
 
-  int64_t time_ns() const { return event_->time_ns; }
-  uint32_t line() const { return event_->line; }
-  uint16_t cpu() const { return event_->cpu; }
-  KindId kind() const { return event_->kind; }
-  uint32_t task() const { return event_->task; }
-  const TraceEvent& raw() const { return *event_; }
+  int64_t time_ns() const { return event_.time_ns; }
+  uint32_t line() const { return event_.line; }
+  uint16_t cpu() const { return event_.cpu; }
+  KindId kind() const { return event_.kind; }
+  uint32_t task() const { return event_.task; }
+  const TraceEvent& raw() const { return event_; }
   int32_t pid() const;
   std::string_view kind_name() const;
 
@@ -121,7 +106,7 @@ class EventView {
 
  private:
   const Trace* trace_;
-  const TraceEvent* event_;
+  TraceEvent event_;
 };
 
 class Trace {
@@ -129,7 +114,7 @@ class Trace {
   /// The parts a reader hands over when it is done.
   struct Parts {
     TraceInfo info;
-    std::vector<TraceEvent> events;
+    EventTable events;
     std::vector<TraceTask> tasks;
     std::vector<std::string> kinds;
     std::unique_ptr<const FieldDecoder> decoder;
@@ -138,7 +123,7 @@ class Trace {
 
   const TraceInfo& info() const { return parts_.info; }
   /// In the order of the trace (time order; equal times keep the order of the source).
-  std::span<const TraceEvent> events() const { return parts_.events; }
+  const EventTable& events() const { return parts_.events; }
   size_t size() const { return parts_.events.size(); }
   EventView operator[](size_t index) const { return {*this, parts_.events[index]}; }
   std::span<const TraceTask> tasks() const { return parts_.tasks; }

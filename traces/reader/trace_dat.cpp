@@ -4,13 +4,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <cstring>
 #include <limits>
 #include <unordered_map>
 
 #include "traces/reader/grow_buffer.h"
-#include "traces/reader/huge_pages.h"
 #include "traces/reader/intern.h"
 #include "traces/reader/record_decoder.h"
 #include "traces/reader/trace_dat_sections.h"
@@ -21,13 +24,31 @@ namespace {
 
 using namespace std::string_view_literals;
 constexpr std::string_view magic = "\x17\x08\x44tracing"sv;
-constexpr uint64_t records_limit = uint64_t{8} << 30;
+
+/// Bytes of records a file can hold: those of version 6 lie in it as they are, those of version 7 may be packed.
+uint64_t records_limit(std::string_view file) {
+  constexpr uint64_t slack = 1u << 20;
+  return file.substr(magic.size()).starts_with('6') ? file.size() + slack : unpack_limit(file.size());
+}
 constexpr uint64_t report_every = 1u << 16;
+constexpr uint64_t look_every = 1u << 12;   // events between two looks at prefixes
 
 struct Input {
   tracecmd_input* handle = nullptr;
   ~Input() {
     if (handle != nullptr) tracecmd_close(handle);
+  }
+};
+
+/// The library takes and frees tens of megabytes in small pieces; what is kept lies between them.
+struct ReturnFreedMemory {
+  ReturnFreedMemory() = default;
+  ReturnFreedMemory(const ReturnFreedMemory&) = delete;
+  ReturnFreedMemory& operator=(const ReturnFreedMemory&) = delete;
+  ~ReturnFreedMemory() {
+#if defined(__GLIBC__)
+    ::malloc_trim(0);
+#endif
   }
 };
 
@@ -66,8 +87,8 @@ tracecmd_input* open_input(int fd) {
 
 class Collector {
  public:
-  Collector(std::string_view file, std::optional<SymbolTablePlace> table, std::string_view name, const Progress& progress)
-      : file_(file), table_(table), progress_(progress) {
+  Collector(std::string_view file, std::optional<SymbolTablePlace> table, std::string_view name, ReadWatch& watch)
+      : file_(file), table_(table), watch_(watch), progress_(watch.progress()), records_(std::make_shared<GrowBuffer>(records_limit(file))) {
     parts_.info.name = name;
     parts_.info.format = "trace.dat";
     parts_.info.clock_digits = 9;
@@ -79,14 +100,13 @@ class Collector {
     tep_ = tracecmd_get_tep(handle);
     if (tep_ == nullptr) return fail(broken("has no event formats"));
     if (tep_is_file_bigendian(tep_)) return fail(broken("comes from a big-endian machine, which is not supported"));
-    reserve();
     if (const int cpus = tracecmd_cpus(handle); cpus > 0) parts_.info.cpus = static_cast<uint32_t>(cpus);
     take_uname(tracecmd_get_uname(handle));
-    const int stopped = tracecmd_iterate_events(
-        handle, nullptr, 0,
-        [](tracecmd_input*, tep_record* record, int, void* self) { return static_cast<Collector*>(self)->take(*record) ? 0 : 1; }, this);
-    if (!failure_.empty()) return fail(failure_ == "cancelled" ? Error{failure_, {}, 0, 0, false} : broken(failure_));
-    if (stopped != 0) return fail(broken("cannot be read to its end (truncated or damaged)"));
+    take_all(handle);
+    if (!failure_.empty()) {
+      if (watch_.owes(parts_.events.size())) watch_.hand_out(prefix());
+      return fail(failure_ == "cancelled" ? Error{failure_, {}, 0, 0, false} : broken(failure_));
+    }
     if (parts_.events.empty()) return fail(broken("holds no events"));
     return finish();
   }
@@ -96,14 +116,6 @@ class Collector {
   bool stop(std::string why) {
     failure_ = std::move(why);
     return false;
-  }
-
-  /// Room that is not touched costs nothing, an index that grows by copies costs twice: a packed file holds an event in
-  /// no less than five bytes.
-  void reserve() {
-    constexpr uint64_t least_event = 5, most_reserved = uint64_t{1} << 24;
-    parts_.events.reserve(std::min<uint64_t>(file_.size() / least_event + 1, most_reserved));
-    use_huge_pages(parts_.events.data(), parts_.events.capacity() * sizeof(TraceEvent));
   }
 
   /// "Linux HOST RELEASE VERSION... MACHINE"
@@ -121,20 +133,39 @@ class Collector {
     parts_.info.arch = words.back();
   }
 
+  /// The CPUs' records in the order of time, equal times in the order of the CPUs: what tracecmd_iterate_events gives,
+  /// without asking every CPU for its next record again for each one.
+  void take_all(tracecmd_input* handle) {
+    struct Free {
+      void operator()(tep_record* record) const { tracecmd_free_record(record); }
+    };
+    std::vector<std::unique_ptr<tep_record, Free>> heads;
+    for (int cpu = 0; cpu < static_cast<int>(std::min(parts_.info.cpus, 1u << 16)); ++cpu) heads.emplace_back(tracecmd_read_data(handle, cpu));
+    while (true) {
+      size_t first = heads.size();
+      for (size_t cpu = 0; cpu < heads.size(); ++cpu) {
+        if (heads[cpu] != nullptr && (first == heads.size() || heads[cpu]->ts < heads[first]->ts)) first = cpu;
+      }
+      if (first == heads.size() || !take(*heads[first])) return;
+      heads[first].reset();   // in front of the next: the library keeps one page a CPU
+      heads[first].reset(tracecmd_read_data(handle, static_cast<int>(first)));
+    }
+  }
+
   bool take(const tep_record& record) {
     if (parts_.events.size() % report_every == 0) {
       if (progress_.cancelled()) return stop("cancelled");
       progress_.at("reading", parts_.events.size(), 0);
     }
+    if (parts_.events.size() % look_every == 0 && watch_.due(parts_.events.size())) watch_.hand_out(prefix());
     if (record.size < 0 || record.size > std::numeric_limits<uint16_t>::max() || record.data == nullptr) return stop("has a record of impossible size");
     if (record.cpu < 0 || record.cpu > std::numeric_limits<uint16_t>::max()) return stop("has a record of an impossible cpu");
     if (record.missed_events != 0 && !take_lost(record)) return false;
-    tep_event* event = tep_find_event_by_record(tep_, const_cast<tep_record*>(&record));
-    if (event == nullptr) return stop("has a record whose event has no format");
-    Known* known = known_event(*event);
-    if (known == nullptr) return stop("has more than 65534 different events");
-    const int32_t pid = tep_data_pid(tep_, const_cast<tep_record*>(&record));
-    const std::string_view bytes(static_cast<const char*>(record.data), static_cast<size_t>(record.size));
+    Known* known = known_record(record);
+    if (known == nullptr) return false;
+    const int32_t pid = pid_of(record);
+    std::string_view bytes(static_cast<const char*>(record.data), static_cast<size_t>(record.size));
+    bytes.remove_prefix(std::min<size_t>(bytes.size(), known->common));
     note_symbols(*known, bytes);
     return push(record, bytes, *known, task_on(static_cast<uint32_t>(record.cpu), pid));
   }
@@ -144,7 +175,7 @@ class Collector {
     parts_.info.lost_events += count == 0 ? 1 : count;
     const KindId kind = kinds_.find_or_add({"lost_events", PayloadForm::lost, false, false, 0});
     const std::string_view bytes(reinterpret_cast<const char*>(&count), count == 0 ? 0 : sizeof count);
-    return push(record, bytes, {kind, 0, {}}, tasks_.find_or_add(-1, 0, ""));
+    return push(record, bytes, {kind, 0, 0, {}}, tasks_.find_or_add(-1, 0, ""));
   }
 
   struct SymbolField {
@@ -154,12 +185,57 @@ class Collector {
   struct Known {
     KindId kind;
     uint16_t format;
+    uint32_t common;   ///< bytes in front that all events share: type, flags, pid
     std::vector<SymbolField> symbols;
   };
 
+  /// Where all events keep their type and their pid, once the first one has shown it.
+  struct CommonPlaces {
+    bool known = false;
+    uint32_t type = 0, pid = 0, end = 0;
+  };
+  void note_places(const tep_event& event) {
+    bool type = false, pid = false;
+    for (const tep_format_field* field = event.format.common_fields; field != nullptr; field = field->next) {
+      const std::string_view name = field->name;
+      if (field->offset < 0) return;
+      const auto at = static_cast<uint32_t>(field->offset);
+      if (name == "common_type" && field->size == 2) type = true, places_.type = at;
+      if (name == "common_pid" && field->size == 4) pid = true, places_.pid = at;
+    }
+    places_.end = std::max(places_.type + 2, places_.pid + 4);
+    places_.known = type && pid;
+  }
+
+  template <class T>
+  static T load(const tep_record& record, uint32_t at) {
+    T value;
+    std::memcpy(&value, static_cast<const char*>(record.data) + at, sizeof value);
+    return value;
+  }
+  bool has_places(const tep_record& record) const { return places_.known && static_cast<uint32_t>(record.size) >= places_.end; }
+
+  int32_t pid_of(const tep_record& record) const {
+    return has_places(record) ? load<int32_t>(record, places_.pid) : tep_data_pid(tep_, const_cast<tep_record*>(&record));
+  }
+
+  /// nullptr with failure_ set.
+  Known* known_record(const tep_record& record) {
+    if (has_places(record)) {
+      const auto id = load<uint16_t>(record, places_.type);
+      if (id < by_id_.size() && by_id_[id] != nullptr) return by_id_[id].get();
+    }
+    tep_event* event = tep_find_event_by_record(tep_, const_cast<tep_record*>(&record));
+    if (event == nullptr) return stop("has a record whose event has no format"), nullptr;
+    if (!places_.known) note_places(*event);
+    Known* known = known_event(*event);
+    if (known == nullptr) stop("has more than 65534 different events");
+    return known;
+  }
+
   bool push(const tep_record& record, std::string_view bytes, const Known& known, uint32_t task) {
     if (!bytes.empty()) {
-      if (!records_->reserve_more(bytes.size(), records_limit)) return stop("holds more records than fit in memory");
+      if (!records_->reserve_more(bytes.size())) return stop("holds more records than fit in memory");
       std::memcpy(records_->tail(), bytes.data(), bytes.size());
     }
     parts_.events.push_back({static_cast<int64_t>(record.ts), records_->size(), static_cast<uint32_t>(parts_.events.size() + 1), task,
@@ -191,8 +267,9 @@ class Collector {
     if (id > std::numeric_limits<uint16_t>::max()) return nullptr;
     const KindId kind = kinds_.find_or_add({event.name, PayloadForm::fields, false, false, 0});
     if (kind == no_kind || formats_.size() > 0xffff) return nullptr;
-    Known known{kind, static_cast<uint16_t>(formats_.size()), {}};
+    Known known{kind, static_cast<uint16_t>(formats_.size()), 0, {}};
     formats_.push_back(format_of(event));
+    known.common = formats_.back().left_out;
     for (const RecordField& field : formats_.back().fields) {
       if (field.type == RecordField::Type::symbol || field.type == RecordField::Type::function) {
         if (field.size == 8) known.symbols.push_back({field.offset, 0});
@@ -214,6 +291,15 @@ class Collector {
     return 1;
   }
 
+  /// What lies in front of the first field of the event's own is in the index already, or of no use.
+  static uint32_t common_size(const tep_event& event) {
+    uint32_t size = std::numeric_limits<uint32_t>::max();
+    for (const tep_format_field* field = event.format.fields; field != nullptr; field = field->next) {
+      if (field->offset >= 0 && field->size >= 0) size = std::min(size, static_cast<uint32_t>(field->offset));
+    }
+    return size;
+  }
+
   static RecordFormat format_of(const tep_event& event) {
     RecordFormat format;
     const std::string_view print = event.print_fmt.format != nullptr ? event.print_fmt.format : "";
@@ -233,6 +319,8 @@ class Collector {
       }
       format.fields.push_back(std::move(row));
     }
+    format.left_out = common_size(event);
+    for (RecordField& field : format.fields) field.offset -= format.left_out;
     return format;
   }
 
@@ -254,36 +342,54 @@ class Collector {
 
   /// Without its table the trace is whole, only its symbols stay numbers.
   void look_up_symbols() {
-    if (!table_ || symbols_.empty()) return;
-    const auto text = symbol_table_text(file_, *table_);
-    if (!text) return;
+    if (!table_) return;
     std::vector<uint64_t> addresses;
-    for (const auto& [address, name] : symbols_) addresses.push_back(address);
+    for (const auto& [address, name] : symbols_) {
+      if (name.empty()) addresses.push_back(address);
+    }
+    if (addresses.size() == unnamed_) return;   // those that no table names
+    const auto kallsyms = symbol_table_text(file_, *table_);
+    if (!kallsyms) return;
     std::sort(addresses.begin(), addresses.end());
-    std::vector<std::string> names = symbols_at(*text, addresses);
+    std::vector<std::string> names = symbols_at(kallsyms->text, addresses);
+    unnamed_ = static_cast<size_t>(std::count(names.begin(), names.end(), std::string()));
     for (size_t k = 0; k < addresses.size(); ++k) symbols_[addresses[k]] = std::move(names[k]);
   }
 
-  Result<Trace::Parts> finish() {
+  std::vector<RecordSymbol> symbols() {
     look_up_symbols();
-    const auto earlier = [](const TraceEvent& a, const TraceEvent& b) { return a.time_ns < b.time_ns; };
-    if (!std::is_sorted(parts_.events.begin(), parts_.events.end(), earlier)) {
-      std::stable_sort(parts_.events.begin(), parts_.events.end(), earlier);
+    std::vector<RecordSymbol> symbols;
+    for (const auto& [address, text] : symbols_) {
+      if (!text.empty()) symbols.push_back({address, text});
     }
+    std::sort(symbols.begin(), symbols.end(), [](const RecordSymbol& a, const RecordSymbol& b) { return a.address < b.address; });
+    return symbols;
+  }
+
+  /// The events read so far.
+  Trace::Parts prefix() {
+    Trace::Parts parts;
+    parts.info = parts_.info;
+    parts.events = parts_.events;
+    parts.events.sort_by_time();   // libtracecmd merges the CPUs by time: mostly nothing to do
+    parts.tasks = tasks_.tasks();
+    parts.kinds = kinds_.kinds();
+    parts.decoder = std::make_unique<RecordDecoder>(records_->part(), formats_, symbols());
+    return parts;
+  }
+
+  Result<Trace::Parts> finish() {
+    parts_.events.sort_by_time();
     parts_.tasks = tasks_.take();
     parts_.kinds = kinds_.take();
     records_->finish();
-    std::vector<RecordSymbol> symbols;
-    for (auto& [address, text] : symbols_) {
-      if (!text.empty()) symbols.push_back({address, std::move(text)});
-    }
-    std::sort(symbols.begin(), symbols.end(), [](const RecordSymbol& a, const RecordSymbol& b) { return a.address < b.address; });
-    parts_.decoder = std::make_unique<RecordDecoder>(records_, std::move(formats_), std::move(symbols));
+    parts_.decoder = std::make_unique<RecordDecoder>(records_, std::move(formats_), symbols());
     return std::move(parts_);
   }
 
   std::string_view file_;
   std::optional<SymbolTablePlace> table_;
+  ReadWatch& watch_;
   const Progress& progress_;
   tep_handle* tep_ = nullptr;
   Trace::Parts parts_;
@@ -293,12 +399,14 @@ class Collector {
     int32_t pid;
     uint32_t task;
   };
+  CommonPlaces places_;
   std::vector<std::unique_ptr<Known>> by_id_;
   std::vector<Running> running_;   ///< by cpu
   std::unordered_map<int32_t, uint32_t> task_by_pid_;
   std::unordered_map<uint64_t, std::string> symbols_;
+  size_t unnamed_ = 0;     ///< of symbols_, that table_ does not name
   std::vector<RecordFormat> formats_;
-  std::shared_ptr<GrowBuffer> records_ = std::make_shared<GrowBuffer>();
+  std::shared_ptr<GrowBuffer> records_;
   std::string failure_;
 };
 
@@ -307,18 +415,18 @@ class TraceDat final : public TraceSource {
   std::string_view name() const override { return "trace.dat"; }
   int recognise(std::string_view head) const override { return head.starts_with(magic) ? 100 : 0; }
 
-  Result<Trace::Parts> read(std::shared_ptr<const Bytes> bytes, std::string_view name,
-                            const Progress& progress) const override {
+  Result<Trace::Parts> read(std::shared_ptr<const Bytes> bytes, std::string_view name, ReadWatch& watch) const override {
     tracecmd_set_loglevel(TEP_LOG_NONE);
     const std::optional<SymbolTablePlace> symbols = find_symbol_table(bytes->view());
     const int fd = anonymous_file(bytes->view(), symbols);
     if (fd < 0) return fail(Error{"cannot be handed to libtracecmd (no anonymous file)", std::string(name), 0, 0, false});
+    const ReturnFreedMemory at_the_end;
     Input input;
     input.handle = open_input(fd);
     if (input.handle == nullptr) {
       return fail(Error{"is no complete trace.dat file: libtracecmd cannot open it (truncated or damaged)", std::string(name), 0, 0, false});
     }
-    return Collector(bytes->view(), symbols, name, progress).run(input.handle);
+    return Collector(bytes->view(), symbols, name, watch).run(input.handle);
   }
 };
 

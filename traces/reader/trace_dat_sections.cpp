@@ -6,8 +6,6 @@
 #include <charconv>
 #include <cstring>
 
-#include "traces/reader/bytes.h"
-
 namespace hmmscope::traces {
 namespace {
 
@@ -100,11 +98,11 @@ std::optional<SymbolTablePlace> find_symbol_table(std::string_view file) {
   return std::nullopt;
 }
 
-Result<std::string> symbol_table_text(std::string_view file, const SymbolTablePlace& place) {
+Result<SymbolTable> symbol_table_text(std::string_view file, const SymbolTablePlace& place) {
   const auto damaged = [] { return fail("the symbol table is damaged"); };
   const auto section = section_at(file, place.section);
   if (!section || section->id != symbols_id) return damaged();
-  std::shared_ptr<const Bytes> unpacked;  // keeps `content` alive
+  SymbolTable table;
   std::string_view content = section->bytes;
   if ((section->flags & compressed) != 0) {
     const auto packed = load<uint32_t>(content, 0);
@@ -114,39 +112,40 @@ Result<std::string> symbol_table_text(std::string_view file, const SymbolTablePl
       return fail("the symbol table is packed in a way that is not known here");
     auto text = unpack(frame, Packing::zstd, "symbol table", {}, max_table);
     if (!text) return tl::unexpected(text.error());
-    unpacked = std::move(*text);
-    content = unpacked->view();
+    table.bytes = std::move(*text);
+    content = table.bytes->view();
   }
   const auto size = load<uint32_t>(content, 0);
   if (!size || *size > content.size() - 4) return damaged();
-  return std::string(content.substr(4, *size));
+  table.text = content.substr(4, *size);
+  return table;
 }
 
 std::vector<std::string> symbols_at(std::string_view kallsyms, std::span<const uint64_t> addresses) {
-  std::vector<Symbol> symbols;
-  symbols.reserve(kallsyms.size() / 40);
+  // For each address the last symbol that is not above it and above the address before, until all are known.
+  std::vector<Symbol> nearest(addresses.size(), Symbol{0, 0, 0});
+  uint64_t highest = 0;
   for (uint64_t at = 0; at < kallsyms.size() && at < UINT32_MAX;) {
     const size_t end = std::min(kallsyms.find('\n', at), kallsyms.size());
     Symbol symbol;
-    if (parse_symbol(kallsyms.substr(at, end - at), at, symbol)) symbols.push_back(symbol);
+    if (parse_symbol(kallsyms.substr(at, end - at), at, symbol) && symbol.name_size != 0) {
+      highest = std::max(highest, symbol.address);
+      const auto place = std::lower_bound(addresses.begin(), addresses.end(), symbol.address) - addresses.begin();
+      if (static_cast<size_t>(place) < nearest.size()) {
+        Symbol& best = nearest[static_cast<size_t>(place)];
+        if (best.name_size == 0 || symbol.address >= best.address) best = symbol;
+      }
+    }
     at = end + 1;
   }
-  const auto lower = [](const Symbol& a, const Symbol& b) { return a.address < b.address; };
-  if (!std::is_sorted(symbols.begin(), symbols.end(), lower))
-    std::stable_sort(symbols.begin(), symbols.end(), lower);
   std::vector<std::string> names;
   names.reserve(addresses.size());
-  for (const uint64_t address : addresses) {
-    auto found = std::upper_bound(symbols.begin(), symbols.end(), address,
-                                  [](uint64_t a, const Symbol& s) { return a < s.address; });
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    if (nearest[i].name_size == 0 && i > 0) nearest[i] = nearest[i - 1];
+    const Symbol& symbol = nearest[i];
     // Nothing lies behind the last symbol: nobody knows where it ends.
-    if (found == symbols.begin() || (found == symbols.end() && std::prev(found)->address != address)) {
-      names.emplace_back();
-      continue;
-    }
-    --found;
-    names.push_back(
-        fmt::format("{}+{:#x}", kallsyms.substr(found->name_at, found->name_size), address - found->address));
+    if (symbol.name_size == 0 || (symbol.address == highest && addresses[i] != highest)) names.emplace_back();
+    else names.push_back(fmt::format("{}+{:#x}", kallsyms.substr(symbol.name_at, symbol.name_size), addresses[i] - symbol.address));
   }
   return names;
 }

@@ -10,6 +10,7 @@
 /// here: the reader refuses others.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "traces/reader/bytes.h"
 
 namespace hmmscope::traces {
 
@@ -32,8 +34,13 @@ std::optional<SymbolTablePlace> find_symbol_table(std::string_view file);
 /// The option id that no version of trace-cmd uses: readers skip it.
 inline constexpr uint16_t unused_option = 0x7ffe;
 
-/// The text of the table, as /proc/kallsyms prints it. Error when it is damaged.
-Result<std::string> symbol_table_text(std::string_view file, const SymbolTablePlace& place);
+/// The text of the table, as /proc/kallsyms prints it: in `bytes`, or in the file when they are empty.
+struct SymbolTable {
+  std::shared_ptr<const Bytes> bytes;
+  std::string_view text;
+};
+/// Error when it is damaged.
+Result<SymbolTable> symbol_table_text(std::string_view file, const SymbolTablePlace& place);
 
 /// For each address (ascending) the symbol it lies in, "name+0x10", empty when none does. Absolute symbols
 /// and the compiler's marks ("$x") are none, as in libtraceevent.

@@ -96,13 +96,17 @@ Result<void> read_meta(std::string_view json, std::string_view name, TraceInfo& 
       said.config += (said.config.empty() ? "" : ",") + key + (value.get<bool>() ? "=y" : "=n");
     }
   }
+  fill_unknown(said, info);
+  return {};
+}
+
+void fill_unknown(const TraceInfo& said, TraceInfo& info) {
   if (info.kernel.empty()) info.kernel = said.kernel;
   if (info.arch.empty()) info.arch = said.arch;
   if (info.patch.empty()) info.patch = said.patch;
   if (info.config.empty()) info.config = said.config;
   if (info.page_shift == 0) info.page_shift = said.page_shift;
   if (info.page_table_levels == 0) info.page_table_levels = said.page_table_levels;
-  return {};
 }
 
 Result<void> read_meta_beside(const std::filesystem::path& trace, TraceInfo& info) {

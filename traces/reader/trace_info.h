@@ -18,6 +18,9 @@ Result<void> read_comment(std::string_view line, uint64_t line_number, TraceInfo
 /// object of booleans). `name` appears in errors.
 Result<void> read_meta(std::string_view json, std::string_view name, TraceInfo& info);
 
+/// What read_meta fills, from `said` where `info` does not know it.
+void fill_unknown(const TraceInfo& said, TraceInfo& info);
+
 /// As read_meta for the meta.json in the directory of `trace`, if there is one.
 Result<void> read_meta_beside(const std::filesystem::path& trace, TraceInfo& info);
 

@@ -16,6 +16,9 @@ void tracecmd_close(struct tracecmd_input* handle);
 struct tep_handle* tracecmd_get_tep(struct tracecmd_input* handle);
 int tracecmd_iterate_events(struct tracecmd_input* handle, cpu_set_t* cpus, int cpu_size,
                             int (*callback)(struct tracecmd_input*, struct tep_record*, int, void*), void* callback_data);
+/// The next record of a cpu, to be freed by the caller; nullptr at its end.
+struct tep_record* tracecmd_read_data(struct tracecmd_input* handle, int cpu);
+void tracecmd_free_record(struct tep_record* record);
 void tracecmd_set_loglevel(enum tep_loglevel level);
 const char* tracecmd_get_uname(struct tracecmd_input* handle);
 int tracecmd_cpus(struct tracecmd_input* handle);

@@ -16,6 +16,7 @@ namespace {
 constexpr uint64_t mebi = 1u << 20;
 constexpr uint64_t decoder_memory_limit = 256 * mebi;
 constexpr uint64_t feed = 4 * mebi;  // bytes of input between two looks at cancel
+constexpr uint64_t most_at_once = 16 * mebi;   // of output, likewise
 
 /// What one call of a decoder did.
 struct Chunk {
@@ -135,20 +136,19 @@ struct Job {
 };
 
 Result<std::shared_ptr<const Bytes>> run(Decoder& decoder, const Job& job) {
-  auto buffer = std::make_shared<GrowBuffer>();
+  // One byte more than the limit is the proof that the limit is passed.
+  auto buffer = std::make_shared<GrowBuffer>(job.limit + 1);
   uint64_t at = 0;
   while (true) {
     if (job.progress.cancelled()) return fail("cancelled");
-    // One byte more than the limit is the proof that the limit is passed.
-    if (!buffer->reserve_more(1, job.limit + 1) || (buffer->room() < 4096 && buffer->size() <= job.limit &&
-        !buffer->reserve_more(std::min<uint64_t>(mebi, job.limit + 1 - buffer->size()), job.limit + 1))) {
+    if (!buffer->reserve_more(1)) {
       if (job.head_only) break;
       if (buffer->size() <= job.limit) return fail(job.name + ": not enough memory to unpack");
       return fail(Error::at_offset(job.name, at, "unpacks to more than " + size_text(job.limit) +
                                    ", which no trace of this packed size does; unpack it by hand if it is meant"));
     }
     const std::string_view input = job.packed.substr(at, feed);
-    const Chunk chunk = decoder.run(input, buffer->tail(), buffer->room(), at + input.size() == job.packed.size());
+    const Chunk chunk = decoder.run(input, buffer->tail(), std::min(buffer->room(), most_at_once), at + input.size() == job.packed.size());
     at += chunk.read;
     buffer->added(chunk.written);
     if (chunk.finished || (chunk.failure != nullptr && job.head_only)) break;
