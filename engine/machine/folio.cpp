@@ -52,7 +52,7 @@ bool Folio::put(uint64_t references) const {
   store_if_changed(*this, FolioWord::flags, memory_flags(*machine_, pfn()));
   // System pages are not handed out again, so that a pfn means one page throughout a recording; device memory
   // is small and its driver reuses it.
-  if (device) machine_->physical().free_device_page(pfn());
+  if (device) machine_->physical().free_device_page(pfn(), static_cast<uint32_t>(order()));
   return true;
 }
 
