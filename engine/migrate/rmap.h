@@ -1,7 +1,7 @@
 #pragma once
 /// The reverse map: from a folio to the entries that refer to it, over all address spaces, by the folio's
 /// place in its mapping (FolioWord::mapping, index) and every VMA's page offset. Source: mm/rmap.c, 6.1
-/// and 6.12.
+/// and 6.12; for 2M pages mm/huge_memory.c, 7.3.
 
 #include <algorithm>
 #include <cstdint>
