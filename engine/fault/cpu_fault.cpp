@@ -108,6 +108,13 @@ uint32_t CpuFault::handle_pmd(Fault& fault) {
     }
     return handle_pte(fault);
   }
+  if (!x86::pmd_present(pmd) && is_device_private(e.swap.kind(pmd)) && m.model().compound_migration) {
+    m.step(RuleId::fault_pmd_device, {fault.addr, pmd, fault.flags});
+    m.enter(Function::do_huge_pmd_device_private, {fault.addr, fault.flags});
+    const uint32_t ret = do_huge_pmd_device_private(fault, word);
+    m.leave(ret);
+    return ret;
+  }
   if (!x86::pmd_present(pmd)) {
     const bool migration = is_migration(e.swap.kind(pmd));
     m.step(migration ? RuleId::fault_pmd_migration : RuleId::fault_pmd_bad, {fault.addr, pmd});

@@ -74,6 +74,7 @@ class CpuFault final : public FaultHandler {
   uint32_t swap_in(Fault& fault, WordIndex pte);
   uint32_t bring_home(Fault& fault, WordIndex pte, const SwapEntry& entry);
   uint32_t end_exclusive(Fault& fault, WordIndex pte);
+  uint32_t do_huge_pmd_device_private(Fault& fault, WordIndex pmd);
   // file.cpp
   uint32_t do_fault(Fault& fault, WordIndex pte);
   void fault_around(Fault& fault);
@@ -102,8 +103,10 @@ void add_file_folio(Machine& machine, uint64_t file, uint64_t index, uint64_t pf
 /// nobody keeps counters for the page. A step must be open.
 void map_folio(Machine& machine, uint64_t pfn);
 void unmap_folio(Machine& machine, uint64_t pfn);
-/// Splits the 2M leaf at addr into 512 ptes (the huge zero page into zero pages). Opens `rule` as its step and tells
-/// the notifiers (CLEAR over the 2M part).
+/// The pmd stands for one 2M page: a leaf, or a device-private or migration entry.
+bool is_whole_pmd(const Machine& machine, uint64_t pmd);
+/// Splits what stands for 2M at addr (is_whole_pmd) into 512 ptes, the huge zero page into zero pages. Opens `rule` as its
+/// step for a leaf and split_pmd.* for other entries, and tells the notifiers (CLEAR over the 2M part).
 void split_huge_pmd(Machine& machine, AddressSpace& space, uint64_t addr, RuleId rule);
 
 }  // namespace hmmscope

@@ -96,12 +96,44 @@ uint32_t CpuFault::bring_home(Fault& fault, WordIndex pte, const SwapEntry& entr
   }
   fault.ptl->unlock();
   const uint32_t ret = migrate_to_ram(m, fault.space, fault.vma, fault.addr, entry.pfn,
-                                      [&] { return allocate(fault, 0); }, migrate_hooks_);
+                                      [&](uint32_t order) { return allocate(fault, order); }, migrate_hooks_);
   m.step(ret == 0 ? RuleId::swap_device_private_put : RuleId::swap_device_private_failed,
          {fault.addr, m.load(pte), entry.pfn});
-  // The unified RFC drops this lock itself when the page is pinned.
-  if (takes_lock && folio.locked()) folio.unlock();
-  folio.put();
+  // Of a large folio that was split the small one with the faulting page has lock and reference now. The unified RFC
+  // drops this lock itself when the page is pinned.
+  const Folio still = Folio::of(m, entry.pfn);
+  if (takes_lock && still.locked()) still.unlock();
+  still.put();
+  return ret;
+}
+
+/// As bring_home(), for a 2M entry (mm/huge_memory.c, 7.3): the lock comes first, and the whole page goes.
+uint32_t CpuFault::do_huge_pmd_device_private(Fault& fault, WordIndex pmd) {
+  Machine& m = fault.machine;
+  const uint64_t old = m.load(pmd), pfn = fault.entry.swap.pfn(old);
+  const Folio folio = Folio::of(m, pfn);
+  if (!folio || !m.physical().owner_of(pfn)) {
+    m.step(RuleId::huge_device_failed, {fault.addr, old, pfn});
+    return vm_fault::sigbus;
+  }
+  if ((fault.flags & fault_flag::vma_lock) != 0) {
+    m.step(RuleId::huge_device_vma_lock, {fault.addr, old, fault.flags});
+    return vm_fault::retry;
+  }
+  if (folio.locked()) {
+    m.step(RuleId::huge_device_locked, {fault.addr, old, pfn, folio.get(FolioWord::lock_owner)});
+    return 0;
+  }
+  m.step(RuleId::huge_device_hold, {fault.addr, old, pfn, folio.refcount()});
+  folio.lock(FolioLocker::fault);
+  folio.take();
+  const uint32_t ret = migrate_to_ram(m, fault.space, fault.vma, fault.addr, pfn,
+                                      [&](uint32_t order) { return allocate(fault, order); }, migrate_hooks_,
+                                      level_order(Level::pmd));
+  m.step(ret == 0 ? RuleId::huge_device_put : RuleId::huge_device_failed, {fault.addr, m.load(pmd), pfn});
+  const Folio still = Folio::of(m, pfn);
+  still.unlock();
+  still.put();
   return ret;
 }
 

@@ -28,6 +28,33 @@ void mark_exclusive(Machine& machine, uint64_t pfn) {
 
 }  // namespace
 
+namespace {
+
+/// A device-private entry leaves its folio whole, with 512 mappings; a migration entry counts none.
+void split_absent_pmd(Machine& machine, AddressSpace& space, uint64_t base, uint64_t pmd) {
+  const SwapFormat& format = machine.entry_format().swap;
+  SwapEntry entry = decode_swap(format, pmd);
+  const bool device = is_device_private(entry.kind);
+  machine.step(device ? RuleId::split_pmd_device : RuleId::split_pmd_migration, {base, pmd});
+  const uint64_t pfn = entry.pfn;
+  ++entry.pfn;
+  const uint64_t stride = encode_swap(format, entry).value_or(pmd) - pmd;
+  machine.fill_keeping(space.ensure_entry(Level::pte, base), entries_per_table, pmd, stride, 0);
+  const Folio folio = device ? Folio::of(machine, pfn) : Folio();
+  if (!folio) return;
+  folio.take(entries_per_table - 1);
+  folio.add_rmap(entries_per_table - 1);
+}
+
+}  // namespace
+
+bool is_whole_pmd(const Machine& machine, uint64_t pmd) {
+  if (x86::pmd_none(pmd)) return false;
+  if (x86::pmd_present(pmd)) return machine.entry_format().is_huge(pmd);
+  const SwapKind kind = machine.entry_format().swap.kind(pmd);
+  return is_device_private(kind) || is_migration(kind);
+}
+
 void split_huge_pmd(Machine& machine, AddressSpace& space, uint64_t addr, RuleId rule) {
   const EntryFormat& e = machine.entry_format();
   const uint64_t base = addr & ~(level_size(Level::pmd) - 1);
@@ -36,7 +63,9 @@ void split_huge_pmd(Machine& machine, AddressSpace& space, uint64_t addr, RuleId
   SpinGuard locked(machine, pmd_lock(space.id(), base));
   const WordIndex word = space.find_entry(Level::pmd, base);
   const uint64_t pmd = machine.load(word);
-  if (!x86::pmd_present(pmd) || !e.is_huge(pmd)) {   // somebody was faster while devices were told
+  if (!is_whole_pmd(machine, pmd) || !x86::pmd_present(pmd)) {
+    // Neither, when somebody was faster while devices were told.
+    if (is_whole_pmd(machine, pmd)) split_absent_pmd(machine, space, base, pmd);
     locked.unlock();
     if (!running.failed) space.notifiers().end(running);
     return;

@@ -53,7 +53,7 @@ bool Folio::put(uint64_t references) const {
   store_if_changed(*this, FolioWord::flags, memory_flags(*machine_, pfn()));
   // System pages are not handed out again unless the machine was told to, so that a pfn means one page throughout a
   // recording; device memory is small and its driver reuses it.
-  if (device) machine_->physical().free_device_page(pfn());
+  if (device) machine_->physical().free_device_page(pfn(), freed_order);
   else machine_->physical().release(pfn(), freed_order);
   return true;
 }

@@ -38,6 +38,7 @@ class Folio {
   uint64_t mapping() const { return get(FolioWord::mapping); }
   uint64_t index() const { return get(FolioWord::index); }
   bool large() const { return order() != 0; }
+  bool holds(uint64_t any_pfn) const { return any_pfn >= pfn() && any_pfn - pfn() < pages(); }
   bool mapped() const { return mapcount() != 0; }
   bool locked() const { return has(folio_flag::locked); }
   bool has(uint64_t flag) const { return (get(FolioWord::flags) & flag) != 0; }

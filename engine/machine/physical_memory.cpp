@@ -16,6 +16,10 @@ constexpr uint64_t first_huge_zero_pfn = 0x3000;
 constexpr uint64_t first_table_pfn = 0x10000;
 constexpr uint64_t first_data_pfn = 0x100000;
 
+// The blocks of device memory.
+constexpr uint32_t block_order = 9;
+constexpr uint64_t block_pages = 1ull << block_order;
+
 }  // namespace
 
 PhysicalMemory::PhysicalMemory(Machine& machine)
@@ -67,6 +71,8 @@ WordIndex PhysicalMemory::add_folio(uint64_t pfn, uint32_t order, std::string na
   const WordIndex first = machine_->add_region(std::move(region));
   machine_->store(word_of(first, FolioWord::pfn), pfn);
   machine_->store(word_of(first, FolioWord::order), order);
+  // A large folio ends whatever was there before, or the small ones would still be found for its other pages.
+  if (order != 0) folios_.erase(folios_.lower_bound(pfn), folios_.lower_bound(pfn + (1ull << order)));
   folios_[pfn] = {pfn + (1ull << order), first};
   return first;
 }
@@ -107,34 +113,71 @@ std::optional<uint64_t> PhysicalMemory::owner_of(uint64_t pfn) const {
   return device != nullptr ? std::optional<uint64_t>(device->owner) : std::nullopt;
 }
 
-uint64_t PhysicalMemory::allocate_device_page(const DeviceMemory& device) {
+size_t PhysicalMemory::index_of(const DeviceMemory& device) const {
   const auto index = static_cast<size_t>(&device - devices_.data());
   assert(index < devices_.size());
-  machine_->memory().log_run(device_allocator_word, 1);
-  if (reuses_) std::sort(device_free_[index].begin(), device_free_[index].end());
-  while (!device_free_[index].empty()) {
-    const uint64_t pfn = device_free_[index].back();
-    device_free_[index].pop_back();
-    if (!in_use(pfn, 1)) return pfn;
-  }
-  while (device_next_[index] < device.pages) {
-    const uint64_t pfn = device.first_pfn + device.pages - ++device_next_[index];
-    if (!in_use(pfn, 1)) return pfn;
+  return index;
+}
+
+uint64_t PhysicalMemory::take_free_block(size_t device) {
+  std::vector<uint64_t>& blocks = device_free_[device].block;
+  if (reuses_) std::sort(blocks.begin(), blocks.end());
+  while (!blocks.empty()) {
+    const uint64_t pfn = blocks.back();
+    blocks.pop_back();
+    if (!in_use(pfn, block_pages)) return pfn;
   }
   return 0;
 }
 
-uint64_t PhysicalMemory::device_pages_handed_out(const DeviceMemory& device) const {
-  const auto index = static_cast<size_t>(&device - devices_.data());
-  assert(index < devices_.size());
-  return device_next_[index];
+uint64_t PhysicalMemory::allocate_device_page(const DeviceMemory& device, uint32_t order) {
+  assert(order == 0 || order == block_order);
+  machine_->memory().log_run(device_allocator_word, 1);
+  const size_t index = index_of(device);
+  std::vector<uint64_t>& single = device_free_[index].single;
+  if (reuses_) std::sort(single.begin(), single.end());
+  const uint64_t end = device.first_pfn + device.pages;
+  if (order != 0) {
+    if (const uint64_t pfn = take_free_block(index); pfn != 0) return pfn;
+    for (uint64_t top = end - device_next_[index]; top >= device.first_pfn + block_pages;) {
+      const uint64_t pfn = (top - block_pages) & ~(block_pages - 1);
+      if (pfn < device.first_pfn) return 0;
+      // What alignment (or a page declared here) passes over is not lost for single pages.
+      for (uint64_t passed = pfn + block_pages; passed < top; ++passed) single.push_back(passed);
+      device_next_[index] = end - pfn;
+      if (!in_use(pfn, block_pages)) return pfn;
+      for (uint64_t k = 0; k < block_pages; ++k) single.push_back(pfn + k);
+      top = pfn;
+    }
+    return 0;
+  }
+  for (;;) {
+    while (!single.empty()) {
+      const uint64_t pfn = single.back();
+      single.pop_back();
+      if (!in_use(pfn, 1)) return pfn;
+    }
+    while (device_next_[index] < device.pages) {
+      const uint64_t pfn = end - ++device_next_[index];
+      if (!in_use(pfn, 1)) return pfn;
+    }
+    const uint64_t block = take_free_block(index);
+    if (block == 0) return 0;
+    for (uint64_t k = 0; k < block_pages; ++k) single.push_back(block + k);
+  }
 }
 
-void PhysicalMemory::free_device_page(uint64_t pfn) {
+uint64_t PhysicalMemory::device_pages_handed_out(const DeviceMemory& device) const {
+  return device_next_[index_of(device)];
+}
+
+void PhysicalMemory::free_device_page(uint64_t pfn, uint32_t order) {
   const DeviceMemory* device = device_of(pfn);
   assert(device != nullptr);
   machine_->memory().log_run(device_allocator_word, 1);
-  if (device != nullptr) device_free_[static_cast<size_t>(device - devices_.data())].push_back(pfn);
+  if (device == nullptr) return;
+  FreeDevicePages& free = device_free_[index_of(*device)];
+  (order == 0 ? free.single : free.block).push_back(pfn);
 }
 
 uint64_t PhysicalMemory::allocate_swap_slot() {

@@ -73,8 +73,10 @@ class PhysicalMemory {
   const DeviceMemory* device_of(uint64_t pfn) const;   ///< nullptr: not device memory
   /// The page's pgmap owner; nothing when the pfn is not device memory.
   std::optional<uint64_t> owner_of(uint64_t pfn) const;
-  uint64_t allocate_device_page(const DeviceMemory& device);   ///< from the top downwards; 0 when full
-  void free_device_page(uint64_t pfn);
+  /// A page, or with order 9 an aligned block of 512, from the top downwards; freed ones of the same order first. 0 when
+  /// there is none; when only freed blocks are left, one of them is taken apart for single pages.
+  uint64_t allocate_device_page(const DeviceMemory& device, uint32_t order = 0);
+  void free_device_page(uint64_t pfn, uint32_t order = 0);   ///< order as it was allocated, or 0 after a split
   /// How many of the device's top pages were ever handed out; the free ones among them included.
   uint64_t device_pages_handed_out(const DeviceMemory& device) const;
   const std::vector<DeviceMemory>& devices() const { return devices_; }
@@ -95,7 +97,12 @@ class PhysicalMemory {
   std::map<uint64_t, std::pair<uint64_t, WordIndex>> folios_;   ///< first pfn -> (one past last, words)
   std::vector<DeviceMemory> devices_;
   std::vector<uint64_t> device_next_;            ///< by device: pages handed out from the top
-  std::vector<std::vector<uint64_t>> device_free_;   ///< by device
+  struct FreeDevicePages {
+    std::vector<uint64_t> single, block;
+  };
+  std::vector<FreeDevicePages> device_free_;     ///< by device
+  size_t index_of(const DeviceMemory& device) const;
+  uint64_t take_free_block(size_t device);
   uint64_t next_swap_ = 1;
   std::vector<uint64_t> free_swap_;
 };

@@ -102,6 +102,15 @@ void Collect::hole(uint64_t addr, uint64_t end, uint64_t depth) {
   entered(Function::migrate_vma_collect_hole, addr, end, depth);
   const auto pages = static_cast<uint32_t>((end - addr) / page_bytes);
   const bool fillable = args_.vma.kind() == VmaKind::anonymous;
+  if (fillable && whole_units(addr, end)) {
+    machine_.step(RuleId::collect_hole_compound, {addr, end});
+    push(format_.migrate | format_.compound);
+    push_run(pages - 1, 0);
+    ++args_.cpages;
+    left(Function::migrate_vma_collect_hole, addr, 0);
+    machine_.leave(0);
+    return;
+  }
   machine_.step(fillable ? RuleId::collect_hole_anonymous : RuleId::collect_hole_skip, {addr, end});
   push_run(pages, fillable ? format_.migrate : 0);
   if (fillable) args_.cpages += pages;
@@ -143,6 +152,7 @@ Collect::Pmd Collect::huge_pmd(WordIndex word, uint64_t addr, uint64_t end) {
   const uint64_t pmd = machine_.load(word);
   const KernelModel& model = machine_.model();
   if (is_table(pmd)) return Pmd::table;
+  if (model.collect_splits_mapped_large) return collect_huge_pmd(word, addr, end, locked);
   if (!x86::pmd_present(pmd)) {
     if (model.collect_spins_on_pmd_migration) {
       machine_.step(RuleId::collect_pmd_spin, {addr, pmd});
@@ -153,16 +163,7 @@ Collect::Pmd Collect::huge_pmd(WordIndex word, uint64_t addr, uint64_t end) {
     return Pmd::done;
   }
   const uint64_t pfn = leaf_pfn(Level::pmd, pmd);
-  if (model.collect_splits_mapped_large && (args_.select & migrate_select::system) == 0) {
-    skip(RuleId::collect_pmd_not_selected, addr, end, pmd);
-    return Pmd::done;
-  }
   if (pfn == machine_.physical().huge_zero_pfn()) {
-    if (model.collect_splits_mapped_large) {
-      machine_.step(RuleId::collect_pmd_zero_hole, {addr, pmd});
-      hole(addr, end, ~0ull);
-      return Pmd::done;
-    }
     locked.unlock();
     split_huge_pmd(machine_, *args_.mm, addr, RuleId::collect_pmd_zero);
     return Pmd::table;
@@ -179,15 +180,7 @@ Collect::Pmd Collect::huge_pmd(WordIndex word, uint64_t addr, uint64_t end) {
     folio.lock(FolioLocker::migration);
   }
   locked.unlock();
-  const bool split = split_folio(machine_, folio, args_.hooks);
-  const Folio head = Folio::of(machine_, pfn);  // the first of the small ones after a split
-  if (split)
-    machine_.step(RuleId::collect_pmd_was_split, {addr, end});
-  else
-    skip(RuleId::collect_pmd_split_failed, addr, end, head.refcount());
-  head.unlock();
-  head.put();
-  return split ? Pmd::table : Pmd::done;
+  return split_candidate(folio, addr, end);
 }
 
 bool collect(Machine& machine, MigrateVma& args) { return Collect(machine, args).run(); }

@@ -22,6 +22,10 @@ class Collect {
 
  private:
   enum class Pmd : uint8_t { table, done, stuck };
+  struct Candidate {
+    Folio folio;
+    bool write = false;
+  };
 
   // collect.cpp: the walk down to the pmd
   bool walk(Level level, uint64_t addr, uint64_t end);
@@ -32,6 +36,18 @@ class Collect {
   bool pmd(WordIndex word, uint64_t addr, uint64_t end);
   Pmd huge_pmd(WordIndex word, uint64_t addr, uint64_t end);
 
+  // collect_pmd.cpp: migrate_vma_collect_huge_pmd of 6.19 and later, under the pmd's lock, which a split lets go of
+  Pmd collect_huge_pmd(WordIndex word, uint64_t addr, uint64_t end, SpinGuard& pmds);
+  /// No folio: the slots are filled already.
+  Candidate huge_candidate(uint64_t pmd, uint64_t addr, uint64_t end);
+  bool install_pmd_entry(WordIndex word, uint64_t addr, uint64_t end, const Candidate& candidate);
+  Pmd split_candidate(const Folio& folio, uint64_t addr, uint64_t end);
+  /// COMPOUND is selected and [addr, end) begins and ends at a 2M boundary.
+  bool whole_units(uint64_t addr, uint64_t end) const {
+    return (args_.select & migrate_select::compound) != 0 && format_.compound != 0 &&
+           (addr | end) % level_size(Level::pmd) == 0;
+  }
+
   // collect_pte.cpp: one pte table
   void ptes(uint64_t addr, uint64_t end);
   /// False: a large folio could not be split, the rest of the part is skipped.
@@ -40,6 +56,7 @@ class Collect {
   bool present(WordIndex word, uint64_t addr, uint64_t end);
   bool candidate(WordIndex word, uint64_t addr, uint64_t end, uint64_t mpfn);
   bool large_candidate(uint64_t addr, uint64_t end, const Folio& folio);
+  void hand_back(uint64_t addr, const Folio& head, bool was_the_faults);
   bool lock(uint64_t addr, const Folio& folio);
   bool take_exclusive(WordIndex word, uint64_t addr, const Folio& folio);
   void make_entry(WordIndex word, uint64_t addr, const Folio& folio, uint64_t mpfn, uint64_t pte,
@@ -66,7 +83,7 @@ class Collect {
     return folio.locked() || (args_.hooks != nullptr && args_.hooks->trylock(addr, folio.pfn()) == false);
   }
   bool lock_is_the_faults(const Folio& folio) const {
-    return machine_.model().fault_page_locked && args_.fault_page != 0 && folio.pfn() == args_.fault_page;
+    return machine_.model().fault_page_locked && folio.holds(args_.fault_page);
   }
 
   void entered(Function function, uint64_t addr, uint64_t end, uint64_t detail) {

@@ -85,13 +85,14 @@ bool Collect::large_candidate(uint64_t addr, uint64_t end, const Folio& folio) {
     return drop(RuleId::collect_pte_large, {addr, folio.pfn(), folio.order()});
   }
   const uint64_t pfn = folio.pfn();
+  const bool the_faults = lock_is_the_faults(folio);
   bool held = false;
   {
     const AtomicGuard trylock(machine_);
     machine_.step(RuleId::collect_pte_large_split, {addr, pfn, folio.refcount(), folio.mapcount()});
     // folio_lock() sleeps until the holder lets go; a holder that never does is out of this call's reach.
-    held = folio.locked();
-    if (!held) {
+    held = folio.locked() && !the_faults;
+    if (!held && !the_faults) {
       folio.take();
       folio.lock(FolioLocker::migration);
     }
@@ -102,15 +103,30 @@ bool Collect::large_candidate(uint64_t addr, uint64_t end, const Folio& folio) {
     skip(RuleId::collect_pte_large_split_failed, addr, end, folio.refcount());
   else
     machine_.step(RuleId::collect_pte_large_was_split, {addr, end});
-  if (!held) {
-    const Folio head = Folio::of(machine_, pfn);
-    head.unlock();
-    head.put();
+  if (split)
+    hand_back(addr, Folio::of(machine_, pfn), the_faults);
+  else if (!held && !the_faults) {
+    folio.unlock();
+    folio.put();
   }
   if (!split) return false;
   ptl_->lock();
   if (args_.hooks != nullptr) args_.hooks->before_pte(addr, end);
   return pte(args_.mm->find_entry(Level::pte, addr), addr, end);
+}
+
+/// After a split the first small folio has the lock and the reference. They are this call's, or the fault path's, which
+/// goes on with the page it is about.
+void Collect::hand_back(uint64_t addr, const Folio& head, bool was_the_faults) {
+  if (was_the_faults && head.holds(args_.fault_page)) return;
+  if (was_the_faults) {
+    const Folio page = Folio::of(machine_, args_.fault_page);
+    machine_.step(RuleId::collect_pte_large_fault, {addr, page.pfn(), page.refcount()});
+    page.take();
+    page.lock(FolioLocker::fault);
+  }
+  head.unlock();
+  head.put();
 }
 
 /// A reference and the lock; only a try, because two migrations could wait for each other's locks.

@@ -73,19 +73,18 @@ uint64_t make_device_private_entry(const SwapFormat& format, uint64_t pfn, bool 
 
 RestoredEntry restore_entry(const KernelModel& model, const SwapFormat& format, const Vma& vma,
                             uint64_t migration_pte, uint64_t pfn, bool folio_dirty, bool folio_anon,
-                            bool device_private) {
+                            bool device_private, bool huge) {
   const SwapEntry old = decode_swap(format, migration_pte);
   RestoredEntry restored;
   restored.exclusive = folio_anon && old.kind != SwapKind::migration_read;
-  uint64_t flags = vm_page_prot(vma);
+  uint64_t flags = vm_page_prot(vma) | (huge ? x86::pse.mask() : 0);
   if (!old.accessed) flags &= ~accessed;
   if (folio_dirty && old.dirty) flags |= dirty;
   if (old.soft_dirty) flags |= soft_dirty;
-  if (old.kind == SwapKind::migration_write) {
-    flags |= rw;
-  } else if (old.uffd_wp) {
-    flags = (flags | uffd_wp) & ~rw;
-  }
+  const bool write = old.kind == SwapKind::migration_write;
+  if (write) flags |= rw;
+  // A pte that was writable does not take the mark along, a 2M mapping does.
+  if (old.uffd_wp && (huge || !write)) flags = (flags | uffd_wp) & ~rw;
   if (device_private) {
     SwapEntry entry;
     entry.kind = (flags & rw) != 0 ? SwapKind::device_write : SwapKind::device_read;

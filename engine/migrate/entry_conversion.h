@@ -34,14 +34,15 @@ uint64_t make_migration_entry(const KernelModel& model, const SwapFormat& format
 /// Which kind: writable, else readable-exclusive (5.19+), else readable.
 SwapKind migration_kind(const SwapFormat& format, bool write, bool anon_exclusive);
 
-/// What remove_migration_pte puts in the place of a migration entry when the page is now `pfn`.
+/// What remove_migration_pte puts in the place of a migration entry when the page is now `pfn`; `huge`:
+/// remove_migration_pmd (mm/huge_memory.c, 7.3) in the place of a 2M one.
 struct RestoredEntry {
   uint64_t entry = 0;
   bool exclusive = false;  ///< the rmap is added with RMAP_EXCLUSIVE
 };
 RestoredEntry restore_entry(const KernelModel& model, const SwapFormat& format, const Vma& vma,
                             uint64_t migration_pte, uint64_t pfn, bool folio_dirty, bool folio_anon,
-                            bool device_private);
+                            bool device_private, bool huge = false);
 
 /// A device-private entry as migrate_vma_pages inserts it.
 uint64_t make_device_private_entry(const SwapFormat& format, uint64_t pfn, bool writable);

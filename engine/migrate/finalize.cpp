@@ -1,5 +1,7 @@
 // migrate_vma_finalize: migration entries become mappings again, of the new page or of the old one
 // (mm/migrate_device.c).
+#include <algorithm>
+
 #include "engine/machine/spin_guard.h"
 #include "engine/migrate/migrate_internal.h"
 #include "engine/migrate/rmap.h"
@@ -68,6 +70,21 @@ void migrate_device_finalize(Machine& machine, WordIndex src, WordIndex dst, uin
   machine.leave();
 }
 
+namespace {
+
+/// Marks the slot of a 2M folio's first page; returns the slots the folio takes.
+uint64_t skip_tails(Machine& machine, WordIndex src, uint64_t k, uint64_t pages, const Folio& folio,
+                    const MigrateFormat& format) {
+  const WordIndex word = src + static_cast<WordIndex>(k);
+  machine.step(RuleId::device_range_compound, {k, folio.pfn(), folio.pages()});
+  machine.store(word, machine.load(word) | format.compound);
+  const uint64_t slots = std::min(folio.pages(), pages - k);
+  if (slots > 1) machine.fill_keeping(word + 1, static_cast<uint32_t>(slots - 1), 0, 0, 0);
+  return slots;
+}
+
+}  // namespace
+
 uint64_t migrate_device_range(Machine& machine, WordIndex src, uint64_t first_pfn, uint64_t pages,
                               MigrateHooks* hooks) {
   machine.enter(Function::migrate_device_range, {first_pfn, pages});
@@ -76,6 +93,7 @@ uint64_t migrate_device_range(Machine& machine, WordIndex src, uint64_t first_pf
     const AtomicGuard trylock(machine);
     const Folio folio = Folio::of(machine, first_pfn + k);
     const bool in_use = folio && folio.refcount() != 0;
+    const bool compound = in_use && folio.large() && format.compound != 0;
     const bool taken = in_use && !folio.locked() &&
                        !(hooks != nullptr && hooks->trylock(0, first_pfn + k) == false);
     machine.step(taken    ? RuleId::device_range_lock
@@ -83,9 +101,11 @@ uint64_t migrate_device_range(Machine& machine, WordIndex src, uint64_t first_pf
                           : RuleId::device_range_free,
                  {k, first_pfn + k});
     machine.store(src + static_cast<WordIndex>(k), taken ? format.make(first_pfn + k) | format.migrate : 0);
-    if (!taken) continue;
-    folio.take();
-    folio.lock(FolioLocker::migration);
+    if (taken) {
+      folio.take();
+      folio.lock(FolioLocker::migration);
+    }
+    if (compound) k += skip_tails(machine, src, k, pages, folio, format) - 1;
   }
   const uint64_t ready = unmap_collected({machine, format, src, no_word, pages, 0, nullptr, hooks});
   machine.leave(0);

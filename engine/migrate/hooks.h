@@ -69,7 +69,7 @@ class MigrateHooks {
   virtual void invalidating(AddressSpace& /*space*/, const InvalidateRange&) {}
   virtual void invalidated(AddressSpace& /*space*/, const InvalidateRange&) {}
   /// The entry at addr is `now`: a mapping became a migration entry, a migration entry a mapping (`now` is
-  /// what remove_migration_pte wrote), or a page was inserted.
+  /// what remove_migration_pte wrote), or a page was inserted. For a 2M page it is the pmd, once for all of it.
   virtual void replaced(AddressSpace& /*space*/, uint64_t /*addr*/, uint64_t /*old*/, uint64_t /*now*/) {}
 
   /// A kernel function was entered or has returned: migrate_vma_setup, _collect, _collect_pmd, _collect_hole,

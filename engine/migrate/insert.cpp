@@ -35,6 +35,12 @@ bool insert(const Migration& migration, uint64_t k, const Folio& page) {
     m.step(RuleId::insert_not_anonymous, {k, addr});
     return false;
   }
+  if (migration.format.is_compound(migration.dst_word(k))) {
+    m.enter(Function::migrate_vma_insert_huge_pmd_page, {addr, page.pfn()});
+    insert_huge_page(migration, k, page);
+    m.leave();
+    return true;   // it has cleared MIGRATE itself where it had to
+  }
   if (migration.hooks != nullptr && !migration.hooks->has_memory(MigrateMemory::insertion, k, addr)) {
     m.step(RuleId::insert_no_memory, {k, addr});
     return false;

@@ -24,6 +24,9 @@ struct Migration {
   uint64_t dst_word(uint64_t k) const { return machine.load(dst + static_cast<WordIndex>(k)); }
   void set_src(uint64_t k, uint64_t value) const { machine.store(src + static_cast<WordIndex>(k), value); }
   void clear_migrate(uint64_t k) const { set_src(k, src_word(k) & ~format.migrate); }
+  void clear_migrate_and_compound(uint64_t k) const {
+    set_src(k, src_word(k) & ~(format.migrate | format.compound));
+  }
   /// The folio of a word with VALID; empty otherwise.
   Folio folio(uint64_t mpfn) const {
     return format.has_page(mpfn) ? Folio::of(machine, format.pfn(mpfn)) : Folio();
@@ -31,7 +34,7 @@ struct Migration {
   uint64_t address(uint64_t k) const { return args == nullptr ? 0 : args->start + k * page_bytes; }
   /// 6.15+: the fault path holds this folio's lock, so migration neither takes nor drops it.
   bool lock_is_the_faults(const Folio& f) const {
-    return machine.model().fault_page_locked && fault_page != 0 && f.pfn() == fault_page;
+    return machine.model().fault_page_locked && f.holds(fault_page);
   }
 };
 
@@ -41,6 +44,11 @@ bool collect(Machine& machine, MigrateVma& args);
 uint64_t unmap_collected(const Migration& migration);
 /// migrate_vma_insert_page. The notifier has been told.
 void insert_page(const Migration& migration, uint64_t slot, const Folio& page);
+/// migrate_vma_insert_huge_pmd_page for a 2M folio: inserts it (src keeps MIGRATE and COMPOUND) or clears MIGRATE.
+void insert_huge_page(const Migration& migration, uint64_t slot, const Folio& folio);
+/// migrate_vma_split_unmapped_folio: the folio of the slot becomes 512 small ones with a slot each. False: it stays
+/// whole, though its migration entry is split.
+bool split_unmapped_folio(const Migration& migration, uint64_t slot, const Folio& folio);
 
 /// mmu_notifier_invalidate_range_start and _end, of which the hooks hear too.
 inline Invalidation begin_invalidation(AddressSpace& space, const InvalidateRange& range,
@@ -56,6 +64,8 @@ inline void end_invalidation(AddressSpace& space, const Invalidation& running, M
 /// split_folio() for a 2M anonymous folio: its huge mappings become pte mappings and the folio 512 small
 /// ones, the first of which keeps lock and the caller's reference. False when somebody else refers to it.
 bool split_folio(Machine& machine, const Folio& folio, MigrateHooks* hooks);
+/// folio_split_unmapped(): 512 small folios, each locked and with one reference; nobody maps them. A step is open.
+void split_locked_folio(Machine& machine, const Folio& folio);
 
 /// One TLB flush more in mm's counter. A step must be open.
 inline void count_flush(Machine& machine, const AddressSpace& space) {

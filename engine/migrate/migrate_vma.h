@@ -3,8 +3,8 @@
 /// Every decision is a rule of engine/rules/migrate.def, every reason a page is dropped among them. src and
 /// dst are arrays of words (MIGRATE_PFN layout of the kernel model).
 ///
-/// What a driver does between the calls is device_migration.h. Source: mm/migrate_device.c of 6.1, 6.12
-/// and 6.15+; from 6.19 on without MIGRATE_VMA_SELECT_COMPOUND.
+/// What a driver does between the calls is device_migration.h. Source: mm/migrate_device.c of 6.1, 6.12, 6.15+ and
+/// 7.3 (compound migration, from 6.19 on).
 ///
 /// Limits of the model: a page without folio words counts as one without mapping (it is not collected). File
 /// pages and pages of the swap cache migrate to device memory as the kernel lets them; moving them to other
@@ -25,16 +25,20 @@ class MigrateHooks;
 /// enum migrate_vma_direction
 namespace migrate_select {
 inline constexpr uint64_t system = 1, device_private = 2, device_coherent = 4;
+/// 6.19+: a slot may stand for a whole 2M page (MIGRATE_PFN_COMPOUND). Ignored by kernels that cannot do it.
+inline constexpr uint64_t compound = 8;
 }
 
 /// The bits of a src or dst word under one kernel model.
 struct MigrateFormat {
   uint64_t valid, migrate, write;
+  uint64_t compound;  ///< 0 before 6.19
   uint32_t shift;  ///< MIGRATE_PFN_SHIFT
 
   static MigrateFormat from(const KernelModel& model);
   bool has_page(uint64_t mpfn) const { return (mpfn & valid) != 0; }
   bool migrates(uint64_t mpfn) const { return (mpfn & migrate) != 0; }
+  bool is_compound(uint64_t mpfn) const { return (mpfn & compound) != 0; }
   uint64_t pfn(uint64_t mpfn) const { return mpfn >> shift; }
   /// migrate_pfn()
   uint64_t make(uint64_t pfn) const { return (pfn << shift) | valid; }
@@ -67,7 +71,8 @@ MigrateArrays add_migrate_arrays(Machine& machine, const AddressSpace& space, ui
 /// kernel returns: the walk spins for ever on a pmd migration entry (see
 /// KernelModel::collect_spins_on_pmd_migration); pages collected by then stay as they are.
 int migrate_vma_setup(Machine& machine, MigrateVma& args);
-/// dst words must name allocated, locked folios. Clears MIGRATE of every src slot whose page did not move.
+/// dst words must name allocated, locked folios, 2M ones with COMPOUND. Clears MIGRATE of every src slot whose page did
+/// not move; a slot with COMPOUND stands for 512 pages unless dst has small ones for them (then all 512 slots count).
 void migrate_vma_pages(Machine& machine, const MigrateVma& args);
 /// Replaces migration entries by mappings of the new (or again the old) pages; unlocks and drops all folios.
 void migrate_vma_finalize(Machine& machine, const MigrateVma& args);

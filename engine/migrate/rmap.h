@@ -1,7 +1,7 @@
 #pragma once
 /// The reverse map: from a folio to the entries that refer to it, over all address spaces, by the folio's
 /// place in its mapping (FolioWord::mapping, index) and every VMA's page offset. Source: mm/rmap.c, 6.1
-/// and 6.12.
+/// and 6.12; for 2M pages mm/huge_memory.c, 7.3.
 
 #include <algorithm>
 #include <cstdint>
@@ -47,8 +47,26 @@ WordIndex find_mapping(const Machine& machine, const AddressSpace& space, uint64
 WordIndex find_migration_entry(const Machine& machine, const AddressSpace& space, uint64_t addr,
                                uint64_t pfn);
 
-/// try_to_migrate() for an order 0 folio: every remaining mapping becomes a migration entry. Each VMA is
-/// announced (CLEAR, no owner) before it is looked at, the migrating one too.
+/// The pmd for addr when it maps the 2M folio at pfn as a whole (present or device-private); no_word otherwise.
+WordIndex find_pmd_mapping(const Machine& machine, const AddressSpace& space, uint64_t addr, uint64_t pfn);
+/// The pmd for addr when it is a 2M migration entry of pfn; no_word otherwise.
+WordIndex find_pmd_migration_entry(const Machine& machine, const AddressSpace& space, uint64_t addr,
+                                   uint64_t pfn);
+
+/// What set_pmd_migration_entry() puts in the place of a 2M mapping of the folio.
+struct PmdMigration {
+  uint64_t entry;
+  SwapKind kind;
+  bool present;    ///< the mapping is present, else device-private
+  bool exclusive;  ///< the page is exclusive to the process
+};
+PmdMigration pmd_migration(const Machine& machine, const Folio& folio, uint64_t pmd);
+/// Puts it there, with what follows for the folio and the TLB. A step must be open.
+void set_pmd_migration_entry(Machine& machine, AddressSpace& space, uint64_t addr, WordIndex pmd,
+                             const Folio& folio, const PmdMigration& migration, MigrateHooks* hooks);
+
+/// try_to_migrate(): every remaining mapping becomes a migration entry. Each VMA is announced (CLEAR, no owner)
+/// before it is looked at, the migrating one too.
 void try_to_migrate(Machine& machine, const Folio& folio, MigrateHooks* hooks);
 /// Every migration entry of `from` becomes a mapping of `to`. No notifier: only permissions are added.
 void remove_migration_ptes(Machine& machine, const Folio& from, const Folio& to, MigrateHooks* hooks);

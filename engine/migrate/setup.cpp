@@ -86,7 +86,8 @@ MigrateFormat MigrateFormat::from(const KernelModel& model) {
   const Layout& layout = *model.migrate_pfn;
   const Field* pfn = layout.field(Role::pfn);
   assert(pfn != nullptr);
-  return {layout.mask(Role::valid), layout.mask(Role::migrate), layout.mask(Role::write), pfn->shift};
+  return {layout.mask(Role::valid), layout.mask(Role::migrate), layout.mask(Role::write),
+          model.compound_migration ? layout.mask(Role::compound) : 0, pfn->shift};
 }
 
 MigrateArrays add_migrate_arrays(Machine& machine, const AddressSpace& space, uint64_t start, uint32_t pages,

@@ -18,10 +18,7 @@ constexpr uint64_t max_pages = entries_per_table;
 using Counts = std::array<uint64_t, max_pages>;
 
 bool maps_by_pmd(const Machine& m, const RmapPlace& place, const Folio& folio) {
-  const WordIndex word = place.space->find_entry(Level::pmd, place.addr);
-  if (word == no_word) return false;
-  const uint64_t pmd = m.load(word);
-  return x86::pmd_present(pmd) && m.entry_format().is_huge(pmd) && leaf_pfn(Level::pmd, pmd) == folio.pfn();
+  return find_pmd_mapping(m, *place.space, place.addr, folio.pfn()) != no_word;
 }
 
 /// Mappings of each page by ptes; a pmd mapping counts once, in `whole`.
@@ -59,7 +56,10 @@ void make_small_folios(Machine& m, const Folio& large, const Counts& counts) {
     const Folio small = make_folio(m, pfn + k, 0);
     const bool head = k == 0;
     small.set(FolioWord::refcount, counts[k] + (head ? 1 : 0));
-    if (counts[k] == 0 && !head) continue;  // nobody uses this page: freed
+    if (counts[k] == 0 && !head) {  // nobody uses this page: freed
+      if (small.zone_device()) m.physical().free_device_page(small.pfn());
+      continue;
+    }
     small.set(FolioWord::mapcount, counts[k]);
     small.set(FolioWord::flags, head ? flags : flags & ~folio_flag::locked);
     small.set(FolioWord::mapping, mapping);
@@ -69,6 +69,20 @@ void make_small_folios(Machine& m, const Folio& large, const Counts& counts) {
 }
 
 }  // namespace
+
+void split_locked_folio(Machine& machine, const Folio& folio) {
+  const uint64_t pfn = folio.pfn(), pages = folio.pages(), mapping = folio.mapping(), index = folio.index();
+  const uint64_t flags = folio.get(FolioWord::flags), owner = folio.get(FolioWord::lock_owner);
+  for (const FolioWord word : {FolioWord::refcount, FolioWord::flags, FolioWord::lock_owner}) folio.set(word, 0);
+  for (uint64_t k = 0; k < pages; ++k) {
+    const Folio small = make_folio(machine, pfn + k, 0);
+    small.set(FolioWord::refcount, 1);
+    small.set(FolioWord::flags, flags);
+    small.set(FolioWord::mapping, mapping);
+    small.set(FolioWord::index, index + k);
+    small.set(FolioWord::lock_owner, owner);
+  }
+}
 
 bool split_folio(Machine& machine, const Folio& folio, MigrateHooks* hooks) {
   machine.enter(Function::split_folio, {folio.pfn(), folio.order()});

@@ -17,7 +17,7 @@ class Unmap {
     MigrateHooks* hooks = migration_.hooks;
     const uint64_t first = migration_.address(0), end = migration_.address(migration_.pages);
     if (hooks != nullptr) hooks->entered(Function::migrate_device_unmap, first, end, 0);
-    for (uint64_t k = 0; k < migration_.pages; ++k) unmap(k);
+    for (uint64_t k = 0; k < migration_.pages; k += unmap(k)) {}
     for (uint64_t k = 0; k < migration_.pages && failed_ != 0; ++k) restore(k);
     const auto ready = static_cast<int64_t>(ready_);
     if (hooks != nullptr) hooks->left(Function::migrate_device_unmap, first, ready);
@@ -26,28 +26,36 @@ class Unmap {
   }
 
  private:
-  void unmap(uint64_t k) {
+  /// Returns how many slots the folio of slot k takes.
+  uint64_t unmap(uint64_t k) {
     const uint64_t mpfn = migration_.src_word(k);
     const Folio folio = migration_.folio(mpfn);
     if (!folio) {
-      if (!migration_.format.migrates(mpfn)) return;
+      if (!migration_.format.migrates(mpfn)) return 1;
       machine_.step(RuleId::unmap_hole, {k, mpfn});
       ++ready_;
-      return;
+      return 1;
+    }
+    const bool compound = folio.large() && migration_.format.compound != 0;
+    const uint64_t slots = compound ? folio.pages() : 1;
+    if (compound) {
+      machine_.step(RuleId::unmap_compound, {k, folio.pfn(), slots});
+      migration_.set_src(k, mpfn | migration_.format.compound);
     }
     if (folio.zone_device())
       machine_.step(RuleId::unmap_device, {k, folio.pfn(), folio.refcount()});
     else if (!isolate(k, folio))
-      return;
+      return slots;
     if (folio.mapped()) try_to_migrate(machine_, folio, migration_.hooks);
     if (!may_move(k, folio)) {
       // Back on the LRU; the isolation's reference stays until the page is restored.
       if (!folio.zone_device()) folio.set_flag(folio_flag::lru);
       migration_.clear_migrate(k);
       ++failed_;
-      return;
+      return slots;
     }
     ++ready_;
+    return slots;
   }
 
   bool isolate(uint64_t k, const Folio& folio) {
@@ -86,7 +94,7 @@ class Unmap {
       machine_.step(RuleId::unmap_still_mapped, {k, folio.pfn(), folio.mapcount()});
       return false;
     }
-    if (folio.large()) {
+    if (folio.large() && migration_.format.compound == 0) {
       machine_.step(RuleId::unmap_large, {k, folio.pfn(), folio.order()});
       return false;
     }

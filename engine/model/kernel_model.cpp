@@ -87,6 +87,7 @@ KernelModel model_of(uint32_t version, const KernelConfig& config) {
   m.fault_page_locked = version >= 6015;
   m.exclusive_entries_are_mapped = version >= 6015;
   m.collect_splits_mapped_large = version >= 6019;
+  m.compound_migration = version >= 6019;
   m.dmirror_release = version >= 6001;
   m.dmirror_flags = version >= 6019;
   m.device_coherent = version >= 6000;
@@ -129,8 +130,9 @@ void apply(KernelModel& m, const Patch& patch) {
   m.title += fmt::format(" {}", patch.title);
   set_hmm_pfn(m, patch.layout);
   m.unified = patch.unified;
-  // The patches rely on a fault path that locks the device page.
-  if (patch.unified != UnifiedStyle::none) m.fault_page_locked = true;
+  if (patch.unified == UnifiedStyle::none) return;
+  m.fault_page_locked = true;   // the patches rely on a fault path that locks the device page
+  m.compound_migration = false;   // they split every 2M page they meet
 }
 
 std::vector<KernelModel> build_models() {

@@ -70,6 +70,7 @@ struct KernelModel {
   bool fault_page_locked = false;  ///< 6.15+: do_swap_page try-locks the device page, migration relies on it
   bool exclusive_entries_are_mapped = false;  ///< 6.15+: device-exclusive entries count in mapcount
   bool collect_splits_mapped_large = false;   ///< 6.19+: a large folio mapped by ptes is split, not skipped
+  bool compound_migration = false;  ///< 6.19+: 2M folios migrate whole (COMPOUND), device memory has 2M folios
   // lib/test_hmm.c
   bool dmirror_release = true;   ///< 6.1+: ioctl RELEASE
   bool dmirror_flags = false;    ///< 6.19+: ioctl FLAGS

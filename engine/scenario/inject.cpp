@@ -64,7 +64,9 @@ void Injector::before_step(RuleId rule, std::initializer_list<uint64_t>) {
   if (inside_) return;
   ++steps_;
   inside_ = true;
-  if (no_memory_ != 0 && (rule == RuleId::anon_oom || rule == RuleId::thp_fallback || rule == RuleId::driver_no_memory)) {
+  const bool refused = rule == RuleId::anon_oom || rule == RuleId::thp_fallback || rule == RuleId::driver_no_memory ||
+                       rule == RuleId::driver_compound_failed;
+  if (no_memory_ != 0 && refused) {
     if (--no_memory_ == 0) world_.machine().physical().set_limit(~0ull);
   }
   for (Planned& planned : planned_) {

@@ -103,9 +103,9 @@ Result<void> Operations::perform(const MigratePagesOp& op, Line line) {
     part.dst += static_cast<WordIndex>(first);
     part.npages = count;
     if (to_device)
-      allocate_device_pages(machine_, part, world_.memory_of(device));
+      allocate_device_pages(machine_, part, world_.memory_of(device), &device);
     else
-      allocate_system_pages(machine_, part, &device, [&] { return machine_.physical().allocate(0); });
+      allocate_system_pages(machine_, part, &device, [&](uint32_t order) { return machine_.physical().allocate(order); });
   };
   if (!op.slots)
     allocate(0, args.npages);
@@ -152,7 +152,7 @@ Result<void> Operations::perform(const MigrateOp& op, Line line) {
   const DriverResult result =
       op.to_device ? migrate_to_device(machine_, world_.space(), *start, end, *arrays, memory, device, world_.migrate_hooks())
                    : migrate_to_system(machine_, world_.space(), *start, end, *arrays, memory, device,
-                                       [&] { return machine_.physical().allocate(0); }, world_.migrate_hooks());
+                                       [&](uint32_t order) { return machine_.physical().allocate(order); }, world_.migrate_hooks());
   if (result.ret == -EDEADLK) machine_.step(RuleId::scenario_deadlock, {result.stuck_at, 1});
   note(line, fmt::format("migrate {} cpages {}", result_name(result.ret), result.cpages));
   if (op.expect) expect_result(*op.expect, result_name(result.ret), as_code(result.ret), line);
@@ -171,7 +171,7 @@ Result<void> Operations::perform(const EvictOp& op, Line line) {
   const MigrateArrays arrays =
       add_migrate_arrays(machine_, world_.space(), 0, static_cast<uint32_t>(used), op.device + " evicted");
   const uint64_t moved =
-      evict_device(machine_, arrays, first, used, [&] { return machine_.physical().allocate(0); }, world_.migrate_hooks());
+      evict_device(machine_, arrays, first, used, [&](uint32_t order) { return machine_.physical().allocate(order); }, world_.migrate_hooks());
   expect_number("moved", op.moved, moved, line);
   return {};
 }

@@ -11,7 +11,13 @@ namespace {
 
 constexpr uint64_t pmd_bytes = level_size(Level::pmd);
 
-/// The 2M leaf over addr, or no_word.
+/// The pmd that stands for 2M at addr (a leaf, a device-private entry); no_word when there is none.
+WordIndex whole_pmd(const Machine& machine, const AddressSpace& space, uint64_t addr) {
+  const WordIndex word = space.find_entry(Level::pmd, addr);
+  return word != no_word && is_whole_pmd(machine, machine.load(word)) ? word : no_word;
+}
+
+/// The present 2M leaf over addr, or no_word.
 WordIndex huge_pmd(const Machine& machine, const AddressSpace& space, uint64_t addr) {
   const WordIndex word = space.find_entry(Level::pmd, addr);
   if (word == no_word) return no_word;
@@ -19,9 +25,10 @@ WordIndex huge_pmd(const Machine& machine, const AddressSpace& space, uint64_t a
   return x86::pmd_present(pmd) && machine.entry_format().is_huge(pmd) ? word : no_word;
 }
 
-/// MADV_FREE of one present pte or leaf: clean and old.
-void free_entry(Machine& machine, WordIndex word) {
+/// MADV_FREE of one present pte or leaf: clean and old; not of device memory.
+void free_entry(Machine& machine, WordIndex word, Level level) {
   const uint64_t old = machine.load(word);
+  if (machine.physical().device_of(leaf_pfn(level, old)) != nullptr) return;
   const uint64_t entry = old & ~(bit::accessed | bit::dirty);
   if (entry != old) machine.store(word, entry);
 }
@@ -31,7 +38,7 @@ void free_ptes(Machine& machine, AddressSpace& space, uint64_t start, uint64_t e
     const WordIndex word = space.find_entry(Level::pte, addr);
     const uint64_t pte = word == no_word ? 0 : machine.load(word);
     if (x86::pte_none(pte)) continue;
-    if (x86::pte_present(pte)) free_entry(machine, word);
+    if (x86::pte_present(pte)) free_entry(machine, word, Level::pte);
     else if (machine.entry_format().swap.kind(pte) == SwapKind::swap) machine.store(word, 0);
   }
 }
@@ -43,7 +50,7 @@ void move_entries(Machine& machine, AddressSpace& space, uint64_t start, uint64_
     next = level_end(Level::pmd, addr, end);
     const uint64_t to = new_start + (addr - start);
     std::optional<PageTableLocks> locked(std::in_place, machine, space, addr, next);
-    if (const WordIndex leaf = huge_pmd(machine, space, addr); leaf != no_word) {
+    if (const WordIndex leaf = whole_pmd(machine, space, addr); leaf != no_word) {
       if (aligned && addr % pmd_bytes == 0 && next - addr == pmd_bytes) {
         const uint64_t pmd = machine.load(leaf);
         machine.store(leaf, 0);
@@ -80,7 +87,7 @@ Result<void> madvise_free(Machine& machine, AddressSpace& space, uint64_t start,
     machine.step(RuleId::madvise_free, {start, end});
     for (uint64_t addr = start, next = start; addr < end; addr = next) {
       next = level_end(Level::pmd, addr, end);
-      if (const WordIndex leaf = huge_pmd(machine, space, addr); leaf != no_word) free_entry(machine, leaf);
+      if (const WordIndex leaf = huge_pmd(machine, space, addr); leaf != no_word) free_entry(machine, leaf, Level::pmd);
       else free_ptes(machine, space, addr, next);
     }
   }

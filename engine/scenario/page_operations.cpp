@@ -13,7 +13,7 @@ namespace hmmscope::scenario {
 
 namespace {
 
-/// The leaf or pte for an address.
+/// The entry that stands for an address: a pte, or a pmd or pud that is no table.
 struct Entry {
   uint64_t value = 0;
   bool huge = false;
@@ -45,8 +45,8 @@ std::string_view state_of(const Machine& machine, const Entry& entry) {
     return machine.physical().is_zero_pfn(x86::pte_pfn(entry.value)) ? "zero-page" : "present";
   }
   const SwapKind kind = machine.entry_format().swap.kind(entry.value);
-  if (is_migration(kind)) return "migration";
-  if (is_device_private(kind)) return "device-private";
+  if (is_migration(kind)) return entry.huge ? "migration-thp" : "migration";
+  if (is_device_private(kind)) return entry.huge ? "device-private-thp" : "device-private";
   if (is_device_exclusive(kind)) return "device-exclusive";
   if (kind == SwapKind::swap) return "swapped";
   return kind == SwapKind::hwpoison ? "hwpoison" : "marker";
@@ -120,7 +120,7 @@ Result<void> Operations::perform(const HoldOp& op, Line line) {
                     {addr, folio.pfn(), static_cast<uint64_t>(HoldOp::What::get), folio.refcount()});
       folio.take();
       migrate_device_coherent_folio(machine_, space, folio.pfn(),
-                                    [&] { return machine_.physical().allocate(0); });
+                                    [&](uint32_t order) { return machine_.physical().allocate(order); });
       folio = folio_at(space, addr);
       if (folio && folio.zone_device())
         return fail(world_.error(

@@ -10,6 +10,7 @@ namespace {
 SwapKind swap_kind(PageState state, bool writable) {
   switch (state) {
     case PageState::swapped: return SwapKind::swap;
+    case PageState::device_private_thp:
     case PageState::device_private: return writable ? SwapKind::device_write : SwapKind::device_read;
     case PageState::device_exclusive: return writable ? SwapKind::device_exclusive_write : SwapKind::device_exclusive_read;
     case PageState::migration_read: return SwapKind::migration_read;
@@ -58,7 +59,9 @@ Result<void> World::set_pages(const PageDecl& page) {
     return fail(error(page.line, "the pages are not all inside one VMA"));
   }
   Level level = Level::pte;
-  if (page.state == PageState::thp || page.state == PageState::huge_zero || page.state == PageState::pmd_migration) level = Level::pmd;
+  const bool whole_pmd = page.state == PageState::thp || page.state == PageState::huge_zero || page.state == PageState::pmd_migration ||
+                         page.state == PageState::device_private_thp;
+  if (whole_pmd) level = Level::pmd;
   if (page.state == PageState::pud_leaf) level = Level::pud;
   if (vma.is_hugetlb()) level = AddressSpace::hugetlb_level(vma);
   const uint64_t unit = level_size(level);
@@ -82,12 +85,13 @@ Result<uint64_t> World::page_pfn(const PageDecl& page, uint64_t index, uint32_t 
     if (!page.shared && machine_->physical().in_use(pfn, 1ull << order)) return fail(error(page.line, "the pfn is in use already"));
     return pfn;
   }
-  if (page.state == PageState::device_private || page.state == PageState::device_coherent) {
+  if (page.state == PageState::device_private || page.state == PageState::device_private_thp ||
+      page.state == PageState::device_coherent) {
     Device* owner = device(page.device);
     if (owner == nullptr) return fail(error(page.line, "a page of device memory needs a \"device\""));
     for (const DeviceMemory& memory : machine_->physical().devices()) {
       if (memory.owner != owner->owner()) continue;
-      const uint64_t pfn = machine_->physical().allocate_device_page(memory);
+      const uint64_t pfn = machine_->physical().allocate_device_page(memory, order);
       if (pfn == 0) return fail(error(page.line, "the memory of device '" + page.device + "' is full"));
       return pfn;
     }
@@ -104,9 +108,11 @@ Result<uint64_t> World::nonpresent(const PageDecl& page, uint64_t addr, uint64_t
   } else if (kind == SwapKind::pte_marker) {
     entry.offset = marker_bits(page.state);
   } else {
-    const uint32_t order = page.state == PageState::pmd_migration ? level_order(Level::pmd) : 0;
+    const bool huge = page.state == PageState::pmd_migration || page.state == PageState::device_private_thp;
+    const uint32_t order = huge ? level_order(Level::pmd) : 0;
     const auto pfn = page_pfn(page, index, order);
     if (!pfn) return pfn;
+    if (*pfn % (1ull << order) != 0) return fail(error(page.line, "the pfn of a huge page must be aligned to its size"));
     entry.pfn = *pfn;
     if (kind != SwapKind::hwpoison && !mapped_already(page, *pfn, order)) {
       add_anon_folio(*machine_, space_->vma_at(addr), addr, *pfn, order, page.exclusive);

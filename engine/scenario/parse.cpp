@@ -38,10 +38,11 @@ constexpr std::array kinds{
     KindName{"mixedmap", VmaKind::special, vm::mixedmap, 12},
 };
 
-constexpr std::array<std::string_view, 21> state_names{
+constexpr std::array<std::string_view, 22> state_names{
     "none", "zero-page", "present", "swapped", "device-private", "device-exclusive", "migration-read",
     "migration-read-exclusive", "migration-write", "hwpoison", "protnone", "special", "thp", "huge-zero",
-    "pmd-migration", "pud-leaf", "marker-uffd-wp", "marker-poison", "marker-guard", "file-cached", "device-coherent"};
+    "pmd-migration", "pud-leaf", "marker-uffd-wp", "marker-poison", "marker-guard", "file-cached", "device-coherent",
+    "device-private-thp"};
 
 VmaDecl vma(const json& object) {
   VmaDecl decl;

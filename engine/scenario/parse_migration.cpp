@@ -19,7 +19,7 @@ uint64_t selection(const json& object) {
   uint64_t bits = 0;
   for (const json& kind : object.at("select")) {
     const std::string name = kind.get<std::string>();
-    bits |= name == "system" ? 1u : name == "device-private" ? 2u : 4u;
+    bits |= name == "system" ? 1u : name == "device-private" ? 2u : name == "compound" ? 8u : 4u;
   }
   return bits;
 }

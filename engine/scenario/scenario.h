@@ -51,7 +51,7 @@ struct DeviceDecl {
 enum class PageState : uint8_t {
   none, zero_page, present, swapped, device_private, device_exclusive, migration_read, migration_read_exclusive,
   migration_write, hwpoison, protnone, special, thp, huge_zero, pmd_migration, pud_leaf, marker_uffd_wp,
-  marker_poison, marker_guard, file_cached, device_coherent,
+  marker_poison, marker_guard, file_cached, device_coherent, device_private_thp,
 };
 /// Whether a present page is also in the swap cache, and whether another process still needs the slot.
 enum class SwapCache : uint8_t { none, own, shared };

@@ -32,12 +32,11 @@ Mapping mapping_at(const Machine& machine, const AddressSpace& space, uint64_t a
   return {Level::pte, none ? no_word : word, level_end(Level::pte, addr, end)};
 }
 
-/// Splits the 2M leaf a range ends inside of, so that the range holds whole mappings only.
+/// Splits what stands for 2M where a range ends inside of it, so that the range holds whole mappings only.
 Result<void> split_at(Machine& machine, AddressSpace& space, uint64_t addr) {
   const WordIndex word = space.find_entry(Level::pmd, addr);
   if (word == no_word || addr % level_size(Level::pmd) == 0) return {};
-  const uint64_t pmd = machine.load(word);
-  if (!x86::pmd_present(pmd) || !machine.entry_format().is_huge(pmd)) return {};
+  if (!is_whole_pmd(machine, machine.load(word))) return {};
   const Vma vma = space.vma_at(addr);
   if (vma && vma.is_hugetlb()) return fail("the range ends inside a hugetlb page");
   split_huge_pmd(machine, space, addr, RuleId::thp_wp_split);

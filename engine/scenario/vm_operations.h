@@ -22,18 +22,20 @@ class PageTableLocks {
   std::deque<SpinGuard> guards_;
 };
 
-/// Addresses are page aligned, start < end. A 2M or 1G leaf that is only partly inside the range is split first;
+/// Addresses are page aligned, start < end. A 2M or 1G leaf or a 2M device-private entry that is only partly inside the
+/// range is split first;
 /// a hugetlb page that is only partly inside is an error, as in the kernel.
 Result<void> munmap(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end);
 Result<void> madvise_dontneed(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end);
 /// flags: vm::read, write, exec.
 Result<void> mprotect(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end, uint64_t flags);
 
-/// MADV_FREE: present anonymous pages become clean and old, so that reclaim may drop them; swap entries go; entries of
-/// device memory stay as they are.
+/// MADV_FREE: present anonymous pages become clean and old, so that reclaim may drop them; swap entries go; device memory
+/// stays as it is.
 Result<void> madvise_free(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end);
 /// mremap(MREMAP_MAYMOVE | MREMAP_FIXED [| MREMAP_DONTUNMAP]) to new_start, where nothing may be mapped. The moved
-/// memory keeps its page offsets. A 2M leaf moves whole when both places are aligned to it, else it is split.
+/// memory keeps its page offsets. A 2M leaf or device-private entry moves whole when both places are
+/// aligned to it, else it is split.
 Result<void> mremap(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end, uint64_t new_start, bool dontunmap);
 
 }  // namespace hmmscope

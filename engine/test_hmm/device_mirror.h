@@ -6,6 +6,7 @@
 /// back by address). Threads: one at a time.
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/machine/machine.h"
@@ -93,6 +94,9 @@ class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
   void unlock_table() noexcept override {
     if (locks_ != nullptr) locks_->driver_unlock(owner_);
   }
+  bool allocation_fails() override { return std::exchange(fail_allocation_, false); }
+  /// The next allocation for a migration fails (HMM_DMIRROR_FLAG_FAIL_ALLOC).
+  void set_fail_allocation(bool on) { fail_allocation_ = on; }
   /// The hmm_pfns word the device maps addr with; 0 when it does not.
   uint64_t entry(uint64_t addr) const;
   /// Calls visit(addr, entry) for every page the device maps.
@@ -132,6 +136,7 @@ class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
   std::vector<Table> tables_;
   IntervalNotifier* notifier_ = nullptr;
   bool skip_current_ = true;
+  bool fail_allocation_ = false;
   DriverLocks* locks_ = nullptr;
 };
 

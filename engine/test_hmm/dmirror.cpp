@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint64_t chunk_pages = 64;
 constexpr uint64_t enough_rounds = 64;   // the driver's timeout of a second
+constexpr uint64_t flag_fail_alloc = 1;  // HMM_DMIRROR_FLAG_FAIL_ALLOC
 
 constexpr std::array<std::string_view, 11> names = {
     "READ",  "WRITE", "MIGRATE_TO_DEV", "MIGRATE_TO_SYS", "SNAPSHOT",
@@ -83,7 +84,7 @@ DmirrorResult Dmirror::ioctl(DmirrorCommand command, uint64_t addr, uint64_t npa
         break;
       case DmirrorCommand::flags:
         machine_.step(RuleId::dmirror_flags, {npages});
-        flags_ = npages;
+        mirror_.set_fail_allocation((npages & flag_fail_alloc) != 0);
         break;
       case DmirrorCommand::migrate_on_fault_to_dev:
         break;
@@ -247,7 +248,7 @@ DmirrorResult Dmirror::migrate(uint64_t addr, uint64_t npages, std::span<uint64_
     pfns_for(addr, npages);
   }
   const uint64_t end = addr + npages * page_bytes;
-  const auto allocate = [&] { return machine_.physical().allocate(0); };
+  const auto allocate = [&](uint32_t order) { return machine_.physical().allocate(order); };
   const MmapReadGuard locked(mirror_.locks(), mirror_.space());
   const DriverResult done =
       to_device ? migrate_to_device(machine_, mirror_.space(), addr, end, place->second, memory_, mirror_)
@@ -299,7 +300,7 @@ DmirrorResult Dmirror::release() {
   const MigrateArrays arrays =
       add_migrate_arrays(machine_, mirror_.space(), 0, static_cast<uint32_t>(used), mirror_.name() + " released");
   evict_device(machine_, arrays, memory_.first_pfn + memory_.pages - used, used,
-               [&] { return machine_.physical().allocate(0); });
+               [&](uint32_t order) { return machine_.physical().allocate(order); });
   return result;
 }
 

@@ -82,7 +82,6 @@ class Dmirror {
   DeviceMirror& mirror_;
   const DeviceMemory& memory_;
   UffdContent uffd_;
-  uint64_t flags_ = 0;
   struct Array {
     uint64_t start, pages;
     WordIndex first;

@@ -16,12 +16,12 @@ namespace {
 
 /// Broken tables, arguments no driver passes, options of other kernel configurations, notifiers that may not block.
 const std::set<std::string_view> only_by_direct_cases = {
-    "range.livelock", "walk.bad_range", "walk.table.bad", "pud.not_present", "pmd.none", "pmd.device_private.owner",
-    "pmd.device_private.fault", "pmd.not_present.fault", "pmd.not_present.error", "pmd.bad.fault", "pmd.bad.error",
+    "range.livelock", "walk.bad_range", "walk.table.bad", "pud.not_present", "pmd.none",
+    "pmd.not_present.fault", "pmd.not_present.error", "pmd.bad.fault", "pmd.bad.error",
     "handle_pmd.protnone", "pte.protnone", "hugetlb_entry.not_valid", "fault.pmd_protnone", "fault.pmd_bad",
     "fault.pte_protnone", "swap.unknown", "numa.restore", "setup.empty", "setup.start_outside", "setup.no_arrays",
     "setup.fault_page.not_private", "setup.fault_page.unlocked", "collect.pte.no_mapping", "unmap.large", "pages.skip",
-    "insert.not_anonymous", "device_coherent.busy", "exclusive.entry.read", "notifier.start.refused", "callback.refuse",
+    "insert.not_anonymous", "insert.pmd.unsuitable", "insert.pmd.no_memory", "pages.compound.no_vma", "pages.compound.small_src", "device_coherent.busy", "exclusive.entry.read", "notifier.start.refused", "callback.refuse",
     "unknown.rule", "pageout.busy", "pageout.written", "scenario.fault", "scenario.wait", "scenario.stale"};
 
 /// tests/unified, tests/engine and tests/scenario demand each of these.

@@ -128,7 +128,7 @@ Recording busy_coherent_page() {
   folio.take(2);   // the pinning caller's, and somebody else's
   return recorded(direct, [&](Direct& d) {
     EXPECT_EQ(migrate_device_coherent_folio(d.machine(), d.mm(), 0xfb00007,
-                                            [&] { return d.machine().physical().allocate(0); }), -EBUSY);
+                                            [&](uint32_t order) { return d.machine().physical().allocate(order); }), -EBUSY);
     EXPECT_FALSE(folio.locked());
     EXPECT_EQ(folio.refcount(), 2u);   // the mapping's and somebody else's
     EXPECT_EQ(folio.mapcount(), 1u);
@@ -153,6 +153,110 @@ Recording insertion_without_memory() {
   });
 }
 
+constexpr uint64_t large_pages = 512;
+
+/// A machine of 7.3 whose first 2M are a huge page, and a device with room for 2M pages.
+struct DirectHuge {
+  Direct direct{"7.3"};
+  const DeviceMemory* memory;
+  Folio folio;
+
+  explicit DirectHuge(bool mapped = true) {
+    Machine& m = direct.machine();
+    m.physical().add_device({0xfa00000, 4 * large_pages, gpu_owner, false, "large", nullptr});
+    memory = &m.physical().devices()[1];
+    if (!mapped) return;
+    const uint64_t pfn = m.physical().allocate(9);
+    add_anon_folio(m, direct.vma(), base, pfn, 9, true);
+    direct.mm().set_entry(Level::pmd, base, EntryFormat::make(pfn, mapping_flags(direct.vma(), true) | bit::huge));
+    folio = Folio::of(m, pfn);
+  }
+  MigrateVma args() { return direct.args(large_pages, migrate_select::system | migrate_select::compound); }
+  /// A 2M destination for slot 0, whatever its source is.
+  Folio give_large(const MigrateVma& args) {
+    Machine& m = direct.machine();
+    const MigrateFormat format = MigrateFormat::from(m.model());
+    const uint64_t pfn = m.physical().allocate_device_page(*memory, 9);
+    m.step(RuleId::driver_compound, {0, m.load(args.src), pfn});
+    const Folio target = make_allocated_folio(m, pfn, 9);
+    target.lock(FolioLocker::driver);
+    m.store(args.dst, format.make(pfn) | format.compound);
+    return target;
+  }
+};
+
+/// A 2M destination for a small page: it is not used, the page keeps its mapping.
+Recording large_destination_for_a_small_page() {
+  DirectHuge huge(false);
+  const Folio page = huge.direct.page(0);
+  return recorded(huge.direct, [&](Direct& d) {
+    MigrateVma args = d.args();
+    EXPECT_EQ(migrate_vma_setup(d.machine(), args), 0);
+    const Folio target = huge.give_large(args);
+    migrate_vma_pages(d.machine(), args);
+    EXPECT_FALSE(MigrateFormat::from(d.machine().model()).migrates(d.machine().load(args.src)));
+    migrate_vma_finalize(d.machine(), args);
+    EXPECT_EQ(target.refcount(), 0u);
+    EXPECT_EQ(page.mapcount(), 1u);
+    EXPECT_EQ(page.refcount(), 1u);
+  });
+}
+
+/// A 2M destination for a hole that does not begin at a 2M boundary.
+Recording large_destination_off_the_boundary() {
+  DirectHuge huge(false);
+  return recorded(huge.direct, [&](Direct& d) {
+    MigrateVma args = d.args();
+    args.start += page_bytes;
+    args.end += page_bytes;
+    EXPECT_EQ(migrate_vma_setup(d.machine(), args), 0);
+    const Folio target = huge.give_large(args);
+    migrate_vma_pages(d.machine(), args);
+    EXPECT_EQ(d.machine().load(args.src), 0u);
+    migrate_vma_finalize(d.machine(), args);
+    EXPECT_EQ(target.refcount(), 0u);
+  });
+}
+
+Recording large_insertion_without_memory() {
+  struct NoMemory : MigrateHooks {
+    bool has_memory(MigrateMemory what, uint64_t, uint64_t) override { return what != MigrateMemory::insertion; }
+  };
+  NoMemory hooks;
+  DirectHuge huge(false);
+  return recorded(huge.direct, [&](Direct& d) {
+    MigrateVma args = huge.args();
+    args.hooks = &hooks;
+    EXPECT_EQ(migrate_vma_setup(d.machine(), args), 0);
+    EXPECT_EQ(args.cpages, 1u);
+    allocate_device_pages(d.machine(), args, *huge.memory);
+    migrate_vma_pages(d.machine(), args);
+    EXPECT_EQ(d.machine().load(args.src), MigrateFormat::from(d.machine().model()).compound);
+    migrate_vma_finalize(d.machine(), args);
+    EXPECT_EQ(d.mm().find_entry(Level::pte, base), no_word);
+  });
+}
+
+/// The driver empties its memory and has only small pages for a large one: without a VMA it cannot be split.
+Recording eviction_with_small_pages() {
+  DirectHuge huge;
+  return recorded(huge.direct, [&](Direct& d) {
+    MigrateVma args = huge.args();
+    EXPECT_EQ(migrate_vma_setup(d.machine(), args), 0);
+    allocate_device_pages(d.machine(), args, *huge.memory);
+    const uint64_t pfn = MigrateFormat::from(d.machine().model()).pfn(d.machine().load(args.dst));
+    migrate_vma_pages(d.machine(), args);
+    migrate_vma_finalize(d.machine(), args);
+    EXPECT_EQ(evict_device(d.machine(), d.arrays(), pfn, large_pages,
+                           [&](uint32_t order) { return order != 0 ? 0 : d.machine().physical().allocate(0); }), 0u);
+    const Folio still = Folio::of(d.machine(), pfn);
+    EXPECT_EQ(still.order(), 9u);
+    EXPECT_EQ(still.refcount(), 1u);
+    EXPECT_EQ(still.mapcount(), 1u);
+    EXPECT_FALSE(still.locked());
+  });
+}
+
 }  // namespace
 
 std::vector<Recording> direct_recordings() {
@@ -165,6 +269,10 @@ std::vector<Recording> direct_recordings() {
   all.push_back(exclusive_with_reader());
   all.push_back(busy_coherent_page());
   all.push_back(insertion_without_memory());
+  all.push_back(large_destination_for_a_small_page());
+  all.push_back(large_destination_off_the_boundary());
+  all.push_back(large_insertion_without_memory());
+  all.push_back(eviction_with_small_pages());
   return all;
 }
 

@@ -13,7 +13,7 @@ namespace hmmscope::scenario {
 
 inline std::string json_of(const std::string& vmas, const std::string& pages, const std::string& operations) {
   return R"({"hmmscope-scenario": 1, "title": "test", "devices": [{"name": "gpu0", "pages": 4096}, )"
-         R"({"name": "gpu1", "pages": 16}, {"name": "apu", "pages": 256, "coherent": true}], "vmas": [)" +
+         R"({"name": "gpu1", "pages": 16}, {"name": "apu", "pages": 1024, "coherent": true}], "vmas": [)" +
          vmas + R"(], "pages": [)" + pages + R"(], "operations": [)" + operations + "]}";
 }
 

@@ -67,7 +67,17 @@ TEST(MigrateModels, AHugePageMigratesInSmallOnes) {
       op("touch", R"("pages": 8, "access": "write", "expect": "ok")", "heap+100"),
       op("expect-page", R"("pages": 8, "state": "present", "writable": true)", "heap+100"),
       op("expect-page", R"("pages": 100, "state": "device-private")")});
-  for (const char* kernel : {"6.1", "6.12", "6.19"}) run_text(json_of(huge, thp(), operations), kernel);
+  for (const char* kernel : {"6.1", "6.12", "6.18"}) run_text(json_of(huge, thp(), operations), kernel);
+}
+
+TEST(MigrateModels, From619OnAHugePageMigratesWholeAndComesHomeWhole) {
+  const std::string operations = then({
+      to_device(R"("expect": "0", "cpages": 512)", 512),
+      op("expect-page", R"("pages": 512, "state": "device-private-thp", "writable": true, "refcount": 1, "mapcount": 1)"),
+      op("touch", R"("pages": 1, "access": "write", "expect": "ok")", "heap+100"),
+      op("expect-page", R"("pages": 512, "state": "thp", "writable": true, "refcount": 1, "mapcount": 1, "locked": false)"),
+      op("expect-device", R"("device": "gpu0", "pages": 512, "mapped": false)")});
+  for (const char* kernel : {"6.19", "7.1", "7.3"}) run_text(json_of(huge, thp(), operations), kernel);
 }
 
 TEST(MigrateModels, AHugePageSharedByForkIsSplitForBoth) {

@@ -16,7 +16,11 @@ class Generator {
  public:
   explicit Generator(uint32_t seed) : random_(seed) {}
 
-  std::string kernel() { return pick({"6.1", "6.12", "6.12", "6.15", "6.18", "6.19"}); }
+  std::string kernel() {
+    const std::string kernel = pick({"6.1", "6.12", "6.12", "6.15", "6.18", "6.19", "7.3", "7.3"});
+    large_devices_ = kernel == "6.19" || kernel == "7.3";
+    return kernel;
+  }
 
   std::string declared() {
     std::string all;
@@ -27,7 +31,10 @@ class Generator {
                                       R"("hwpoison")", R"("present", "dirty": false, "soft_dirty": true)"});
       all += (page == 0 ? "" : ", ") + std::string(R"({"at": "heap+)") + std::to_string(page) + R"(", "state": )" + state + "}";
     }
-    const std::string tail = pick({"", R"(, {"at": "huge", "pages": 512, "state": "thp"})", R"(, {"at": "huge", "pages": 512, "state": "huge-zero"})"});
+    const std::string tail = pick({"", R"(, {"at": "huge", "pages": 512, "state": "thp"})", R"(, {"at": "huge", "pages": 512, "state": "huge-zero"})",
+                                   R"(, {"at": "huge", "pages": 512, "state": "thp", "writable": false})",
+                                   R"(, {"at": "huge", "pages": 512, "state": "device-private-thp", "device": "gpu0"})"});
+    if (tail.find("device-private-thp") != std::string::npos && !large_devices_) return all;
     return all + tail;
   }
 
@@ -47,6 +54,7 @@ class Generator {
   std::pair<std::string, int> place() {
     if (number(6) == 0) return {pick({"shm+", "doc+"}) + std::to_string(number(8)), 1 + number(8)};
     if (number(5) == 0) return {"huge+" + std::to_string(number(4) * 16), 16 + number(48)};
+    if (number(4) == 0) return {"huge", 512};
     const int page = number(page_count);
     return {"heap+" + std::to_string(page), 1 + number(page_count - page)};
   }
@@ -62,7 +70,8 @@ class Generator {
   std::string three_calls() {
     const auto [where, count] = place();
     const std::string name = "m" + std::to_string(++migrations_);
-    const std::string select = pick({R"(["system"])", R"(["device-private"])", R"(["device-coherent"])", R"(["system", "device-private"])"});
+    const std::string select = pick({R"(["system"])", R"(["device-private"])", R"(["device-coherent"])", R"(["system", "device-private"])",
+                                     R"(["system", "compound"])", R"(["device-private", "compound"])"});
     const std::string named = R"("migration": ")" + name + "\"";
     std::string all = op("migrate-setup", named + R"(, "expect": "0", )" + device() + R"(, "pages": )" + std::to_string(count) + R"(, "select": )" + select, where);
     if (number(2) == 0) all += ", " + touch();
@@ -72,7 +81,7 @@ class Generator {
   }
 
   std::string operation() {
-    switch (number(11)) {
+    switch (number(12)) {
       case 0:
       case 1: return touch();
       case 2:
@@ -85,12 +94,13 @@ class Generator {
         forked_ = true;
         return fork_child;
       case 8: return at("madvise-dontneed", process());
+      case 9: return R"({"op": "ioctl", "device": "gpu0", "command": "FLAGS", "pages": 1})";   // the next allocation fails
       default: return three_calls();
     }
   }
 
   std::mt19937 random_;
-  bool forked_ = false;
+  bool forked_ = false, large_devices_ = false;
   int migrations_ = 0;
 };
 

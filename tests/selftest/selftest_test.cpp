@@ -44,7 +44,7 @@ TEST_P(SelftestsUnder, EndAsTheirFilesSay) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, SelftestsUnder, testing::Values("5.8", "5.13", "5.15", "6.1", "6.12", "6.16", "7.3"),
+INSTANTIATE_TEST_SUITE_P(Models, SelftestsUnder, testing::Values("5.8", "5.13", "5.15", "6.1", "6.12", "6.16", "6.19", "7.3"),
                          [](const auto& model) {
                            std::string name = model.param;
                            for (char& c : name) c = c == '.' ? '_' : c;
@@ -68,7 +68,8 @@ TEST(Selftests, CanFail) {
 }
 
 TEST(Selftests, StepBackToWhereTheyBegan) {
-  for (const std::string_view name : {"migrate_mixed", "snapshot", "exclusive_cow", "hmm_gup_test", "userfaultfd_read"}) {
+  for (const std::string_view name : {"migrate_mixed", "snapshot", "exclusive_cow", "hmm_gup_test", "userfaultfd_read",
+                                      "migrate_anon_huge_err", "migrate_partial_unmap_fault"}) {
     auto results = run(*find_source(name), "7.3", {true});
     ASSERT_TRUE(results);
     for (Result& result : *results) {
