@@ -334,6 +334,7 @@ Result<Scenario> parse(std::string_view text, std::string_view name) {
     scenario.inject.back().line = line;
   });
   scenario.check_devices = root.value("check_devices", false);
+  scenario.keeps_swap_cache = root.value("keeps_swap_cache", false);
   scenario.schedule = root.value("schedule", std::string());
   if (root.contains("seed")) scenario.seed = root.at("seed").get<uint64_t>();
   scenario.ends = root.value("ends", scenario.ends);

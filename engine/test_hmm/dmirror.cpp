@@ -7,6 +7,7 @@
 #include "engine/fault/handle_mm_fault.h"
 #include "engine/machine/page_data.h"
 #include "engine/migrate/device_exclusive.h"
+#include "engine/unified/unified_policy.h"
 #include "engine/walk/range_fault.h"
 
 namespace hmmscope {
@@ -44,7 +45,7 @@ bool Dmirror::knows(DmirrorCommand command) const {
     case DmirrorCommand::read_unlocked:
       return model.fault_errno_mapped;   // came with the unlocked interface of hmm_range_fault
     case DmirrorCommand::migrate_on_fault_to_dev:
-      return false;
+      return unified_policy(model.unified).patched;
     default:
       return true;
   }
@@ -86,6 +87,7 @@ DmirrorResult Dmirror::ioctl(DmirrorCommand command, uint64_t addr, uint64_t npa
         flags_ = npages;
         break;
       case DmirrorCommand::migrate_on_fault_to_dev:
+        result = migrate_on_fault(addr, npages, buffer);
         break;
     }
   }
