@@ -36,7 +36,8 @@ struct UnifiedPolicy {
   bool huge_keeps_pfns = false; ///< a huge page that cannot be taken stays a VALID run; as posted it becomes ERROR [mail]
   bool keeps_fault_lock = false;    ///< a failed sharing leaves the fault path's lock alone [collector]
   bool rolls_back = false;      ///< a failed walk puts back what it prepared before it returns [mail]
-  bool driver_checks_late = false;  ///< the driver looks at the sequence after migrate_vma_pages and maps then [mail]
+  bool driver_checks_late = false;  ///< the test driver takes mmap_lock once, looks at the sequence after
+                                    ///< migrate_vma_pages and maps then [mail]
 };
 
 const UnifiedPolicy& unified_policy(UnifiedStyle style);
