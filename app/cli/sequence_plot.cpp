@@ -20,6 +20,17 @@ constexpr std::array<std::string_view, 5> strokes = {
     R"svg(stroke="#0072b2")svg", R"svg(stroke="#009e73")svg", R"svg(stroke="#d55e00" stroke-width="3")svg"};
 constexpr std::array<std::string_view, 5> colours = {"#0072b2", "#009e73", "#0072b2", "#009e73", "#d55e00"};
 
+/// The greatest of 1, 2, 5, 10, 20, ... (and of 0.5, 0.2, ...) that is not above value.
+double tick_below(double value) {
+  const double decade = std::pow(10, std::floor(std::log10(value)));
+  return decade * (value >= 5 * decade ? 5 : value >= 2 * decade ? 2 : 1);
+}
+double next_tick(double tick) {
+  const double decade = tick_below(tick * 1.001);
+  const double step = decade / std::pow(10, std::floor(std::log10(decade * 1.001)));
+  return decade * (step > 1.5 && step < 3 ? 2.5 : 2);
+}
+
 /// One chart: the cells of a mix and intent.
 class Chart {
  public:
@@ -32,9 +43,12 @@ class Chart {
         high_ = std::max(high_, value);
       }
       most_pages_ = std::max(most_pages_, cell.pages);
+      fewest_pages_ = std::min(fewest_pages_, cell.pages);
     }
-    low_ = std::pow(10, std::floor(std::log10(low_)));
-    high_ = std::pow(10, std::ceil(std::log10(high_ * 1.001)));
+    low_ = tick_below(low_);
+    double top_tick = next_tick(low_);
+    while (top_tick < high_) top_tick = next_tick(top_tick);
+    high_ = top_tick;
   }
 
   std::string svg(double x, double y) const {
@@ -51,8 +65,8 @@ class Chart {
     return instructions / static_cast<double>(cell.pages);
   }
   double across(uint64_t pages) const {
-    const double whole = std::log2(static_cast<double>(std::max<uint64_t>(most_pages_, 2)));
-    return left + plot_width * std::log2(static_cast<double>(pages)) / whole;
+    const auto log = [&](uint64_t n) { return std::log2(static_cast<double>(n) / static_cast<double>(fewest_pages_)); };
+    return left + plot_width * (most_pages_ == fewest_pages_ ? 0.5 : log(pages) / log(most_pages_));
   }
   double down(double value) const {
     return top + plot_height * (1 - std::log10(value / low_) / std::log10(high_ / low_));
@@ -60,7 +74,7 @@ class Chart {
 
   void axes(std::string& text) const {
     auto out = std::back_inserter(text);
-    for (double value = low_; value <= high_ * 1.001; value *= 10) {
+    for (double value = low_; value <= high_ * 1.001; value = next_tick(value)) {
       fmt::format_to(
           out,
           R"svg(<line x1="{0}" x2="{1}" y1="{2:.1f}" y2="{2:.1f}" stroke="#ddd"/><text x="{3}" y="{4:.1f}" text-anchor="end">{5:.0f}</text>)svg",
@@ -96,7 +110,7 @@ class Chart {
   std::span<const SequenceCell> cells_;
   const SequenceCost& model_;
   double low_ = 1e18, high_ = 1;
-  uint64_t most_pages_ = 1;
+  uint64_t most_pages_ = 1, fewest_pages_ = ~0ull;
 };
 
 std::string legend() {

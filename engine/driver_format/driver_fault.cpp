@@ -60,7 +60,7 @@ int DriverWalk::clear(uint64_t start, uint64_t end) {
 }
 
 int DriverWalk::fault_pages(uint64_t addr, uint64_t end, unsigned need, uint64_t forget_value, RuleId forget) {
-  for (uint64_t page = addr; page < end; page += page_bytes) {
+  for (uint64_t page = addr; page < end; page += 1ull << shift_) {
     machine_.step(forget, {page, forget_value});
     machine_.store(slot(page), forget_value);
     if (const int ret = do_fault(page, need); ret != -EBUSY) return ret;
@@ -155,12 +155,16 @@ unsigned DriverWalk::pte_need(uint64_t in, uint64_t cpu_flags) {
 unsigned DriverWalk::range_need(uint64_t addr, uint64_t end, uint64_t cpu_flags) {
   machine_.enter(Function::hmm_range_need_fault, {addr, end, cpu_flags});
   const bool first_decides = !since(RangeApi::snapshot_5_2);
+  // Slots are found and counted as if each stood for 4K.
+  const uint64_t have = (call_.end - call_.start) >> shift_, first = (addr - call_.start) >> page_bits;
   const uint32_t count = pages(addr, end);
+  if (!request_.snapshot && first + count > have) machine_.step(RuleId::drv_overrun_need, {first, count, have});
   unsigned need = 0;
   uint32_t read = 0;
   while (!request_.snapshot && read < count) {
     RuleId rule{};
-    need |= need_of(machine_.load(slot(addr) + read), cpu_flags, rule);
+    const uint64_t at = first + read;
+    need |= need_of(at < have ? machine_.load(call_.pfns + static_cast<WordIndex>(at)) : 0, cpu_flags, rule);
     ++read;
     if (first_decides ? need != 0 : (need & drv_write_bit) != 0) break;
   }

@@ -23,7 +23,7 @@ constexpr int walk_again = -EBUSY;
 DriverWalk::DriverWalk(Machine& machine, const RangeFaultCall& call, const DriverRequest& request)
     : machine_(machine), call_(call), request_(request), mm_(*call.mm), entry_(machine.entry_format()),
       api_(machine.model().range_api), since_5_3_(machine.model().version >= 5003),
-      format_(DriverFormat::from(*machine.model().hmm_pfn)), last_(call.start) {}
+      format_(DriverFormat::from(*machine.model().hmm_pfn)), shift_(request.page_shift), last_(call.start) {}
 
 void DriverWalk::set_last(uint64_t addr) {
   last_ = addr;
@@ -31,6 +31,11 @@ void DriverWalk::set_last(uint64_t addr) {
 }
 
 RangeFaultResult DriverWalk::run() {
+  if (const int refused = register_range(); refused != 0) {
+    result_.ret = refused;
+    result_.last = call_.start;
+    return result_;
+  }
   const bool one = !since(RangeApi::snapshot_5_2);
   const Function function = one ? (request_.snapshot ? Function::hmm_vma_get_pfns : Function::hmm_vma_fault)
                             : request_.snapshot && api_ == RangeApi::snapshot_5_2 ? Function::hmm_range_snapshot
@@ -43,6 +48,30 @@ RangeFaultResult DriverWalk::run() {
   result_.ret = static_cast<int>(ret);
   result_.last = last_;
   return result_;
+}
+
+/// hmm_range_register() of 5.2 and 5.3, as far as it looks at the ends.
+int DriverWalk::register_range() {
+  if (shift_ == page_bits || ((call_.start | call_.end) & ((1ull << shift_) - 1)) == 0) return 0;
+  machine_.enter(Function::hmm_range_register, {call_.start, call_.end, shift_});
+  machine_.step(RuleId::drv_register_unaligned, {call_.start, call_.end, shift_});
+  machine_.leave(-EINVAL);
+  return -EINVAL;
+}
+
+int DriverWalk::refuse_page_shift() {
+  if (shift_ == page_bits || (vma_.is_hugetlb() && vma_.huge_shift() == shift_)) return 0;
+  machine_.step(RuleId::drv_page_shift, {vma_.flags(), vma_.is_hugetlb() ? vma_.huge_shift() : page_bits, shift_});
+  return -EINVAL;
+}
+
+void DriverWalk::clear_slots(uint64_t addr, uint64_t end) {
+  const uint64_t have = (call_.end - call_.start) >> shift_;
+  const uint64_t first = (addr - call_.start) >> page_bits, count = (end - addr) >> page_bits;
+  if (first + count > have) machine_.step(RuleId::drv_overrun_clear, {first, count, have});
+  if (first >= have) return;
+  machine_.fill_keeping(call_.pfns + static_cast<WordIndex>(first),
+                        static_cast<uint32_t>(std::min(count, have - first)), old() ? 0 : format_.none, 0, 0);
 }
 
 int DriverWalk::refuse_one_vma() {
@@ -92,9 +121,10 @@ int DriverWalk::refuse_vma(uint64_t addr) {
     machine_.step(RuleId::drv_device_vma, {addr, vma_flags()});
     return -EFAULT;
   }
+  if (const int refused = refuse_page_shift(); refused != 0) return refused;
   if ((vma_.flags() & vm::read) == 0) {
     machine_.step(RuleId::drv_unreadable, {vma_.flags()});
-    fill(call_.start, call_.end, format_.none);
+    clear_slots(call_.start, call_.end);
     return -EPERM;
   }
   return 0;
@@ -158,13 +188,14 @@ int64_t DriverWalk::fail_and_clear(int ret) {
   // -EBUSY of a dropped mmap_sem (until 5.1) carries its own sign here so that it is not taken for a restart.
   const int value = ret == -EINPROGRESS ? -EBUSY : ret;
   machine_.step(RuleId::drv_clear_rest, {last_, call_.end, static_cast<uint64_t>(static_cast<int64_t>(value))});
-  fill(last_, call_.end, old() ? 0 : format_.none);
+  clear_slots(last_, call_.end);
   return value;
 }
 
 RangeFaultResult driver_range_call(Machine& machine, const RangeFaultCall& call, const DriverRequest& request) {
   assert(call.mm != nullptr && call.pfns != no_word && machine.model().walks_old_way());
   assert(((call.start | call.end) & (page_bytes - 1)) == 0);
+  assert(request.page_shift == page_bits || machine.model().range_api == RangeApi::snapshot_5_2);
   return DriverWalk(machine, call, request).run();
 }
 

@@ -16,8 +16,13 @@ struct DriverRequest {
   bool snapshot = false;     ///< hmm_vma_get_pfns, hmm_range_snapshot, HMM_FAULT_SNAPSHOT
   bool write = false;        ///< the argument of 4.14 .. 4.16: every page for writing
   bool allow_retry = false;  ///< !block, HMM_FAULT_ALLOW_RETRY: a fault may drop mmap_sem
+  uint32_t page_shift = 12;  ///< 5.2, 5.3: hmm_range.page_shift; one slot stands for 1 << page_shift bytes of hugetlb
 };
 
+/// Slots of the array: 4K pages, or with page_shift 21 or 30 (5.2 and 5.3 only) pages of that size. Those two kernels
+/// still count 4K pages when they clear slots, read requests of a hole and return how far they got, so they go past the
+/// end of such an array; the engine records that (driver_format.overrun.*) and leaves the words behind it alone.
+///
 /// Walks the range as the model's kernel did. `call` as for hmm_range_fault; its flags and mask count from 5.2 on.
 /// Result: from 5.2 on a success returns the number of pages before `last`. -EAGAIN and -EBUSY as in the kernel;
 /// -EDEADLK when stuck, which no kernel returns. Preconditions: the machine's model walks_old_way(); a FaultHandler

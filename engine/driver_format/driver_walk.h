@@ -24,6 +24,10 @@ class DriverWalk {
   int64_t whole_range();              ///< 5.5, 5.6
   int refuse_one_vma();
   int refuse_vma(uint64_t addr);
+  int register_range();
+  int refuse_page_shift();
+  /// hmm_pfns_clear: NONE into as many slots as [addr, end) has 4K pages.
+  void clear_slots(uint64_t addr, uint64_t end);
   int invalid();
   int walk_until_done(uint64_t start, uint64_t end, bool watch_sequence);
   int64_t fail_and_clear(int ret);
@@ -79,13 +83,13 @@ class DriverWalk {
   bool since(RangeApi api) const { return api_ >= api; }
   bool old() const { return api_ == RangeApi::get_pfns_4_14; }
   uint64_t vma_flags() const { return vma_ ? vma_.flags() : 0; }
-  WordIndex slot(uint64_t addr) const { return call_.pfns + static_cast<WordIndex>((addr - call_.start) >> page_bits); }
+  WordIndex slot(uint64_t addr) const { return call_.pfns + static_cast<WordIndex>((addr - call_.start) >> shift_); }
   static uint32_t pages(uint64_t addr, uint64_t end) { return static_cast<uint32_t>((end - addr) >> page_bits); }
   void fill(uint64_t addr, uint64_t end, uint64_t value, uint64_t stride = 0) {
-    if (addr < end) machine_.fill_keeping(slot(addr), pages(addr, end), value, stride, 0);
+    if (addr < end) machine_.fill_keeping(slot(addr), static_cast<uint32_t>((end - addr) >> shift_), value, stride, 0);
   }
   void fill_pfns(uint64_t addr, uint64_t end, uint64_t pfn, uint64_t flags) {
-    fill(addr, end, format_.from_pfn(pfn) | flags, 1ull << format_.pfn_shift);
+    fill(addr, end, format_.from_pfn(pfn) | flags, 1ull << (format_.pfn_shift + shift_ - page_bits));
   }
   void set_last(uint64_t addr);
   uint64_t access_flags(bool writable) const { return writable ? format_.valid | format_.write : format_.valid; }
@@ -99,6 +103,7 @@ class DriverWalk {
   const RangeApi api_;
   const bool since_5_3_;        ///< an invalid range is -EBUSY, `block` counts, and so do NUMA hints
   const DriverFormat format_;
+  const uint32_t shift_;        ///< of the bytes one slot stands for
   Vma vma_;
   uint64_t last_;
   bool stuck_ = false;

@@ -31,6 +31,8 @@ struct CpuFaultOptions {
   uint64_t hugetlb_2m_pages = 64;    ///< free pages of each pool
   uint64_t hugetlb_1g_pages = 4;
   uint64_t pages_until_oom = ~0ull;  ///< allocations that succeed before memory runs out
+  bool keeps_swap_cache = false;     ///< a page read in from swap stays in the swap cache and keeps its slot, as it does
+                                     ///< while swap is far from full (should_try_to_free_swap of mm/memory.c)
 };
 
 /// One fault being handled; passed down the path by reference.

@@ -1,5 +1,6 @@
 // A fault on a non-present entry: swap, migration, device memory, poison, markers.
 #include "engine/fault/cpu_fault.h"
+#include "engine/machine/page_data.h"
 #include "engine/migrate/device_exclusive.h"
 #include "engine/migrate/device_migration.h"
 
@@ -52,6 +53,15 @@ uint32_t CpuFault::swap_in(Fault& fault, WordIndex pte) {
   const uint64_t clean_write = may_write && !writable && m.model().swap_in_maps_writable ? bit::rw : 0;
   m.step(RuleId::swap_in, {fault.addr, old, pfn, fault.flags});
   add_anon_folio(m, fault.vma, fault.addr, pfn, 0, true);
+  const uint64_t slot = decode_swap(e.swap, old).offset;
+  if (PageData* data = m.page_data(); data != nullptr) data->read_swap(slot, pfn);
+  const bool cached = exclusive && options_.keeps_swap_cache && !fault.write();
+  if (cached) {
+    const Folio folio = Folio::of(m, pfn);
+    folio.set_flag(folio_flag::swapcache);
+    folio.take();
+    m.physical().set_swap_cache_slot(pfn, slot);
+  }
   if (!exclusive) {   // another process still has an entry for the slot: the page stays in the swap cache for it
     const Folio folio = Folio::of(m, pfn);
     folio.set_flag(folio_flag::anon_exclusive, false);
@@ -62,7 +72,7 @@ uint32_t CpuFault::swap_in(Fault& fault, WordIndex pte) {
   m.store(anon, m.load(anon) + 1);
   if (m.load(swap) != 0) m.store(swap, m.load(swap) - 1);
   m.store(pte, e.make(pfn, mapping_flags(fault.vma, writable) | clean_write));
-  if (exclusive) m.physical().free_swap_slot(decode_swap(e.swap, old).offset);
+  if (exclusive && !cached) m.physical().free_swap_slot(slot);
   // A shared page that is to be written is copied within the same fault.
   if (!fault.write() || writable) return 0;
   m.enter(Function::do_wp_page, {fault.addr, fault.flags});

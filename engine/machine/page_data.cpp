@@ -42,4 +42,24 @@ void PageData::clear(uint64_t pfn, uint64_t pages) {
   for (uint64_t k = 0; k < pages; ++k) store(pfn + k, 0);
 }
 
+void PageData::write_swap(uint64_t offset, uint64_t pfn) {
+  const uint64_t value = load(pfn);
+  auto found = slots_.find(offset);
+  if (found == slots_.end()) {
+    if (value == 0) return;
+    Region region;
+    region.kind = RegionKind::counters;
+    region.count = 1;
+    region.address = offset;
+    region.name = "swap slot";
+    found = slots_.emplace(offset, machine_->add_region(std::move(region))).first;
+  }
+  if (machine_->load(found->second) != value) machine_->store(found->second, value);
+}
+
+void PageData::read_swap(uint64_t offset, uint64_t pfn) {
+  const auto found = slots_.find(offset);
+  store(pfn, found == slots_.end() ? 0 : machine_->load(found->second));
+}
+
 }  // namespace hmmscope

@@ -25,10 +25,15 @@ class PageData {
   void copy(uint64_t from, uint64_t to, uint64_t pages = 1);
   void clear(uint64_t pfn, uint64_t pages = 1);
 
+  /// What a slot of the swap file holds follows the page that is written to it and comes back with a swap-in.
+  void write_swap(uint64_t offset, uint64_t pfn);
+  void read_swap(uint64_t offset, uint64_t pfn);
+
  private:
   WordIndex find(uint64_t pfn) const;
   Machine* machine_;
   std::map<uint64_t, WordIndex> chunks_;   ///< pfn / 512 -> first word
+  std::map<uint64_t, WordIndex> slots_;    ///< offset of a swap slot -> its word, once it held something
 };
 
 }  // namespace hmmscope

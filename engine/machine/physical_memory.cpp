@@ -189,4 +189,9 @@ uint64_t PhysicalMemory::allocate_swap_slot() {
 
 void PhysicalMemory::free_swap_slot(uint64_t offset) { free_swap_.push_back(offset); }
 
+uint64_t PhysicalMemory::swap_cache_slot(uint64_t pfn) const {
+  const auto found = swap_cache_.find(pfn);
+  return found == swap_cache_.end() ? 0 : found->second;
+}
+
 }  // namespace hmmscope

@@ -85,6 +85,10 @@ class PhysicalMemory {
   /// A free slot of a swap file: the offset, never 0.
   uint64_t allocate_swap_slot();
   void free_swap_slot(uint64_t offset);
+  /// The slot a page in the swap cache was read from (or last written to), 0 when none is known. Only asked for folios
+  /// that have the swapcache flag; what was said of a page that has left the cache since is overwritten, not removed.
+  uint64_t swap_cache_slot(uint64_t pfn) const;
+  void set_swap_cache_slot(uint64_t pfn, uint64_t offset) { swap_cache_[pfn] = offset; }
 
  private:
   Machine* machine_;
@@ -105,6 +109,7 @@ class PhysicalMemory {
   uint64_t take_free_block(size_t device);
   uint64_t next_swap_ = 1;
   std::vector<uint64_t> free_swap_;
+  std::map<uint64_t, uint64_t> swap_cache_;   ///< pfn -> offset
 };
 
 }  // namespace hmmscope

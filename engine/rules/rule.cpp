@@ -17,7 +17,7 @@ constexpr std::string_view function_names[] = {
 // A plain array: deducing a std::array of this length goes over clang's limit for fold expressions.
 constexpr Rule table[] = {
 #define HMMSCOPE_RULE(name, id, function, versions, statement, operands) \
-  Rule{RuleId::name, id, Function::function, versions, statement, operands},
+  Rule{RuleId::name, id, Function::function, versions, statement, operands, RuleEra::HMMSCOPE_RULE_ERA},
 #include "engine/rules/all_rules.def"
 #undef HMMSCOPE_RULE
 };
@@ -99,11 +99,6 @@ std::span<const RuleId> rules_of(Function function) {
   if (f >= function_count) return {};
   return std::span(by_function.rules)
       .subspan(by_function.begin[f], by_function.begin[f + 1] - by_function.begin[f]);
-}
-
-bool same_era(const Rule& a, const Rule& b) {
-  constexpr std::string_view early = "driver_format.";
-  return a.id.starts_with(early) == b.id.starts_with(early);
 }
 
 }  // namespace hmmscope

@@ -30,6 +30,12 @@ enum class RuleId : uint16_t {
   count_
 };
 
+/// Functions that changed beyond recognition have rows of two eras; no recording mixes them.
+enum class RuleEra : uint8_t {
+  driver_format,   ///< the range calls of 4.14 to 5.6
+  today,
+};
+
 struct Rule {
   RuleId rule;
   std::string_view id;         ///< "pte.device_private.owner"
@@ -37,6 +43,7 @@ struct Rule {
   std::string_view versions;   ///< "all", "5.9..6.15", "6.16+"
   std::string_view statement;  ///< one sentence a learner can read
   std::string_view operands;   ///< "pte,req,cpu_flags"; empty when none
+  RuleEra era = RuleEra::today;
 
   uint32_t operand_count() const;
   std::string_view operand_name(uint32_t index) const;  ///< "" past the end
@@ -48,7 +55,7 @@ std::span<const Rule> rules();
 const Rule* find_rule(std::string_view id);
 /// The rules of one function, in decision order.
 std::span<const RuleId> rules_of(Function function);
-/// Whether both are of the range calls up to 5.6 or both of today's. The two share function names, never a recording.
-bool same_era(const Rule& a, const Rule& b);
+/// Whether both can appear in one recording's list of a function's rules.
+inline bool same_era(const Rule& a, const Rule& b) { return a.era == b.era; }
 
 }  // namespace hmmscope

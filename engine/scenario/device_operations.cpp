@@ -7,25 +7,12 @@
 
 #include "engine/machine/page_data.h"
 #include "engine/scenario/operations.h"
+#include "engine/scenario/outcome_name.h"
 #include "engine/scenario/task_locks.h"
 #include "engine/scenario/vm_operations.h"
 
 namespace hmmscope::scenario {
 namespace {
-
-std::string errno_name(int ret) {
-  switch (ret) {
-    case 0: return "0";
-    case -EBUSY: return "-EBUSY";
-    case -EFAULT: return "-EFAULT";
-    case -EPERM: return "-EPERM";
-    case -EINVAL: return "-EINVAL";
-    case -ENOENT: return "-ENOENT";
-    case -ENOMEM: return "-ENOMEM";
-    case -EDEADLK: return "deadlock";
-    default: return std::to_string(ret);
-  }
-}
 
 struct ByteName {
   std::string_view name;
@@ -90,9 +77,9 @@ Result<void> Operations::perform(const IoctlOp& op, Line line) {
   mirror.set_uffd(uffd);
   const DmirrorResult result = mirror.ioctl(*command, *start, op.pages, buffer);
   mirror.set_uffd({});
-  note(line, fmt::format("{} {} cpages {} faults {}", op.command, errno_name(result.ret), result.cpages, result.faults));
+  note(line, fmt::format("{} {} cpages {} faults {}", op.command, outcome_name(result.ret), result.cpages, result.faults));
   if (op.may_fail && result.ret != 0) return {};
-  if (op.expect) expect_result(*op.expect, errno_name(result.ret), static_cast<uint64_t>(static_cast<int64_t>(result.ret)), line);
+  if (op.expect) expect_result(*op.expect, outcome_name(result.ret), static_cast<uint64_t>(static_cast<int64_t>(result.ret)), line);
   expect_number("cpages", op.cpages, result.cpages, line);
   expect_number("faults", op.faults, result.faults, line);
   const bool reads = reads_data(*command) && op.data;

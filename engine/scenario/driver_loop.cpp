@@ -7,6 +7,7 @@
 #include "engine/driver_format/driver_range.h"
 #include "engine/scenario/fault_script.h"
 #include "engine/scenario/operations.h"
+#include "engine/scenario/outcome_name.h"
 #include "engine/scenario/task_locks.h"
 #include "engine/walk/range_fault.h"
 #include "engine/walk/unlocked_fault.h"
@@ -16,21 +17,6 @@ namespace hmmscope::scenario {
 namespace {
 
 constexpr uint64_t max_array_pages = 1u << 20;
-
-std::string errno_name(int ret) {
-  if (ret >= 0) return "0";   // 5.2 to 5.7 return a count
-  switch (ret) {
-    case -EAGAIN: return "-EAGAIN";
-    case -EINTR: return "-EINTR";
-    case -EBUSY: return "-EBUSY";
-    case -EFAULT: return "-EFAULT";
-    case -EPERM: return "-EPERM";
-    case -EINVAL: return "-EINVAL";
-    case -ENOMEM: return "-ENOMEM";
-    case -EDEADLK: return "deadlock";
-    default: return std::to_string(ret);
-  }
-}
 
 }  // namespace
 
@@ -74,6 +60,9 @@ Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
   const auto mask = world_.flags(op.pfn_flags_mask, line);
   if (!mask) return fail(mask.error());
 
+  if (op.page_shift != page_bits && machine_.model().range_api != RangeApi::snapshot_5_2) {
+    return fail(world_.error(line, "kernel " + machine_.model().id + " has no hmm_range.page_shift; 5.2 and 5.3 have"));
+  }
   Loop loop{{}, world_.device(op.device), *array};
   if (op.unlocked && !machine_.model().unlocked_fault) {
     return fail(world_.error(line, "kernel " + machine_.model().id + " has no hmm_range_fault_unlocked_timeout; 7.3 has"));
@@ -107,7 +96,7 @@ Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
   machine_.leave(ret);
   if (!ended) return fail(ended.error());
   const auto code = static_cast<uint64_t>(static_cast<int64_t>(ret));
-  if (op.expect) expect_result(*op.expect, errno_name(ret), code, line);
+  if (op.expect) expect_result(*op.expect, outcome_name(ret), code, line);
   if (op.count && loop.call.mm->machine().model().range_api >= RangeApi::snapshot_5_2 &&
       loop.call.mm->machine().model().has_driver_format()) {
     expect_result(std::to_string(*op.count), std::to_string(ret), code, line);
@@ -140,7 +129,8 @@ RangeFaultResult Operations::old_range_call(const RangeFaultOp& op, const RangeF
     machine_.fill_keeping(call.pfns, static_cast<uint32_t>(op.pages), call.default_flags, 0, call.pfn_flags_mask);
   }
   const MmapGuard guard(locks_, *call.mm, false);
-  return driver_range_call(machine_, call, {op.snapshot.value_or(!asks), op.write.value_or(writes), !op.block});
+  return driver_range_call(machine_, call, {op.snapshot.value_or(!asks), op.write.value_or(writes), !op.block,
+                                             op.page_shift});
 }
 
 RangeFaultResult Operations::unlocked_call(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call) {
@@ -161,7 +151,9 @@ RangeFaultResult Operations::range_call(const RangeFaultOp& op, const Loop& loop
   if (machine_.model().walks_old_way()) return old_range_call(op, call);
   if (op.unlocked) return unlocked_call(op, loop, call);
   RangeFaultResult result = walk(call, hooks);
-  if (result.ret == 0 && machine_.model().range_api == RangeApi::owner_5_7) result.ret = static_cast<int>(op.pages);
+  if (result.ret == 0 && machine_.model().range_api == RangeApi::owner_5_7) {
+    result.ret = static_cast<int>((result.reached - call.start) / page_bytes);
+  }
   return result;
 }
 

@@ -341,6 +341,7 @@ Result<Scenario> parse(std::string_view text, std::string_view name) {
   });
   scenario.check_devices = root.value("check_devices", false);
   for (const json& item : root.value("allows", json::array())) scenario.allows.push_back(item.get<std::string>());
+  scenario.keeps_swap_cache = root.value("keeps_swap_cache", false);
   scenario.schedule = root.value("schedule", std::string());
   if (root.contains("seed")) scenario.seed = root.at("seed").get<uint64_t>();
   if (root.value("granularity", std::string()) == "rule") scenario.granularity = schedule::Granularity::rule;

@@ -117,6 +117,7 @@ void read_era_keys(const json& object, RangeFaultOp& op) {
   if (object.contains("write")) op.write = object.at("write").get<bool>();
   op.block = object.value("block", true);
   op.count = maybe_number(object, "count");
+  op.page_shift = object.value("page_shift", op.page_shift);
   if (!object.contains("unlocked")) return;
   const json& unlocked = object.at("unlocked");
   UnlockedDecl decl;

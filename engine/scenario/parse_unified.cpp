@@ -41,7 +41,6 @@ FaultAndMigrateOp fault_and_migrate(const json& object) {
   flag("filter", op.filter);
   flag("retry", op.retry);
   flag("finish", op.finish);
-  flag("writer", op.writer);
   op.chunk = object.value("chunk", op.chunk);
   op.rounds = object.value("rounds", op.rounds);
   op.preset = flag_text(object, "preset");

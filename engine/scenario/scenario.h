@@ -98,6 +98,7 @@ struct RangeFaultOp {
   FlagText default_flags, pfn_flags_mask;
   std::vector<SlotDecl> slots;     ///< written before the first round
   uint64_t rounds = 8;             ///< how often the driver calls again after -EBUSY
+  uint32_t page_shift = 12;        ///< 5.2, 5.3: of the bytes one slot stands for
   std::optional<bool> snapshot;    ///< up to 5.6: which call; without it a range that asks for nothing is a snapshot
   std::optional<bool> write;       ///< 4.14 .. 4.16: the argument; without it, whether any slot asks for WRITE
   bool block = true;               ///< up to 5.6: faults may not drop mmap_sem
@@ -257,7 +258,6 @@ struct FaultAndMigrateOp {
   bool filter = true;                  ///< skips CLEAR by current (patch 1/4)
   bool retry = true;                   ///< calls again after -EBUSY; else completes what was prepared
   bool finish = false;                 ///< completes the migration although migrate_vma_setup failed
-  bool writer = false;                 ///< another thread waits to write mmap_lock (posted only)
   uint64_t chunk = 0;                  ///< pages a call, with the same arrays; 0: all at once
   uint64_t rounds = 8;
   FlagText preset;                     ///< words in the hmm_pfns array before the call
@@ -286,8 +286,8 @@ struct Operation {
 
 /// What makes a scenario one of the kernel's selftests.
 struct SelftestDecl {
-  std::string since;                    ///< release whose hmm-tests has it
-  std::string earlier;                  ///< under earlier releases: "holds", or part of the message it fails with
+  std::string since;                    ///< release whose hmm-tests has it; "unified": the unified patches bring it
+  std::string earlier;                  ///< under kernels without it: "holds", or part of the message it fails with
   bool private_variant = true, coherent_variant = true;
 };
 
@@ -315,6 +315,7 @@ struct Scenario {
   std::string config;              ///< "DEVICE_PRIVATE=n,...": options that number the entry types; empty: the usual ones
   uint8_t levels = 4;
   uint64_t hugetlb_2m_pages = 64, hugetlb_1g_pages = 4;
+  bool keeps_swap_cache = false;   ///< pages read in from swap stay in the swap cache
   std::optional<SelftestDecl> selftest;
   bool page_data = false;          ///< some operation speaks of what pages hold
   std::optional<uint64_t> zero_pfn;   ///< of the zero page; chosen when absent

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "engine/scenario/outcome_name.h"
 #include "engine/unified/migrate_prepare.h"
 
 namespace hmmscope::scenario {
@@ -11,29 +12,6 @@ namespace {
 
 using Sequence = FaultAndMigrateOp::Sequence;
 using Until = FaultAndMigrateOp::Until;
-
-std::string errno_name(int ret) {
-  switch (ret) {
-    case 0:
-      return "0";
-    case -EBUSY:
-      return "-EBUSY";
-    case -EFAULT:
-      return "-EFAULT";
-    case -EPERM:
-      return "-EPERM";
-    case -EINVAL:
-      return "-EINVAL";
-    case -ENOMEM:
-      return "-ENOMEM";
-    case -ERANGE:
-      return "-ERANGE";
-    case -EDEADLK:
-      return "deadlock";
-    default:
-      return std::to_string(ret);
-  }
-}
 
 uint64_t as_code(int ret) { return static_cast<uint64_t>(static_cast<int64_t>(ret)); }
 
@@ -64,7 +42,7 @@ SequenceArrays make_sequence_arrays(Machine& machine, const AddressSpace& space,
 
 SequenceDriver::SequenceDriver(World& world, const FaultAndMigrateOp& op, uint64_t start,
                                const SequenceArrays& arrays, uint64_t preset,
-                               const InvalidateRange& interrupt)
+                               const InvalidateRange& interrupt, DriverLocks* locks)
     : world_(world),
       machine_(world.machine()),
       device_(*world.device(op.device)),
@@ -73,7 +51,8 @@ SequenceDriver::SequenceDriver(World& world, const FaultAndMigrateOp& op, uint64
       end_(start + op.pages * page_bytes),
       arrays_(arrays),
       preset_(preset),
-      interrupt_(interrupt) {}
+      interrupt_(interrupt),
+      locks_(locks) {}
 
 SequenceResult SequenceDriver::run() {
   machine_.enter(Function::device, {start_, op_.pages});
@@ -100,8 +79,6 @@ SequenceDriver::Next SequenceDriver::chunk(uint64_t start, uint64_t end) {
     case Sequence::migrate_only:
       return migrate(start, end);
     case Sequence::posted:
-      if (lock_mmap_again(start) == Next::stop) return Next::stop;
-      return one_pass(start, end);
     case Sequence::one_pass:
       break;
   }
@@ -114,16 +91,8 @@ SequenceDriver::Next SequenceDriver::ended(const char* outcome) {
 }
 
 SequenceDriver::Next SequenceDriver::ended(int ret) {
-  result_.outcome = errno_name(ret);
+  result_.outcome = outcome_name(ret);
   return ret == 0 ? Next::go_on : Next::stop;
-}
-
-SequenceDriver::Next SequenceDriver::lock_mmap_again(uint64_t start) {
-  constexpr uint64_t depth = 2;
-  machine_.step(RuleId::driver_mmap_lock_again, {depth, start});
-  if (!op_.writer) return Next::go_on;
-  machine_.step(RuleId::stuck_mmap_lock, {depth, start});
-  return ended(-EDEADLK);
 }
 
 SequenceDriver::Next SequenceDriver::fault_then_migrate(uint64_t start, uint64_t end) {
@@ -170,6 +139,7 @@ void SequenceDriver::prepare_args(uint64_t start, uint64_t end) {
 }
 
 SequenceDriver::Next SequenceDriver::migrate(uint64_t start, uint64_t end) {
+  const MmapReadGuard locked(locks_, world_.space());
   prepare_args(start, end);
   const int ret = migrate_vma_setup(machine_, args_);
   if (ret == -EDEADLK) {
@@ -190,36 +160,17 @@ SequenceDriver::Next SequenceDriver::migrate(uint64_t start, uint64_t end) {
   return ended(ret);
 }
 
-SequenceDriver::Next SequenceDriver::one_pass(uint64_t start, uint64_t end) {
-  prepare_args(start, end);
-  // hmm_range_fault fills these in; until then the structure is empty.
-  args_.start = args_.end = 0;
-  args_.vma = Vma();
-  args_.select = selection(0);
-  const int ret = fault(start, end, &args_);
-  if (ret == -EDEADLK || op_.until == Until::walk) {
-    ended(ret);
-    return Next::stop;
-  }
-  if (ret == 0 && op_.mirror) mirror(start, end, op_.fault);
-  if (ret != 0) machine_.step(RuleId::driver_finish_partial, {as_code(ret), args_.start, args_.end});
-  if (!migrate_hmm_range_setup(machine_, arrays_.hmm_pfns, args_)) return ended("BUG");
-  if (op_.until == Until::setup) {
-    result_.set_up = true;
-    ended(ret);
-    return Next::stop;
-  }
-  complete();
-  return ended(ret);
-}
-
-void SequenceDriver::complete() {
+void SequenceDriver::move_pages() {
   if (op_.memory) allocate_device_pages(machine_, args_, world_.memory_of(device_));
   migrate_vma_pages(machine_, args_);
   const MigrateFormat format = MigrateFormat::from(machine_.model());
   for (uint64_t k = 0; k < args_.npages; ++k) {
     result_.moved += format.migrates(machine_.load(args_.src + static_cast<WordIndex>(k))) ? 1 : 0;
   }
+}
+
+void SequenceDriver::complete() {
+  move_pages();
   map_migrated_pages(machine_, args_, device_);
   migrate_vma_finalize(machine_, args_);
 }
@@ -227,7 +178,7 @@ void SequenceDriver::complete() {
 bool SequenceDriver::begin_read(RangeFaultCall& call) {
   const auto begun = device_.notifier().read_begin();
   call.notifier_seq = begun.seq;
-  if (!begun.would_sleep) return true;
+  if (!begun.would_sleep || (locks_ != nullptr && locks_->wait_for_notifier(device_.notifier()))) return true;
   machine_.step(RuleId::stuck_notifier, {begun.seq, world_.space().notifiers().active_invalidate_ranges()});
   machine_.step(RuleId::scenario_deadlock, {call.start, 0});
   return false;
@@ -254,7 +205,7 @@ void SequenceDriver::interrupt() {
   interrupt_.end = 0;
 }
 
-int SequenceDriver::fault(uint64_t start, uint64_t end, MigrateVma* migrate) {
+RangeFaultCall SequenceDriver::range_call(uint64_t start, uint64_t end, MigrateVma* migrate) {
   const PfnFormat& pfn = machine_.pfn_format();
   RangeFaultCall call;
   call.mm = &world_.space();
@@ -270,13 +221,26 @@ int SequenceDriver::fault(uint64_t start, uint64_t end, MigrateVma* migrate) {
   const auto pages = static_cast<uint32_t>((end - start) / page_bytes);
   machine_.step(RuleId::driver_preset, {0, pages, preset_});
   machine_.fill_keeping(arrays_.hmm_pfns, pages, preset_, 0, 0);
+  return call;
+}
 
+RangeFaultResult SequenceDriver::walk(const RangeFaultCall& call) {
+  WalkHooks* hooks = locks_ == nullptr ? nullptr : locks_->walk_hooks(world_.space());
+  const bool later = unified_policy(machine_.model().unified).driver_checks_late;
+  const bool again = mmap_locked_ && op_.sequence == Sequence::posted && !later;
+  if (again) machine_.step(RuleId::driver_mmap_lock_again, {2, call.start});
+  const MmapReadGuard locked(mmap_locked_ && !again ? nullptr : locks_, world_.space());
+  return hmm_range_fault(machine_, call, hooks);
+}
+
+int SequenceDriver::fault(uint64_t start, uint64_t end, MigrateVma* migrate) {
+  RangeFaultCall call = range_call(start, end, migrate);
   int ret = -EBUSY;
   for (uint64_t round = 1; round <= op_.rounds; ++round) {
     if (!begin_read(call)) return -EDEADLK;
     record_range(call);
     ++result_.rounds;
-    const RangeFaultResult walked = hmm_range_fault(machine_, call);
+    const RangeFaultResult walked = walk(call);
     ret = walked.ret;
     if (walked.stuck != Stuck::no) {
       machine_.step(RuleId::scenario_deadlock, {walked.stuck_at, static_cast<uint64_t>(walked.stuck)});
@@ -293,7 +257,7 @@ int SequenceDriver::fault(uint64_t start, uint64_t end, MigrateVma* migrate) {
     }
     if (ret != -EBUSY || !op_.retry) break;
   }
-  machine_.step(RuleId::scenario_give_up, {as_code(ret), op_.rounds});
+  machine_.step(RuleId::scenario_give_up, {static_cast<uint64_t>(static_cast<int64_t>(ret)), op_.rounds});
   return ret;
 }
 

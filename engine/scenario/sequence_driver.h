@@ -3,7 +3,7 @@
 /// fault-and-migrate patches compares, or as the posted test driver does. The scenario operation fault-and-migrate
 /// and compare-sequences both run it.
 ///
-/// Source: RFC PATCH 4/4 (lib/test_hmm.c) and Documentation/mm/hmm.rst. Where the kernel would hang, oops or stop with
+/// Source: RFC PATCH 4/4 (lib/test_hmm.c) and Documentation/mm/hmm.rst; the later test driver by its commit message. Where the kernel would hang, oops or stop with
 /// a BUG, the run ends with that outcome and a rule that names why. Threads: one at a time.
 
 #include <string>
@@ -36,9 +36,10 @@ WordIndex add_sequence_range(Machine& machine, const AddressSpace& space, const 
 
 class SequenceDriver {
  public:
-  /// `preset` and `interrupt` of the op come resolved; interrupt.end == 0: none.
+  /// `preset` and `interrupt` of the op come resolved; interrupt.end == 0: none. `locks`: when a task runs it; refers
+  /// to all of them.
   SequenceDriver(World& world, const FaultAndMigrateOp& op, uint64_t start, const SequenceArrays& arrays,
-                 uint64_t preset, const InvalidateRange& interrupt);
+                 uint64_t preset, const InvalidateRange& interrupt, DriverLocks* locks = nullptr);
 
   SequenceResult run();
   /// After `set_up`: the arguments migrate_vma_pages goes on with.
@@ -50,17 +51,25 @@ class SequenceDriver {
   Next chunk(uint64_t start, uint64_t end);
   Next fault_then_migrate(uint64_t start, uint64_t end);
   Next migrate_then_fault(uint64_t start, uint64_t end);
-  Next one_pass(uint64_t start, uint64_t end);
   Next migrate(uint64_t start, uint64_t end);
-  Next lock_mmap_again(uint64_t start);
+
+  // sequence_one_pass.cpp
+  Next one_pass(uint64_t start, uint64_t end);
+  Next one_pass_as_posted(uint64_t start, uint64_t end);
+  Next one_pass_later(uint64_t start, uint64_t end);
+  Next migrate_then_look(const RangeFaultCall& call, uint64_t round);
 
   /// The retry loop around hmm_range_fault. -EDEADLK: stuck, recorded.
   int fault(uint64_t start, uint64_t end, MigrateVma* migrate);
+  RangeFaultCall range_call(uint64_t start, uint64_t end, MigrateVma* migrate);
+  /// hmm_range_fault under mmap_lock, which the posted driver takes once more than it should.
+  RangeFaultResult walk(const RangeFaultCall& call);
   bool begin_read(RangeFaultCall& call);
   void record_range(const RangeFaultCall& call);
   void interrupt();
   void mirror(uint64_t start, uint64_t end, bool promised);
   void complete();
+  void move_pages();
   bool any_missing(uint64_t start, uint64_t end);
   void read_back();
   void prepare_args(uint64_t start, uint64_t end);
@@ -76,6 +85,8 @@ class SequenceDriver {
   const SequenceArrays arrays_;
   const uint64_t preset_;
   InvalidateRange interrupt_;
+  DriverLocks* locks_;
+  bool mmap_locked_ = false;             ///< this driver already reads mmap_lock
   MigrateVma args_;
   std::vector<uint64_t> placeholders_;   ///< addresses the driver mapped to a placeholder page
   SequenceResult result_;

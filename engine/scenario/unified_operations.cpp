@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "engine/machine/page_data.h"
 #include "engine/machine/spin_guard.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/scenario/operations.h"
@@ -56,9 +57,11 @@ uint64_t page_out(Machine& m, AddressSpace& space, uint64_t addr) {
   const uint64_t cache = folio.has(folio_flag::swapcache) ? 1 : 0;
   const bool clean = cache != 0 && !entry_dirty(pte) && !folio.has(folio_flag::dirty);
   m.step(clean ? RuleId::pageout_unwritten : RuleId::pageout_written, {addr, pte, folio.pfn()});
+  const uint64_t slot = cache != 0 ? m.physical().swap_cache_slot(folio.pfn()) : 0;
   SwapEntry entry;
   entry.kind = SwapKind::swap;
-  entry.offset = m.physical().allocate_swap_slot();
+  entry.offset = slot != 0 ? slot : m.physical().allocate_swap_slot();
+  if (PageData* data = m.page_data(); data != nullptr && !clean) data->write_swap(entry.offset, folio.pfn());
   entry.exclusive = folio.has(folio_flag::anon_exclusive);
   if (const auto swapped = encode_swap(m.entry_format().swap, entry)) m.store(word, *swapped);
   if (cache != 0) {
@@ -110,8 +113,7 @@ Result<void> Operations::perform(const FaultAndMigrateOp& op, Line line) {
   const SequenceArrays all{hmm.first, add_sequence_range(machine_, world_.space(), op.migration), *arrays};
   world_.device(op.device)->reserve_table(*start, op.pages);
 
-  const MmapGuard guard(locks_, world_.space(), false);   // S3 as posted drops and takes it again; nobody can tell
-  SequenceDriver driver(world_, op, *start, all, *preset, interrupt);
+  SequenceDriver driver(world_, op, *start, all, *preset, interrupt, locks_);
   const SequenceResult result = driver.run();
   RunningMigration& running = world_.migrations()[op.migration];
   running.device = op.device;
@@ -119,6 +121,7 @@ Result<void> Operations::perform(const FaultAndMigrateOp& op, Line line) {
   // REQ_MIGRATE selects system memory, which migrate-pages reads off the arguments.
   if (one_pass && op.request && !op.select_given) running.args.select |= migrate_select::system;
   running.set_up = result.set_up;
+  note(line, "fault-and-migrate " + result.outcome + " moved " + std::to_string(result.moved));
   if (op.expect) expect_result(*op.expect, result.outcome, result.rounds, line);
   expect_number("moved", op.moved, result.moved, line);
   return {};

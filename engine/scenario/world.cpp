@@ -31,7 +31,9 @@ Result<std::unique_ptr<World>> World::build(const Scenario& scenario, std::strin
   auto machine = Machine::create(std::move(*model));
   if (!machine) return fail(machine.error());
   world->machine_ = std::move(*machine);
-  world->faults_ = std::make_unique<CpuFault>(CpuFaultOptions{true, scenario.hugetlb_2m_pages, scenario.hugetlb_1g_pages});
+  world->faults_ = std::make_unique<CpuFault>(CpuFaultOptions{.hugetlb_2m_pages = scenario.hugetlb_2m_pages,
+                                                                  .hugetlb_1g_pages = scenario.hugetlb_1g_pages,
+                                                                  .keeps_swap_cache = scenario.keeps_swap_cache});
   if (scenario.page_data) world->machine_->keep_page_data();
   // Interleavings are compared by the states they reach: what is allocated next must follow from what is in use.
   if (scenario.has_tasks()) world->machine_->physical().reuse_freed_pages();

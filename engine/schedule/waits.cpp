@@ -58,7 +58,16 @@ void Scheduler::lock(LockId id, bool exclusive) {
     if (lock.writer != Policy::stop) return false;
     return exclusive ? lock.readers.empty() : lock.waiting_writers == 0;
   };
-  const std::string text = fmt::format("{}{}", wait_name(id.kind), exclusive && id.kind == Wait::mmap_lock ? " (to write)" : "");
+  std::string text(wait_name(id.kind));
+  if (exclusive && id.kind == Wait::mmap_lock) text += " (to write)";
+  // A second read lock of one task is harmless until a writer has queued between the two.
+  if (!exclusive && lock.waiting_writers != 0 &&
+      std::find(lock.readers.begin(), lock.readers.end(), self) != lock.readers.end()) {
+    text += " (again, behind a writer)";
+    inside_ = true;
+    machine_.step(RuleId::stuck_mmap_lock, {self, lock.waiting_writers});
+    inside_ = false;
+  }
   if (exclusive) ++lock.waiting_writers;
   try {
     wait(id.kind, id.whose, text, free, [this, id] { return holders(id); });

@@ -7,6 +7,7 @@
 #include "engine/fault/handle_mm_fault.h"
 #include "engine/machine/page_data.h"
 #include "engine/migrate/device_exclusive.h"
+#include "engine/unified/unified_policy.h"
 #include "engine/walk/range_fault.h"
 
 namespace hmmscope {
@@ -45,7 +46,7 @@ bool Dmirror::knows(DmirrorCommand command) const {
     case DmirrorCommand::read_unlocked:
       return model.fault_errno_mapped;   // came with the unlocked interface of hmm_range_fault
     case DmirrorCommand::migrate_on_fault_to_dev:
-      return false;
+      return unified_policy(model.unified).patched;
     default:
       return true;
   }
@@ -87,6 +88,7 @@ DmirrorResult Dmirror::ioctl(DmirrorCommand command, uint64_t addr, uint64_t npa
         mirror_.set_fail_allocation((npages & flag_fail_alloc) != 0);
         break;
       case DmirrorCommand::migrate_on_fault_to_dev:
+        result = migrate_on_fault(addr, npages, buffer);
         break;
     }
   }

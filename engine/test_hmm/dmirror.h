@@ -61,6 +61,14 @@ class Dmirror {
   bool knows(DmirrorCommand command) const;
   DmirrorResult access(uint64_t addr, uint64_t npages, std::span<uint64_t> buffer, bool write);
   DmirrorResult migrate(uint64_t addr, uint64_t npages, std::span<uint64_t> buffer, bool to_device);
+  // migrate_on_fault.cpp: kernels with the unified fault-and-migrate patches
+  DmirrorResult migrate_on_fault(uint64_t addr, uint64_t npages, std::span<uint64_t> buffer);
+  int fault_and_migrate(uint64_t start, uint64_t end, const MigrateArrays& arrays);
+  int fault_as_posted(RangeFaultCall& call);
+  int fault_later(RangeFaultCall& call, MigrateVma& args);
+  void move_to_device(const MigrateVma& args);
+  bool begin_read(RangeFaultCall& call);
+
   DmirrorResult snapshot(uint64_t addr, uint64_t npages, std::span<uint64_t> buffer);
   DmirrorResult exclusive(uint64_t addr, uint64_t npages, std::span<uint64_t> buffer);
   DmirrorResult check_exclusive(uint64_t addr, uint64_t npages);

@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <optional>
 
-#include "engine/fault/cpu_fault.h"
 #include "engine/machine/spin_guard.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/migrate/migrate_internal.h"
@@ -25,11 +24,23 @@ MigratePrepare::MigratePrepare(Machine& machine, const RangeFaultCall& call)
     : machine_(machine),
       call_(call),
       mm_(*call.mm),
-      later_(machine.model().unified == UnifiedStyle::later),
+      policy_(unified_policy(machine.model().unified)),
       migrate_flag_(machine.model().hmm_pfn->mask(Role::migrate)),
       valid_flag_(machine.pfn_format().valid),
-      hole_word_(later_ ? migrate_flag_ : migrate_flag_ | valid_flag_),
+      hole_word_(policy_.hole_is_valid ? migrate_flag_ | valid_flag_ : migrate_flag_),
       select_(want_migrate(machine, call)) {}
+
+int MigratePrepare::begin() {
+  if (!wanted() || !policy_.array_cleared) return 0;
+  if ((policy_.refuses_lock_drop && call_.may_drop_lock) || call_.pfn_flags_mask != 0) {
+    machine_.step(RuleId::range_migrate_refused, {call_.may_drop_lock, call_.pfn_flags_mask});
+    return -EINVAL;
+  }
+  const auto pages = static_cast<uint32_t>((call_.end - call_.start) / page_bytes);
+  machine_.step(RuleId::range_array_cleared, {call_.start, call_.end});
+  machine_.fill_keeping(call_.pfns, pages, 0, 0, 0);
+  return 0;
+}
 
 int MigratePrepare::capture(const Vma& vma, uint64_t start, uint64_t end) {
   if (!wanted()) return 0;
@@ -61,7 +72,7 @@ uint64_t MigratePrepare::fill_value(uint64_t addr, uint64_t end, uint64_t value)
   return value | hole_word_;
 }
 
-void MigratePrepare::finish() {
+void MigratePrepare::finish(int ret) {
   if (!wanted() || starts_ == 0) return;
   if (call_.dev_private_owner == 0 || call_.migrate == nullptr) {
     machine_.step(RuleId::range_notifier_left_open, {call_.start, call_.end, call_.dev_private_owner,
@@ -76,6 +87,12 @@ void MigratePrepare::finish() {
     call_.migrate->end = end_;
   }
   end_invalidation(mm_, running_, hooks());
+  if (ret != 0 && policy_.rolls_back && prepared_ != 0) roll_back(ret);
+}
+
+void MigratePrepare::roll_back(int ret) {
+  machine_.step(RuleId::range_rollback, {static_cast<uint64_t>(static_cast<int64_t>(ret)), prepared_});
+  take_back(machine_, call_.pfns, *call_.migrate);
 }
 
 void MigratePrepare::name_own_entry(uint64_t addr, uint64_t entry) {
@@ -87,40 +104,44 @@ void MigratePrepare::name_own_entry(uint64_t addr, uint64_t entry) {
 }
 
 void MigratePrepare::mark_hole(WordIndex slot) {
-  // As posted the whole word is overwritten, sticky bits too.
-  const uint64_t kept = later_ ? machine_.load(slot) & machine_.pfn_format().sticky : 0;
-  machine_.store(slot, kept | hole_word_);
+  // The whole word is overwritten, sticky bits too (the later form has cleared them before).
+  machine_.store(slot, hole_word_);
 }
 
-void MigratePrepare::pte(const Vma& vma, WordIndex word, WordIndex slot, uint64_t addr) {
+MigratePrepare::Next MigratePrepare::pte(const Vma& vma, WordIndex word, WordIndex slot, uint64_t addr,
+                                         SpinGuard& ptl) {
   machine_.enter(Function::hmm_vma_handle_migrate_prepare, {addr});
-  if (wanted())
-    pte_decide(vma, word, slot, addr);
-  else
+  Next next = Next::go_on;
+  if (wanted()) {
+    if (!policy_.one_lock) machine_.step(RuleId::prepare_read_again, {addr});
+    next = pte_decide(vma, word, slot, addr, ptl);
+  } else {
     machine_.step(RuleId::prepare_not_wanted);
+  }
   machine_.leave();
+  return next;
 }
 
-void MigratePrepare::pte_decide(const Vma& vma, WordIndex word, WordIndex slot, uint64_t addr) {
-  // As posted the pte is read again here, under its lock; the later form has held it since hmm_vma_handle_pte.
-  SpinGuard locked(machine_, pte_lock(mm_.id(), addr), SpinGuard::later);
-  if (!later_) locked.lock();
+MigratePrepare::Next MigratePrepare::pte_decide(const Vma& vma, WordIndex word, WordIndex slot, uint64_t addr,
+                                                SpinGuard& ptl) {
+  ptl.lock();   // as posted; the later form has held it since hmm_vma_handle_pte
+  ptl_ = &ptl;
   const uint64_t pte = machine_.load(word), hmm_pfn = machine_.load(slot);
   if (x86::pte_none(pte)) {
     const bool fillable = vma.kind() == VmaKind::anonymous;
     machine_.step(fillable ? RuleId::prepare_none_anonymous : RuleId::prepare_none_other,
                   {addr, pte, hmm_pfn});
     if (fillable) mark_hole(slot);
-    return;
+    return Next::go_on;
   }
   if ((hmm_pfn & valid_flag_) == 0) {
     machine_.step(RuleId::prepare_not_valid, {addr, pte, hmm_pfn});
-    return;
+    return Next::go_on;
   }
   Candidate candidate;
   const bool go_on =
       x86::pte_present(pte) ? present(pte, slot, addr, candidate) : nonpresent(pte, addr, candidate);
-  if (go_on) lock_and_replace(word, slot, addr, candidate);
+  return go_on ? lock_and_replace(word, slot, addr, candidate) : Next::go_on;
 }
 
 bool MigratePrepare::nonpresent(uint64_t pte, uint64_t addr, Candidate& candidate) {
@@ -167,24 +188,35 @@ bool MigratePrepare::present(uint64_t pte, WordIndex slot, uint64_t addr, Candid
   return true;
 }
 
-void MigratePrepare::lock_and_replace(WordIndex word, WordIndex slot, uint64_t addr,
-                                      const Candidate& candidate) {
+bool MigratePrepare::may_take(uint64_t addr, const Folio& folio) {
+  if (!policy_.anonymous_only) return true;
+  if (!folio.has(folio_flag::anon)) {
+    machine_.step(RuleId::prepare_not_anonymous, {addr, folio.pfn(), folio.mapping()});
+    return false;
+  }
+  if (folio.has(folio_flag::swap_shared)) {
+    machine_.step(RuleId::prepare_swap_shared, {addr, folio.pfn()});
+    return false;
+  }
+  return true;
+}
+
+MigratePrepare::Next MigratePrepare::lock_and_replace(WordIndex word, WordIndex slot, uint64_t addr,
+                                                      const Candidate& candidate) {
   std::optional<AtomicGuard> trylock(std::in_place, machine_);
   const Folio folio = Folio::of(machine_, candidate.pfn);
   if (!folio || folio.mapping() == 0) {
     machine_.step(RuleId::prepare_no_mapping, {addr, candidate.pfn});
-    return;
+    return Next::go_on;
   }
-  if (folio.large()) {
-    machine_.step(RuleId::prepare_large, {addr, folio.pfn(), folio.order()});
-    return;
-  }
+  if (!may_take(addr, folio)) return Next::go_on;
+  if (folio.large()) return mapped_large(addr, folio);
   if (is_fault_folio(folio)) {
     machine_.step(RuleId::prepare_fault_folio, {addr, folio.pfn(), folio.refcount()});
     folio.take();
   } else if (busy(addr, folio)) {
     machine_.step(RuleId::prepare_locked, {addr, folio.pfn(), folio.get(FolioWord::lock_owner)});
-    return;
+    return Next::go_on;
   } else {
     machine_.step(RuleId::prepare_lock, {addr, folio.pfn(), folio.refcount()});
     folio.take();
@@ -193,9 +225,10 @@ void MigratePrepare::lock_and_replace(WordIndex word, WordIndex slot, uint64_t a
   trylock.reset();
   const uint64_t pte = machine_.load(word);
   const bool exclusive = folio.has(folio_flag::anon) && folio.has(folio_flag::anon_exclusive);
-  if (exclusive && !take_exclusive(word, addr, folio)) return;
+  if (exclusive && !take_exclusive(word, addr, folio)) return Next::go_on;
   replace(word, slot, addr, folio, pte,
           migration_kind(machine_.entry_format().swap, candidate.writable, exclusive));
+  return Next::go_on;
 }
 
 bool MigratePrepare::take_exclusive(WordIndex word, uint64_t addr, const Folio& folio) {
@@ -208,10 +241,10 @@ bool MigratePrepare::take_exclusive(WordIndex word, uint64_t addr, const Folio& 
     folio.set_flag(folio_flag::anon_exclusive, false);
     return true;
   }
-  // The lock goes even when it is the fault path's.
   machine_.step(RuleId::prepare_pinned, {addr, pte, folio.refcount(), is_fault_folio(folio)});
   if (flush) count_flush(machine_, mm_);
-  folio.unlock();
+  // As posted the lock goes even when it is the fault path's.
+  if (!policy_.keeps_fault_lock || !is_fault_folio(folio)) folio.unlock();
   folio.put();
   return false;
 }
@@ -220,62 +253,39 @@ void MigratePrepare::replace(WordIndex word, WordIndex slot, uint64_t addr, cons
                              SwapKind kind) {
   constexpr uint64_t accessed_dirty = x86::accessed.mask() | x86::dirty.mask() | x86::saved_dirty.mask();
   const bool present = x86::pte_present(pte);
-  // Neither A nor D goes into the entry, and the folio is not marked dirty: the collector did both.
-  const uint64_t remembered = present ? pte & ~accessed_dirty : pte;
+  // As posted neither A nor D goes into the entry, and the folio is not marked dirty: the collector did both.
+  const bool forgets = present && !policy_.carries_bits;
+  const uint64_t remembered = forgets ? pte & ~accessed_dirty : pte;
   const uint64_t entry =
       make_migration_entry(machine_.model(), machine_.entry_format().swap, remembered, folio.pfn(), kind);
   machine_.step(kind == SwapKind::migration_write            ? RuleId::prepare_entry_write
                 : kind == SwapKind::migration_read_exclusive ? RuleId::prepare_entry_read_exclusive
                                                              : RuleId::prepare_entry_read,
                 {addr, pte, entry});
+  if (present && policy_.carries_bits && entry_dirty(pte)) folio.set_flag(folio_flag::dirty);
   machine_.store(word, entry);
+  ++prepared_;
   if (hooks() != nullptr) hooks()->replaced(mm_, addr, pte, entry);
   folio.remove_rmap();
   folio.put();
   machine_.store(slot, machine_.load(slot) | migrate_flag_);
   if (!present) return;
-  if ((pte & accessed_dirty) != 0) {
+  if (forgets && (pte & accessed_dirty) != 0) {
     machine_.step(RuleId::prepare_bits_lost, {addr, pte & accessed_dirty, folio.has(folio_flag::dirty)});
+  }
+  if (policy_.flushes_per_part) {
+    unflushed_ = true;
+    return;
   }
   machine_.step(RuleId::prepare_flush, {addr});
   count_flush(machine_, mm_);
 }
 
-bool MigratePrepare::split(WordIndex word, uint64_t addr, uint64_t end) {
-  machine_.enter(Function::hmm_vma_walk_split, {addr, end});
-  const bool split = split_decide(word, addr);
-  machine_.leave(split ? 0 : -EBUSY);
-  machine_.step(split ? RuleId::split_restart : RuleId::split_failed, {addr, end});
-  return split;
-}
-
-bool MigratePrepare::split_decide(WordIndex word, uint64_t addr) {
-  const uint64_t pmd = machine_.load(word);
-  const uint64_t pfn = leaf_pfn(Level::pmd, pmd);
-  if (pfn == machine_.physical().huge_zero_pfn()) {
-    split_huge_pmd(machine_, mm_, addr, RuleId::split_huge_zero);
-    return true;
-  }
-  const Folio folio = Folio::of(machine_, pfn);
-  if (folio && is_fault_folio(folio)) {
-    machine_.step(RuleId::split_fault_folio, {addr, pfn});
-    return false;
-  }
-  std::optional<AtomicGuard> trylock(std::in_place, machine_);
-  if (!folio || folio.locked()) {
-    machine_.step(RuleId::split_locked, {addr, pfn, folio ? folio.get(FolioWord::lock_owner) : 0});
-    return false;
-  }
-  machine_.step(RuleId::split_try, {addr, pmd, folio.refcount()});
-  folio.take();
-  folio.lock(FolioLocker::migration);
-  trylock.reset();
-  const bool done = split_folio(machine_, folio, hooks());
-  const Folio head = Folio::of(machine_, pfn);  // the first of the small ones after a split
-  machine_.step(done ? RuleId::split_unlock : RuleId::split_refused, {addr, pfn, head.refcount()});
-  head.unlock();
-  head.put();
-  return done;
+void MigratePrepare::part_done(uint64_t addr, uint64_t end) {
+  if (!unflushed_) return;
+  unflushed_ = false;
+  machine_.step(RuleId::prepare_flush_part, {addr, end});
+  count_flush(machine_, mm_);
 }
 
 }  // namespace hmmscope

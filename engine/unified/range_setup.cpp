@@ -15,10 +15,12 @@ class Convert {
         hmm_pfns_(hmm_pfns),
         migrate_(migrate),
         format_(MigrateFormat::from(machine.model())),
-        later_(machine.model().unified == UnifiedStyle::later),
+        policy_(unified_policy(machine.model().unified)),
         valid_(machine.pfn_format().valid),
         write_(machine.pfn_format().write),
         migrate_flag_(machine.model().hmm_pfn->mask(Role::migrate)),
+        compound_flag_(machine.model().hmm_pfn->mask(Role::compound)),
+        compound_(machine.model().migrate_pfn->mask(Role::compound)),
         pfn_mask_(machine.model().hmm_pfn->mask(Role::pfn)) {}
 
   bool run() {
@@ -39,24 +41,28 @@ class Convert {
   }
 
  private:
+  /// As posted a hole is one exact word and everything else with both flags a page; later MIGRATE decides and VALID
+  /// tells a page from a hole.
   bool slot(uint64_t k) {
     const auto at = static_cast<WordIndex>(k);
-    const uint64_t word = machine_.load(hmm_pfns_ + at);
-    const bool hole =
-        later_ ? (word & (valid_ | migrate_flag_)) == migrate_flag_ : word == (valid_ | migrate_flag_);
-    if (!hole && (word & (valid_ | migrate_flag_)) != (valid_ | migrate_flag_)) {
+    const uint64_t word = machine_.load(hmm_pfns_ + at), both = valid_ | migrate_flag_;
+    const bool hole = policy_.hole_is_valid ? word == both : (word & both) == migrate_flag_;
+    if (!hole && (word & both) != both) {
       machine_.step(RuleId::convert_not_prepared, {k, word});
       set(at, 0, 0);
       return true;
     }
     ++migrate_.cpages;
+    // The later form copies both flags whatever the slot is.
+    const uint64_t write = (word & write_) != 0 && (!hole || !policy_.hole_is_valid) ? format_.write : 0;
+    const uint64_t flags = write | ((word & compound_flag_) != 0 ? compound_ : 0);
     if (hole) {
       machine_.step(RuleId::convert_hole, {k, word});
-      set_src(at, format_.migrate);
+      set_src(at, format_.migrate | flags);
       return true;
     }
     const uint64_t pfn = word & pfn_mask_;
-    const uint64_t src = format_.make(pfn) | format_.migrate | ((word & write_) != 0 ? format_.write : 0);
+    const uint64_t src = format_.make(pfn) | format_.migrate | flags;
     machine_.step(pfn == 0 ? RuleId::convert_page_zero : RuleId::convert_page, {k, word, src});
     set_src(at, src);
     return pfn != 0;
@@ -65,7 +71,7 @@ class Convert {
   /// As posted dst is only cleared where nothing migrates; what an earlier round left there is used again.
   void set_src(WordIndex at, uint64_t src) {
     const uint64_t dst = machine_.load(migrate_.dst + at);
-    if (later_ || dst == 0) return set(at, src, 0);
+    if (policy_.dst_cleared || dst == 0) return set(at, src, 0);
     machine_.store(migrate_.src + at, src);
     machine_.step(RuleId::convert_stale_dst, {at, dst});
   }
@@ -78,26 +84,32 @@ class Convert {
   WordIndex hmm_pfns_;
   MigrateVma& migrate_;
   const MigrateFormat format_;
-  const bool later_;
-  const uint64_t valid_, write_, migrate_flag_, pfn_mask_;
+  const UnifiedPolicy& policy_;
+  const uint64_t valid_, write_, migrate_flag_, compound_flag_, compound_, pfn_mask_;
 };
-
-/// The later form takes back what was prepared: no destination, so every page gets its mappings back.
-void undo(Machine& machine, MigrateVma& args) {
-  machine.step(RuleId::setup_undo, {args.start, args.end, args.cpages});
-  migrate_vma_pages(machine, args);
-  migrate_vma_finalize(machine, args);
-  machine.fill_keeping(args.src, static_cast<uint32_t>(args.npages), 0, 0, 0);
-  args.cpages = 0;
-}
 
 }  // namespace
 
-uint64_t select_fault(const KernelModel& model) {
-  return model.unified == UnifiedStyle::rfc ? 1u << 3 : model.unified == UnifiedStyle::later ? 1u << 4 : 0;
+void take_back(Machine& machine, WordIndex hmm_pfns, MigrateVma& migrate) {
+  migrate_hmm_range_setup(machine, hmm_pfns, migrate);
+  // No destination, so every page gets its mappings back.
+  migrate_vma_pages(machine, migrate);
+  migrate_vma_finalize(machine, migrate);
+  const auto pages = static_cast<uint32_t>(migrate.npages);
+  machine.fill_keeping(hmm_pfns, pages, 0, 0, 0);
+  if (migrate.src != hmm_pfns) machine.fill_keeping(migrate.src, pages, 0, 0, 0);
+  migrate.cpages = 0;
 }
 
-uint64_t select_write(const KernelModel& model) { return model.unified == UnifiedStyle::later ? 1u << 5 : 0; }
+uint64_t select_fault(const KernelModel& model) {
+  const uint8_t bit = unified_policy(model.unified).fault_bit;
+  return bit == 0 ? 0 : uint64_t{1} << bit;
+}
+
+uint64_t select_write(const KernelModel& model) {
+  const uint8_t bit = unified_policy(model.unified).write_bit;
+  return bit == 0 ? 0 : uint64_t{1} << bit;
+}
 
 bool migrate_hmm_range_setup(Machine& machine, WordIndex hmm_pfns, MigrateVma& migrate) {
   machine.enter(Function::migrate_hmm_range_setup, {migrate.start, migrate.end});
@@ -125,15 +137,14 @@ int setup_by_range_fault(Machine& machine, MigrateVma& args) {
     args.stuck_at = walked.stuck_at;
     return -EDEADLK;
   }
+  const auto ret = static_cast<uint64_t>(static_cast<int64_t>(walked.ret));
+  if (walked.ret != 0 && unified_policy(model.unified).rolls_back) {
+    machine.step(RuleId::setup_error_clean, {ret, args.start, args.end});
+    return walked.ret;
+  }
   // The arrays were cleared, so no slot can hold a sticky bit and look like page 0.
   migrate_hmm_range_setup(machine, args.src, args);
-  if (walked.ret != 0) {
-    const auto ret = static_cast<uint64_t>(static_cast<int64_t>(walked.ret));
-    if (model.unified == UnifiedStyle::later)
-      undo(machine, args);
-    else
-      machine.step(RuleId::setup_error_kept, {ret, args.npages, args.cpages});
-  }
+  if (walked.ret != 0) machine.step(RuleId::setup_error_kept, {ret, args.npages, args.cpages});
   return walked.ret;
 }
 

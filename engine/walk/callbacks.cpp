@@ -32,6 +32,7 @@ int RangeWalk::test_walk_decide(uint64_t start, uint64_t end) {
   }
   machine_.step(RuleId::test_walk_error, {start, end});
   fill(start, end, pfn_.error);
+  reached_ = end;
   return 1;
 }
 
@@ -57,6 +58,7 @@ int RangeWalk::hole_decide(uint64_t addr, uint64_t end) {
   }
   machine_.step(RuleId::hole_zero, {addr, end});
   fill(addr, end, 0);
+  reached_ = addr;
   return 0;
 }
 
@@ -86,6 +88,7 @@ int RangeWalk::pud_decide(WordIndex word, uint64_t addr, uint64_t end, Action& a
     const uint64_t pfn = x86::pud_pfn(pud) + ((addr & (level_size(Level::pud) - 1)) >> page_bits);
     machine_.step(RuleId::pud_leaf_fill, {pud, cpu_flags, pfn});
     fill_pfns(addr, end, pfn, cpu_flags);
+    reached_ = end;
     return 0;
   }
   machine_.step(RuleId::pud_split, {pud});
@@ -112,6 +115,7 @@ int RangeWalk::hugetlb_decide(WordIndex word, uint64_t addr, uint64_t end) {
   const uint64_t pfn = x86::pte_pfn(entry) + (offset >> page_bits);
   machine_.step(usable ? RuleId::hugetlb_entry_fill : RuleId::hugetlb_entry_not_valid, {entry, cpu_flags, pfn});
   fill_pfns(addr, end, pfn, cpu_flags);
+  reached_ = end;
   return 0;
 }
 

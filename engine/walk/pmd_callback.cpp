@@ -31,14 +31,7 @@ int RangeWalk::pmd_decide(WordIndex word, uint64_t addr, uint64_t end) {
     if (model_.pmd_device_private) return absent_pmd(pmd, addr, end);
     return not_present_pmd(pmd, addr, end, range_need_fault(addr, end, 0));
   }
-  if (prepare_ && prepare_->wanted() && entry_.is_huge(pmd)) {
-    if (prepare_->split(word, addr, end)) {
-      set_last(addr);
-      return -EBUSY;
-    }
-    fill(addr, end, pfn_.error);
-    return 0;
-  }
+  if (prepare_ && prepare_->wanted() && entry_.is_huge(pmd)) return prepare_huge(word, addr, end);
   if (entry_.is_huge(pmd)) {
     machine_.step(RuleId::pmd_huge, {pmd});
     return handle_pmd(pmd, addr, end);
@@ -54,6 +47,23 @@ int RangeWalk::pmd_decide(WordIndex word, uint64_t addr, uint64_t end) {
   }
   machine_.step(RuleId::pmd_table, {pmd});
   return pte_table(addr, end);
+}
+
+/// Kernels with the unified fault-and-migrate patches, when the call migrates.
+int RangeWalk::prepare_huge(WordIndex word, uint64_t addr, uint64_t end) {
+  if (!prepare_->visits_huge_first()) {
+    if (!prepare_->split(word, addr, end)) {
+      fill(addr, end, pfn_.error);
+      return 0;
+    }
+  } else {
+    const uint64_t pmd = machine_.load(word);
+    machine_.step(RuleId::pmd_huge, {pmd});
+    if (const int ret = handle_pmd(pmd, addr, end); ret != 0) return ret;
+    if (prepare_->huge(word, slot(addr), addr, end) == MigratePrepare::Next::go_on) return 0;
+  }
+  set_last(addr);
+  return -EBUSY;
 }
 
 int RangeWalk::not_present_pmd(uint64_t pmd, uint64_t addr, uint64_t end, unsigned need) {
@@ -100,10 +110,17 @@ int RangeWalk::handle_pmd(uint64_t pmd, uint64_t addr, uint64_t end) {
   const uint64_t pfn = x86::pmd_pfn(pmd) + ((addr & (level_size(Level::pmd) - 1)) >> page_bits);
   machine_.step(protnone ? RuleId::handle_pmd_protnone : RuleId::handle_pmd_fill, {pmd, cpu_flags, pfn});
   fill_pfns(addr, end, pfn, cpu_flags);
+  reached_ = end;
   return leave(Function::hmm_vma_handle_pmd, addr, 0);
 }
 
 int RangeWalk::pte_table(uint64_t addr, uint64_t end) {
+  const int ret = visit_ptes(addr, end);
+  if (prepare_) prepare_->part_done(addr, end);
+  return ret;
+}
+
+int RangeWalk::visit_ptes(uint64_t addr, uint64_t end) {
   const WordIndex first = mm_.tables().ensure_word(Level::pte, addr);
   const WordIndex first_slot = slot(addr);
   const uint32_t count = pages(addr, end);
@@ -120,8 +137,11 @@ int RangeWalk::pte_table(uint64_t addr, uint64_t end) {
     const int ret = handle_pte(first + k, first_slot + k, at, end);
     ptl_ = nullptr;
     if (ret != 0) return ret;
-    if (prepare_) prepare_->pte(vma_, first + k, first_slot + k, at);
+    if (!prepare_ || prepare_->pte(vma_, first + k, first_slot + k, at, locked) == MigratePrepare::Next::go_on) continue;
+    set_last(at);
+    return -EBUSY;
   }
+  reached_ = end;
   return 0;
 }
 

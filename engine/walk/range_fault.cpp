@@ -23,7 +23,7 @@ RangeWalk::RangeWalk(Machine& machine, const RangeFaultCall& call, WalkHooks* ho
       pfn_(machine.pfn_format()), entry_(machine.entry_format()),
       block_(pfn_, call.default_flags, call.pfn_flags_mask),
       use_block_(path == PtePath::block_when_possible && hooks == nullptr && machine.recorder() == nullptr),
-      can_ask_(((call.default_flags | call.pfn_flags_mask) & pfn_.req_fault()) != 0), last_(call.start) {
+      can_ask_(((call.default_flags | call.pfn_flags_mask) & pfn_.req_fault()) != 0), last_(call.start), reached_(call.start) {
   if (model_.unified == UnifiedStyle::none) return;
   prepare_.emplace(machine, call);
   use_block_ = use_block_ && !prepare_->wanted();
@@ -39,8 +39,8 @@ bool RangeWalk::sequence_moved() {
 RangeFaultResult RangeWalk::run() {
   machine_.enter(Function::hmm_range_fault, {call_.start, call_.end, call_.default_flags, call_.pfn_flags_mask,
                                              call_.dev_private_owner, call_.notifier_seq});
-  int ret = 0;
-  for (;;) {
+  int ret = prepare_ ? prepare_->begin() : 0;
+  while (ret == 0) {
     if (sequence_moved()) {
       const uint64_t current = call_.notifier != nullptr ? call_.notifier->invalidate_seq() : 0;
       machine_.step(RuleId::range_sequence_moved, {call_.notifier_seq, current, last_});
@@ -69,11 +69,13 @@ RangeFaultResult RangeWalk::run() {
       break;
     }
     machine_.step(RuleId::range_restart, {last_});
+    ret = 0;
   }
-  if (prepare_ && result_.stuck == Stuck::no) prepare_->finish();
+  if (prepare_ && result_.stuck == Stuck::no) prepare_->finish(ret);
   machine_.leave(ret);
   result_.ret = ret;
   result_.last = ret == 0 ? call_.end : last_;
+  result_.reached = reached_;
   return result_;
 }
 
@@ -103,6 +105,10 @@ int RangeWalk::fault_pages(Function function, uint64_t addr, uint64_t end, unsig
   assert(vma_ && need != 0);
   enter_with(function, addr, end, need);
   machine_.step(RuleId::vma_fault_begin, {addr, end, need, vma_.flags()});
+  if (prepare_ && prepare_->faults_one_page() && end - addr > page_bytes) {
+    end = addr + page_bytes;
+    machine_.step(RuleId::vma_fault_one_page, {addr, end});
+  }
   set_last(addr);
   return leave(function, addr, fault_each(addr, end, need));
 }

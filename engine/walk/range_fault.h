@@ -48,6 +48,8 @@ struct RangeFaultResult {
   Stuck stuck = Stuck::no;
   uint64_t stuck_at = 0;       ///< address
   uint64_t last = 0;           ///< slots below `last` hold outputs, the others may still hold inputs
+  uint64_t reached = 0;        ///< 5.7: hmm_vma_walk.last when the walk ended. Success returns the pages before it, and
+                               ///< a part that ends in a hole (or in a huge entry without a page) does not move it
   bool lock_dropped = false;   ///< -EBUSY (or -EINTR) because a fault dropped mmap_lock
   uint32_t walks = 0;          ///< walk_page_range calls
   uint64_t faults = 0;         ///< handle_mm_fault calls

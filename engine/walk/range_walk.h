@@ -68,6 +68,8 @@ class RangeWalk {
   int not_present_pmd(uint64_t pmd, uint64_t addr, uint64_t end, unsigned need);
   int handle_pmd(uint64_t pmd, uint64_t addr, uint64_t end);
   int pte_table(uint64_t addr, uint64_t end);
+  int visit_ptes(uint64_t addr, uint64_t end);
+  int prepare_huge(WordIndex word, uint64_t addr, uint64_t end);
   void let_go_of_pte();
 
   // pte_callback.cpp
@@ -98,7 +100,7 @@ class RangeWalk {
     machine_.store(word, (machine_.load(word) & pfn_.sticky) | value);
   }
   void set_last(uint64_t addr) {
-    last_ = addr;
+    last_ = reached_ = addr;
     if (call_.range != no_word) machine_.store(word_of(call_.range, RangeWord::last), addr);
   }
   bool owned(uint64_t pfn) const {
@@ -134,6 +136,7 @@ class RangeWalk {
 
   Vma vma_;                     ///< the VMA of the part being walked; empty in gaps
   uint64_t last_;
+  uint64_t reached_;            ///< `last` as 5.7 keeps it
   uint64_t pending_end_ = 0;    ///< 7.2+: what the callbacks asked for
   unsigned pending_need_ = 0;
   RangeFaultResult result_;

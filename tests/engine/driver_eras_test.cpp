@@ -274,6 +274,57 @@ TEST(DriverFormat, Hugetlb) {
   EXPECT_GE(run_call(missing, {true, false, false}).result.ret, 0);
 }
 
+// 5.2 and 5.3: one slot stands for a huge page of hugetlb (mm/hmm.c at 0092908d16c6).
+TEST(DriverFormat, PageShiftMakesOneSlotAHugePage) {
+  const DriverRequest huge{.snapshot = true, .page_shift = 21};
+  for (const char* model : {"5.2", "5.3"}) {
+    World w(model);
+    w.vma(0, 4 * pages_2m, vm::read | vm::write, 21);
+    w.pmd(0, pmd_rw);
+    w.pmd(pages_2m, EntryFormat::make(0x40000, pmd_rw & 0xfff));
+    w.range(0, 2 * pages_2m);
+    const Made run = run_call(w, huge);
+    EXPECT_EQ(run.result.ret, static_cast<int>(2 * pages_2m)) << model << ": still counted in 4K pages";
+    EXPECT_EQ(w.out(0), nv(leaf_pfn(Level::pmd, pmd_rw), NW)) << model;
+    EXPECT_EQ(w.out(1), nv(0x40000, NW)) << model;
+    EXPECT_EQ(w.out(2), 0u) << model << ": two slots for two huge pages";
+  }
+}
+
+TEST(DriverFormat, PageShiftHasToFit) {
+  const DriverRequest huge{.snapshot = true, .page_shift = 21};
+  World unaligned("5.2");
+  unaligned.vma(0, 4 * pages_2m, vm::read | vm::write, 21);
+  unaligned.range(1, pages_2m);
+  EXPECT_EQ(run_call(unaligned, huge).result.ret, -EINVAL);
+  World ordinary("5.3");
+  ordinary.vma(0, 2 * pages_2m);
+  ordinary.range(0, pages_2m);
+  const Made refused = run_call(ordinary, huge);
+  EXPECT_EQ(refused.result.ret, -EINVAL);
+  EXPECT_TRUE(refused.fired("driver_format.outer.page_shift"));
+  World larger("5.2");
+  larger.vma(0, pages_1g, vm::read | vm::write, 30);
+  larger.range(0, pages_2m);
+  EXPECT_EQ(run_call(larger, huge).result.ret, -EINVAL);
+}
+
+// hmm_pfns_clear and the requests of a hole still count 4K pages: with page_shift 21 both go past the array.
+TEST(DriverFormat, PageShiftOverrunsTheArray) {
+  World w("5.2");
+  const uint64_t first = pages_1g - pages_2m;   // the second huge page has no page table yet
+  w.vma(0, 2 * pages_1g, vm::read | vm::write, 21);
+  w.pmd(first, pmd_rw);
+  w.range(first, 2 * pages_2m, NV);
+  w.on_fault = [](World&, uint64_t, uint32_t) { return vm_fault::sigbus; };
+  w.in(2, 0x77);
+  const Made run = run_call(w, {.page_shift = 21});
+  EXPECT_EQ(run.result.ret, -EFAULT);
+  EXPECT_TRUE(run.fired("driver_format.overrun.need"));
+  EXPECT_TRUE(run.fired("driver_format.overrun.clear"));
+  EXPECT_EQ(w.out(2), 0x77u) << "the words behind the array are left alone here";
+}
+
 TEST(DriverFormat, NumaHintsComeOutValid) {
   for (const auto& [model, faults] : std::vector<std::pair<const char*, bool>>{
            {"4.17", false}, {"5.2", false}, {"5.3", true}, {"5.6", true}}) {
@@ -323,9 +374,27 @@ TEST(DriverFormat57, ModernRulesInTheDriversFormat) {
   EXPECT_EQ(w.out(2), NERROR);
   EXPECT_EQ(w.out(3), 0u);
   EXPECT_EQ(w.out(4), 0u);
+  EXPECT_EQ(w.run().reached, w.call.end);
   w.call.default_flags = NV;
   w.call.dev_private_owner = 8;
   EXPECT_EQ(w.run().ret, -EFAULT) << "device-private memory of somebody else";
+}
+
+// Success returns the pages before `last`, which 5.7 does not move consistently: a driver that takes 0 for "again"
+// (amdgpu's and nouveau's did) never gets past a range without page tables. 5.8 returns 0 instead.
+TEST(DriverFormat57, AHoleAtTheEndDoesNotCount) {
+  World w("5.7");
+  w.vma(0, 4096);
+  w.range(0, 4);
+  RangeFaultResult walked = w.run();
+  EXPECT_EQ(walked.ret, 0);
+  EXPECT_EQ(walked.reached, w.call.start) << "no page table at all: 0 pages";
+  for (uint64_t k = 0; k < 4; ++k) w.pte(508 + k, pte_ro);
+  w.range(508, 8);
+  walked = w.run();
+  EXPECT_EQ((walked.reached - w.call.start) / page_bytes, 4u) << "four ptes, then an empty pmd";
+  w.pte(512, pte_ro);
+  EXPECT_EQ(w.run().reached, w.call.end) << "empty ptes count, an empty pmd does not";
 }
 
 }  // namespace

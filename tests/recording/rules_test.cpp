@@ -53,6 +53,16 @@ TEST(Rules, AreListedByFunctionInOrderOfTheirRows) {
   EXPECT_FALSE(function_named("no_such_function", named));
 }
 
+TEST(Rules, ErasFollowTheListTheyStandIn) {
+  size_t early = 0;
+  for (const Rule& r : rules()) {
+    EXPECT_EQ(r.era == RuleEra::driver_format, r.id.starts_with("driver_format.")) << r.id;
+    early += r.era == RuleEra::driver_format ? 1 : 0;
+  }
+  EXPECT_GT(early, 0u);
+  EXPECT_LT(early, rules().size());
+}
+
 TEST(Rules, OperandNamesAreSplitAtCommas) {
   const Rule r{RuleId::unknown_rule, "x.y", Function::scenario, "all", "s", "pte, req,cpu_flags"};
   EXPECT_EQ(r.operand_count(), 3u);

@@ -25,7 +25,7 @@ TEST(Selftests, AreTheKernels) {
                           "hmm_cow_in_device", "migrate_anon_huge_empty", "migrate_anon_huge_zero",
                           "migrate_anon_huge_free", "migrate_anon_huge_fault", "migrate_partial_unmap_fault",
                           "migrate_remap_fault", "migrate_anon_huge_err", "migrate_anon_huge_zero_err",
-                          "benchmark_thp_migration", "userfaultfd_read"}));
+                          "benchmark_thp_migration", "userfaultfd_read", "migrate_on_fault"}));
 }
 
 class SelftestsUnder : public testing::TestWithParam<std::string> {};
@@ -44,12 +44,30 @@ TEST_P(SelftestsUnder, EndAsTheirFilesSay) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, SelftestsUnder, testing::Values("5.8", "5.13", "5.15", "6.1", "6.12", "6.16", "6.19", "7.3"),
+INSTANTIATE_TEST_SUITE_P(Models, SelftestsUnder, testing::Values("5.8", "5.13", "5.15", "6.1", "6.12", "6.12-unified-rfc", "6.16",
+                                          "6.19", "7.1-unified-later", "7.3"),
                          [](const auto& model) {
                            std::string name = model.param;
-                           for (char& c : name) c = c == '.' ? '_' : c;
+                           for (char& c : name) c = c == '.' || c == '-' ? '_' : c;
                            return "Linux" + name;
                          });
+
+// Test 39 comes with the unified fault-and-migrate patches: other kernels do not know its ioctl.
+TEST(Selftests, MigrateOnFaultNeedsThePatches) {
+  const Source& source = *find_source("migrate_on_fault");
+  for (const auto& [kernel, verdict] : {std::pair("6.12-unified-rfc", Verdict::passed),
+                                        std::pair("7.1-unified-later", Verdict::passed),
+                                        std::pair("6.12", Verdict::failed_as_documented),
+                                        std::pair("7.3", Verdict::failed_as_documented)}) {
+    auto results = run(source, kernel, {true});
+    ASSERT_TRUE(results) << results.error().to_string();
+    ASSERT_EQ(results->size(), 1u);
+    EXPECT_EQ(results->front().verdict, verdict) << kernel << ": " << results->front().text;
+    size_t walks = 0;
+    for (const Call& call : results->front().recording.calls()) walks += call.function == Function::migrate_hmm_range_setup;
+    EXPECT_EQ(walks > 0, verdict == Verdict::passed) << kernel;
+  }
+}
 
 // A test that could not fail would be worth nothing: a wrong expectation must be seen.
 TEST(Selftests, CanFail) {

@@ -75,6 +75,66 @@ TEST(CompareSequences, OtherSizesFollowTheSameLines) {
   EXPECT_EQ(counts(PageMix::half, Contender::control_s2, 100).migrated_slots, 50u + 99);
 }
 
+/// What a sequence costs by counting: n pages in t tables of ptes. Derived from the sequences' definitions, not from
+/// the engine: a walk is one pass, each table that needs faults is walked once more (memory without any table is one
+/// hole and one more walk), S2 walks in vain first.
+struct Expected {
+  uint64_t walks, hmm, locked, collected, faults, flushes, notifiers;
+};
+
+Expected by_counting(PageMix mix, Contender contender, uint64_t n, uint64_t t) {
+  const bool rfc = contender >= Contender::rfc_s1;
+  const bool s2 = contender == Contender::control_s2 || contender == Contender::rfc_s2;
+  const bool s3 = contender == Contender::rfc_s3;
+  const bool asks = !s2;                                  // S1 and S3 ask for faults at once
+  const bool missing = mix == PageMix::none || mix == PageMix::swapped;
+  const bool found_missing = s2 && mix == PageMix::swapped;   // S2 takes holes and zero pages without a fault
+  const bool faults = (missing && asks) || found_missing;
+  const bool no_tables = mix == PageMix::none;            // the first pass over them looks at no pte
+  const bool gone = no_tables && s2;                      // and in S2 there is no second
+  Expected e{};
+  // The passes of hmm_range_fault that fault, and those that migrate (in S3 they are the same).
+  const uint64_t fault_calls = s3 || (s2 && !found_missing) ? 0 : 1, migrations = found_missing ? 2 : 1;
+  const uint64_t again = !faults ? 0 : no_tables ? 1 : t, seen = n + (faults && !no_tables ? t : 0);
+  e.walks = fault_calls + migrations + again;
+  const uint64_t migrating = gone ? 0 : n * migrations;
+  e.hmm = fault_calls * seen + (rfc ? (s3 ? seen : migrating) : 0);
+  e.locked = rfc ? (gone ? 0 : s3 ? n : migrating) : 0;
+  e.collected = rfc ? 0 : migrating;
+  e.faults = faults ? n : 0;
+  const bool pages_move = mix == PageMix::present || mix == PageMix::swapped;
+  // A page that moves is flushed when its exclusive pte is cleared, and then once a part (RFC: once more each); a page
+  // put over the zero page once. Holes are not flushed.
+  e.flushes = gone ? 0 : pages_move ? (rfc ? 2 * n : n + t) : n;
+  e.notifiers = migrations + (pages_move ? 0 : 1);        // insertion announces itself
+  return e;
+}
+
+TEST(CompareSequences, SizesNobodyMeasuredAreWhatCountingGives) {
+  for (const uint64_t n : {2ull, 7ull, 100ull, 511ull, 513ull, 700ull, 1500ull}) {
+    const uint64_t t = (n + 511) / 512;
+    for (const PageMix mix : {PageMix::present, PageMix::none, PageMix::zero, PageMix::swapped}) {
+      for (size_t k = 0; k < contender_names.size(); ++k) {
+        const auto contender = static_cast<Contender>(k);
+        SCOPED_TRACE(std::string(page_mix_names[static_cast<size_t>(mix)]) + " " + std::to_string(n) + " " +
+                     std::string(contender_names[k]));
+        const auto cell = run_sequence(mix, false, n, contender);
+        ASSERT_TRUE(cell) << cell.error().to_string();
+        const SequenceCounts& c = cell->counts;
+        const Expected e = by_counting(mix, contender, n, t);
+        EXPECT_EQ(c.walk_page_range, e.walks);
+        EXPECT_EQ(c.pte_visits_hmm, e.hmm);
+        EXPECT_EQ(c.pte_visits_prepare_locked, e.locked);
+        EXPECT_EQ(c.pte_visits_old_collector, e.collected);
+        EXPECT_EQ(c.handle_mm_fault, e.faults);
+        EXPECT_EQ(c.flush_tlb_mm_range, e.flushes);
+        EXPECT_EQ(c.notifier_starts, e.notifiers);
+        EXPECT_EQ(c.migrated_slots, n);
+      }
+    }
+  }
+}
+
 TEST(CompareSequences, ImpossibleSizesAreRefused) {
   EXPECT_FALSE(run_sequence(PageMix::present, false, 0, Contender::rfc_s3));
   EXPECT_FALSE(run_sequence(PageMix::present, false, max_compared_pages + 1, Contender::rfc_s3));

@@ -24,7 +24,10 @@ std::vector<Case> cases() {
       then({op("touch", R"("access": "write", "pages": 4)"),
             sequence("migrate-only", R"("select": ["system", "fault"], "expect": "-EFAULT")", 8)});
   const std::string behind = R"(, {"at": "heap+1", "state": "zero-page"})";
+  const std::string mapped_by_ptes = op("madvise-dontneed", R"("pages": 1)", "heap+5");
+  const std::string not_system = R"("request": false, "select": ["device-private"], "moved": 0)";
   const char* k = "6.12-unified-rfc";
+  const char* l = "7.1-unified-later";
   return {
       {"capture.other_vma", two_vmas, "", sequence("S3", R"("expect": "-ERANGE")", 8), k},
       {"capture.remember", heap, present, one_pass, k},
@@ -82,13 +85,34 @@ std::vector<Case> cases() {
       {"convert.done", heap, present, one_pass, k},
       {"setup.by_range_fault", heap, present, setup(R"("expect": "0", "cpages": 1)"), k},
       {"setup.error_kept", short_file, "", past_the_end, k},
-      {"setup.undo", short_file, "", past_the_end, "7.1-unified-later"},
+      {"setup.error_clean", short_file, "", past_the_end, l},
+      {"range.array_cleared", heap, present, one_pass, l},
+      {"range.rollback", heap, present + behind, sequence("S3", R"("write": true, "expect": "0", "moved": 2)", 2), l},
+      {"vma_fault.one_page", heap, "", sequence("S3", R"("expect": "0", "moved": 4)", 4), l},
+      {"prepare.read_again", heap, present, one_pass, k},
+      {"prepare.not_anonymous", short_file, "", then({op("touch"), sequence("S3", R"("moved": 0)")}), l},
+      {"prepare.swap_shared", heap, pages("present", R"("swapcache": "shared")"), sequence("S3", R"("moved": 0)"), l},
+      {"prepare.flush.part", heap, present, one_pass, l},
+      {"prepare.large.split", huge, thp(), then({mapped_by_ptes, sequence("S3", R"("moved": 4)", 4)}), l},
+      {"prepare.large.was_split", huge, thp(), then({mapped_by_ptes, sequence("S3", R"("moved": 4)", 4)}), l},
+      {"prepare.large.split_failed", huge, thp(),
+       then({mapped_by_ptes, op("pin"), sequence("S3", R"("expect": "0", "moved": 0)", 4)}), l},
+      {"prepare.huge.not_selected", huge, thp(), sequence("S3", not_system, 512), l},
+      {"prepare.huge.zero", huge, huge_zero, sequence("S3", R"("moved": 512)", 512), l},
+      {"prepare.huge.locked", huge, thp(),
+       then({op("lock-folio"), sequence("S3", R"("expect": "0", "moved": 0)", 512)}), l},
+      {"prepare.huge.split", huge, thp(), sequence("S3", R"("expect": "0", "moved": 512)", 512), l},
+      {"prepare.huge.was_split", huge, thp(), sequence("S3", R"("expect": "0", "moved": 512)", 512), l},
+      {"prepare.huge.split_failed", huge, thp(),
+       then({op("get-page"), sequence("S3", R"("expect": "0", "moved": 0)", 512)}), l},
+      {"driver.checks_late", heap, present, one_pass, l},
+      {"driver.not_mapped", heap, present,
+       sequence("S3", R"("interrupt": {"at": "heap+4", "pages": 1}, "expect": "0", "moved": 1)"), l},
       {"pages.dst_in_use", heap, pages("present", "", 32),
        sequence("S3", R"("chunk": 16, "moved": 32)", 32, "gpu1"), k},
       {"stuck.own_entry", heap, present + behind, sequence("S3", R"("write": true, "expect": "deadlock")", 2),
        k},
       {"stuck.notifier", heap, present, sequence("S3", R"("owner": false, "expect": "deadlock")"), k},
-      {"stuck.mmap_lock", heap, present, sequence("posted", R"("writer": true, "expect": "deadlock")"), k},
       {"stuck.locked_pages", short_file, "", past_the_end, k},
       {"driver.sequence", heap, present, sequence("S2", R"("moved": 1)"), k},
       {"driver.preset", heap, present, one_pass, k},
@@ -121,8 +145,8 @@ std::vector<Case> cases() {
 /// Ranges that no driver of the scenarios asks for.
 std::vector<Recording> direct_calls() {
   std::vector<Recording> recordings;
-  const auto record = [&](auto set_up, auto call) {
-    test::Direct direct("6.12-unified-rfc");
+  const auto record = [&](auto set_up, auto call, const char* model = "6.12-unified-rfc") {
+    test::Direct direct(model);
     set_up(direct);
     MigrateVma migrate;
     RangeFaultCall range;
@@ -174,6 +198,17 @@ std::vector<Recording> direct_calls() {
            d.machine().leave(0);
            EXPECT_EQ(d.machine().load(range.pfns), 0xc000000000004242u);
          });
+  // A migrating call that would let faults drop mmap_lock.
+  record([](test::Direct&) {},
+         [](test::Direct& d, RangeFaultCall& range, MigrateVma&) {
+           range.may_drop_lock = true;
+           EXPECT_EQ(hmm_range_fault(d.machine(), range).ret, -EINVAL);
+         },
+         "7.1-unified-later");
+  // Two tasks and one lock.
+  Outcome outcome = run_shipped("unified-mmap-lock");
+  EXPECT_EQ(outcome.schedule_end, "deadlock");
+  recordings.push_back(std::move(outcome.recording));
   return recordings;
 }
 

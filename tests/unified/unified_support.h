@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <sstream>
 #include <string>
 
 #include "tests/migrate/migrate_support.h"
@@ -19,6 +21,21 @@ inline std::string sequence(const std::string& name, const std::string& more = "
             R"("migration": "m", "device": ")" + device + R"(", "sequence": ")" + name + R"(", "pages": )" +
                 std::to_string(count) + (more.empty() ? "" : ", " + more),
             at);
+}
+
+inline std::string shipped_text(const std::string& name) {
+  std::ifstream in(HMMSCOPE_SOURCE_DIR "/lessons/scenarios/" + name + ".json");
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+/// One of lessons/scenarios under a kernel, "" for its own.
+inline Outcome run_shipped(const std::string& name, std::string_view kernel = "") {
+  const auto scenario = parse(shipped_text(name), name);
+  EXPECT_TRUE(scenario) << (scenario ? "" : scenario.error().to_string());
+  auto outcome = run(*scenario, kernel);
+  EXPECT_TRUE(outcome) << (outcome ? "" : outcome.error().to_string());
+  return *std::move(outcome);
 }
 
 /// The pte of page `index` of the heap at the end of the run.

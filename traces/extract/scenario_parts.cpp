@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
+#include "engine/base/errno_name.h"
 
 namespace hmmscope::traces::scenario_parts {
 namespace {
@@ -28,24 +28,7 @@ std::string_view kind_name(const FactVma& vma) {
 
 std::string hex(uint64_t value) { return fmt::format("{:#x}", value); }
 
-std::string errno_name(int64_t result) {
-  switch (result) {
-    case 0:
-      return "0";
-    case -EBUSY:
-      return "-EBUSY";
-    case -EFAULT:
-      return "-EFAULT";
-    case -EPERM:
-      return "-EPERM";
-    case -EINVAL:
-      return "-EINVAL";
-    case -ENOMEM:
-      return "-ENOMEM";
-    default:
-      return {};
-  }
-}
+std::string errno_name(int64_t result) { return std::string(hmmscope::errno_name(result).value_or("")); }
 
 nlohmann::ordered_json vmas(const std::vector<FactVma>& vmas) {
   auto list = nlohmann::ordered_json::array();
