@@ -59,14 +59,15 @@ uint64_t MigratePrepare::fill_value(uint64_t addr, uint64_t end, uint64_t value)
   return value | hole_word_;
 }
 
-void MigratePrepare::finish() {
-  if (!wanted() || starts_ == 0) return;
+bool MigratePrepare::finish() {
+  if (!wanted() || starts_ == 0) return false;
   if (call_.dev_private_owner == 0 || call_.migrate == nullptr) {
     machine_.step(RuleId::range_notifier_left_open, {call_.start, call_.end, call_.dev_private_owner,
                                                      mm_.notifiers().active_invalidate_ranges()});
-    return;
+    return false;
   }
-  if (call_.notifier != nullptr) {
+  const bool fills = call_.notifier != nullptr || call_.names_notifier;
+  if (fills) {
     machine_.step(RuleId::range_fill_migrate, {vma_.start(), call_.start, end_});
     call_.migrate->mm = &mm_;
     call_.migrate->vma = vma_;
@@ -74,6 +75,15 @@ void MigratePrepare::finish() {
     call_.migrate->end = end_;
   }
   end_invalidation(mm_, running_, hooks());
+  return fills;
+}
+
+void MigratePrepare::enter(Function function, uint64_t addr, uint64_t end) {
+  if (hooks() != nullptr) hooks()->entered(function, addr, end, 0);
+}
+
+void MigratePrepare::leave(Function function, uint64_t addr, int64_t ret) {
+  if (hooks() != nullptr) hooks()->left(function, addr, ret);
 }
 
 void MigratePrepare::name_own_entry(uint64_t addr, uint64_t entry) {
@@ -92,10 +102,12 @@ void MigratePrepare::mark_hole(WordIndex slot) {
 
 void MigratePrepare::pte(const Vma& vma, WordIndex word, WordIndex slot, uint64_t addr) {
   machine_.enter(Function::hmm_vma_handle_migrate_prepare, {addr});
+  enter(Function::hmm_vma_handle_migrate_prepare, addr, addr + page_bytes);
   if (wanted())
     pte_decide(vma, word, slot, addr);
   else
     machine_.step(RuleId::prepare_not_wanted);
+  leave(Function::hmm_vma_handle_migrate_prepare, addr, 0);
   machine_.leave();
 }
 
@@ -236,7 +248,9 @@ void MigratePrepare::replace(WordIndex word, WordIndex slot, uint64_t addr, cons
 
 bool MigratePrepare::split(WordIndex word, uint64_t addr, uint64_t end) {
   machine_.enter(Function::hmm_vma_walk_split, {addr, end});
+  enter(Function::hmm_vma_walk_split, addr, end);
   const bool split = split_decide(word, addr);
+  leave(Function::hmm_vma_walk_split, addr, split ? 0 : -EBUSY);
   machine_.leave(split ? 0 : -EBUSY);
   machine_.step(split ? RuleId::split_restart : RuleId::split_failed, {addr, end});
   return split;
@@ -254,7 +268,7 @@ bool MigratePrepare::split_decide(WordIndex word, uint64_t addr) {
     machine_.step(RuleId::split_fault_folio, {addr, pfn});
     return false;
   }
-  if (!folio || folio.locked()) {
+  if (!folio || busy(addr, folio)) {
     machine_.step(RuleId::split_locked, {addr, pfn, folio ? folio.get(FolioWord::lock_owner) : 0});
     return false;
   }
