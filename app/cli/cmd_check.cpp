@@ -87,6 +87,8 @@ class CheckCommand : public Command {
     output.print(text);
     if (!document.detected.empty()) output.print("  model " + document.detected + "\n");
     if (brief_) return;
+    for (const traces::Hang& hang : traces::hangs(*document.recording))
+      output.print("  " + traces::hang_text(*document.recording, hang) + "\n");
     if (explain_) return explain(output, document);
     for (const CallCheck& check : document.recording->checks())
       if (check.verdict != Verdict::agreed)
@@ -146,6 +148,12 @@ class CheckCommand : public Command {
     if (!document.detected.empty()) result["detected"] = document.detected;
     std::string why_not;
     const auto trials = explain_ ? trials_of(document, why_not) : std::vector<traces::ModelTrial>();
+    result["hangs"] = Json::array();
+    for (const traces::Hang& hang : traces::hangs(*document.recording)) {
+      Json one = {{"reason", hang.text}, {"step", hang.step + 1}};
+      if (hang.line != 0) one["line"] = hang.line;
+      result["hangs"].push_back(std::move(one));
+    }
     result["findings"] = Json::array();
     for (const CallCheck& check : document.recording->checks()) {
       if (check.verdict == Verdict::agreed) continue;

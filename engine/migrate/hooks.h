@@ -21,6 +21,9 @@
 namespace hmmscope {
 
 class AddressSpace;
+struct MigrateVma;
+struct RangeFaultCall;
+struct RangeFaultResult;
 
 /// Where references are counted.
 enum class ReferenceCheck : uint8_t {
@@ -51,8 +54,9 @@ class MigrateHooks {
   /// migrate_vma_insert_page is about to look at what stands at addr.
   virtual void before_insert(uint64_t /*slot*/, uint64_t /*addr*/) {}
 
-  /// collect tries the folio's lock. False: somebody holds it, the page is left alone. Not asked when the
-  /// words already say that it is locked, nor for the page whose lock the fault path holds.
+  /// collect, or a range fault that prepares or splits, tries the folio's lock. False: somebody holds it, the
+  /// page is left alone. Not asked when the words already say that it is locked, nor for the page whose lock
+  /// the fault path holds.
   virtual std::optional<bool> trylock(uint64_t /*addr*/, uint64_t /*pfn*/) { return std::nullopt; }
   /// collect looks whether an exclusive page may be pinned for DMA. True: it is left alone.
   virtual std::optional<bool> maybe_pinned(uint64_t /*addr*/, uint64_t /*pfn*/) { return std::nullopt; }
@@ -72,9 +76,15 @@ class MigrateHooks {
   /// what remove_migration_pte wrote), or a page was inserted. For a 2M page it is the pmd, once for all of it.
   virtual void replaced(AddressSpace& /*space*/, uint64_t /*addr*/, uint64_t /*old*/, uint64_t /*now*/) {}
 
+  /// Kernels with the unified fault-and-migrate patches: the walk that migrate_vma_setup makes instead of
+  /// collecting, and the migrate_hmm_range_setup after it. An answer says that it has been run already.
+  virtual std::optional<RangeFaultResult> range_fault(const RangeFaultCall&);
+  virtual bool range_setup(MigrateVma&) { return false; }
+
   /// A kernel function was entered or has returned: migrate_vma_setup, _collect, _collect_pmd, _collect_hole,
   /// migrate_device_unmap, try_to_migrate and remove_migration_ptes (addr = pfn), migrate_vma_pages,
-  /// migrate_vma_insert_page, migrate_vma_finalize. detail: hole: depth as int64; remove_migration_ptes: the
+  /// migrate_vma_insert_page, migrate_vma_finalize; hmm_vma_handle_migrate_prepare and hmm_vma_walk_split
+  /// (before they read the entry; ret of the split: 0 or -EBUSY). detail: hole: depth as int64; remove_migration_ptes: the
   /// new pfn. ret: what the function returns (0 for void ones; unmap: pages that can migrate).
   virtual void entered(Function, uint64_t /*addr*/, uint64_t /*end*/, uint64_t /*detail*/) {}
   virtual void left(Function, uint64_t /*addr*/, int64_t /*ret*/) {}

@@ -72,14 +72,15 @@ uint64_t MigratePrepare::fill_value(uint64_t addr, uint64_t end, uint64_t value)
   return value | hole_word_;
 }
 
-void MigratePrepare::finish(int ret) {
-  if (!wanted() || starts_ == 0) return;
+bool MigratePrepare::finish(int ret) {
+  if (!wanted() || starts_ == 0) return false;
   if (call_.dev_private_owner == 0 || call_.migrate == nullptr) {
     machine_.step(RuleId::range_notifier_left_open, {call_.start, call_.end, call_.dev_private_owner,
                                                      mm_.notifiers().active_invalidate_ranges()});
-    return;
+    return false;
   }
-  if (call_.notifier != nullptr) {
+  const bool fills = call_.notifier != nullptr || call_.names_notifier;
+  if (fills) {
     machine_.step(RuleId::range_fill_migrate, {vma_.start(), call_.start, end_});
     call_.migrate->mm = &mm_;
     call_.migrate->vma = vma_;
@@ -88,11 +89,20 @@ void MigratePrepare::finish(int ret) {
   }
   end_invalidation(mm_, running_, hooks());
   if (ret != 0 && policy_.rolls_back && prepared_ != 0) roll_back(ret);
+  return fills;
 }
 
 void MigratePrepare::roll_back(int ret) {
   machine_.step(RuleId::range_rollback, {static_cast<uint64_t>(static_cast<int64_t>(ret)), prepared_});
   take_back(machine_, call_.pfns, *call_.migrate);
+}
+
+void MigratePrepare::enter(Function function, uint64_t addr, uint64_t end) {
+  if (hooks() != nullptr) hooks()->entered(function, addr, end, 0);
+}
+
+void MigratePrepare::leave(Function function, uint64_t addr, int64_t ret) {
+  if (hooks() != nullptr) hooks()->left(function, addr, ret);
 }
 
 void MigratePrepare::name_own_entry(uint64_t addr, uint64_t entry) {
@@ -111,6 +121,7 @@ void MigratePrepare::mark_hole(WordIndex slot) {
 MigratePrepare::Next MigratePrepare::pte(const Vma& vma, WordIndex word, WordIndex slot, uint64_t addr,
                                          SpinGuard& ptl) {
   machine_.enter(Function::hmm_vma_handle_migrate_prepare, {addr});
+  enter(Function::hmm_vma_handle_migrate_prepare, addr, addr + page_bytes);
   Next next = Next::go_on;
   if (wanted()) {
     if (!policy_.one_lock) machine_.step(RuleId::prepare_read_again, {addr});
@@ -118,6 +129,7 @@ MigratePrepare::Next MigratePrepare::pte(const Vma& vma, WordIndex word, WordInd
   } else {
     machine_.step(RuleId::prepare_not_wanted);
   }
+  leave(Function::hmm_vma_handle_migrate_prepare, addr, 0);
   machine_.leave();
   return next;
 }

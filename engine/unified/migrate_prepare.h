@@ -66,8 +66,9 @@ class MigratePrepare {
   Next huge(WordIndex word, WordIndex slot, uint64_t addr, uint64_t end);
   /// The walk waits for the migration entry at addr: records it when this very task holds the page's lock.
   void name_own_entry(uint64_t addr, uint64_t entry);
-  /// After the walk, which returned `ret`: tells migrate_vma what was walked, ends the notifier, takes back.
-  void finish(int ret);
+  /// After the walk, which returned `ret`: tells migrate_vma what was walked, ends the notifier, takes back. True:
+  /// migrate_vma was told.
+  bool finish(int ret);
 
  private:
   /// What a pte refers to, as far as it may be prepared.
@@ -89,7 +90,12 @@ class MigratePrepare {
   bool split_decide(WordIndex word, uint64_t addr);
   void mark_hole(WordIndex slot);
   /// Asked what others do to a page in between; null in a live run.
-  MigrateHooks* hooks() const { return call_.migrate != nullptr ? call_.migrate->hooks : nullptr; }
+  MigrateHooks* hooks() const {
+    if (call_.prepare_hooks != nullptr) return call_.prepare_hooks;
+    return call_.migrate != nullptr ? call_.migrate->hooks : nullptr;
+  }
+  void enter(Function function, uint64_t addr, uint64_t end);
+  void leave(Function function, uint64_t addr, int64_t ret);
   bool busy(uint64_t addr, const Folio& folio) const {
     return folio.locked() || (hooks() != nullptr && hooks()->trylock(addr, folio.pfn()) == std::optional(false));
   }

@@ -14,7 +14,9 @@ namespace hmmscope {
 
 bool MigratePrepare::split(WordIndex word, uint64_t addr, uint64_t end) {
   machine_.enter(Function::hmm_vma_walk_split, {addr, end});
+  enter(Function::hmm_vma_walk_split, addr, end);
   const bool split = split_decide(word, addr);
+  leave(Function::hmm_vma_walk_split, addr, split ? 0 : -EBUSY);
   machine_.leave(split ? 0 : -EBUSY);
   machine_.step(split ? RuleId::split_restart : RuleId::split_failed, {addr, end});
   return split;
@@ -33,7 +35,7 @@ bool MigratePrepare::split_decide(WordIndex word, uint64_t addr) {
     return false;
   }
   std::optional<AtomicGuard> trylock(std::in_place, machine_);
-  if (!folio || folio.locked()) {
+  if (!folio || busy(addr, folio)) {
     machine_.step(RuleId::split_locked, {addr, pfn, folio ? folio.get(FolioWord::lock_owner) : 0});
     return false;
   }

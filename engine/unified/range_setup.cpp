@@ -6,6 +6,8 @@
 
 namespace hmmscope {
 
+std::optional<RangeFaultResult> MigrateHooks::range_fault(const RangeFaultCall&) { return std::nullopt; }
+
 namespace {
 
 class Convert {
@@ -132,7 +134,8 @@ int setup_by_range_fault(Machine& machine, MigrateVma& args) {
   call.dev_private_owner = args.pgmap_owner;
   call.migrate = &args;
   machine.step(RuleId::setup_by_range_fault, {args.start, args.end, call.default_flags, args.select});
-  const RangeFaultResult walked = hmm_range_fault(machine, call);
+  const auto run = args.hooks != nullptr ? args.hooks->range_fault(call) : std::nullopt;
+  const RangeFaultResult walked = run ? *run : hmm_range_fault(machine, call);
   if (walked.stuck != Stuck::no) {
     args.stuck_at = walked.stuck_at;
     return -EDEADLK;
@@ -143,7 +146,7 @@ int setup_by_range_fault(Machine& machine, MigrateVma& args) {
     return walked.ret;
   }
   // The arrays were cleared, so no slot can hold a sticky bit and look like page 0.
-  migrate_hmm_range_setup(machine, args.src, args);
+  if (args.hooks == nullptr || !args.hooks->range_setup(args)) migrate_hmm_range_setup(machine, args.src, args);
   if (walked.ret != 0) machine.step(RuleId::setup_error_kept, {ret, args.npages, args.cpages});
   return walked.ret;
 }

@@ -71,7 +71,7 @@ RangeFaultResult RangeWalk::run() {
     machine_.step(RuleId::range_restart, {last_});
     ret = 0;
   }
-  if (prepare_ && result_.stuck == Stuck::no) prepare_->finish(ret);
+  if (prepare_ && result_.stuck == Stuck::no) result_.filled_migrate = prepare_->finish(ret);
   machine_.leave(ret);
   result_.ret = ret;
   result_.last = ret == 0 ? call_.end : last_;

@@ -13,6 +13,7 @@ namespace hmmscope {
 class AddressSpace;
 class IntervalNotifier;
 class Machine;
+class MigrateHooks;
 class WalkHooks;
 struct MigrateVma;
 
@@ -30,6 +31,9 @@ struct RangeFaultCall {
                                                ///< to date; no_word when nobody looks
   MigrateVma* migrate = nullptr;               ///< kernels with the unified fault-and-migrate patches only: pages are
                                                ///< prepared for it (engine/unified); start, end, vma are filled in
+  MigrateHooks* prepare_hooks = nullptr;       ///< asked while pages are prepared; null: migrate->hooks are
+  bool names_notifier = false;                 ///< the range has a notifier, although `notifier` is null (a replay's hooks
+                                               ///< answer for its sequence)
   bool may_drop_lock = false;                  ///< faults carry ALLOW_RETRY | KILLABLE (the unlocked call of 7.3)
   bool fatal_signal = false;                   ///< one is pending when a fault has dropped the lock
   uint32_t max_restarts = 1u << 20;            ///< the kernel has no bound; more internal restarts count as a livelock
@@ -53,6 +57,7 @@ struct RangeFaultResult {
   bool lock_dropped = false;   ///< -EBUSY (or -EINTR) because a fault dropped mmap_lock
   uint32_t walks = 0;          ///< walk_page_range calls
   uint64_t faults = 0;         ///< handle_mm_fault calls
+  bool filled_migrate = false; ///< start, end and vma of call.migrate were written
 };
 
 /// Which path converts tables of plain present ptes. The words are the same either way.

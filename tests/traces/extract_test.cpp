@@ -38,7 +38,7 @@ uint32_t number_of(const Document& document, Function function) {
 /// Every call of every sample that the engine agrees with; the words the kernel gave are the scenario's
 /// expectations. Of the many migrations of one page some will do.
 TEST(Extract, EveryCallOfEverySampleRunsAsTheKernelDid) {
-  size_t calls = 0, migrations = 0;
+  size_t calls = 0, migrations = 0, refused = 0;
   for (const auto& path : sample_files()) {
     const auto document = open_document(path);
     ASSERT_TRUE(document) << document.error().to_string();
@@ -46,6 +46,11 @@ TEST(Extract, EveryCallOfEverySampleRunsAsTheKernelDid) {
       const std::string where = path.filename().string() + " call " + std::to_string(call.number);
       if (call.function == Function::migrate_vma_setup && migrations++ % 5 != 0) continue;
       const auto text = extract_call(**document, call.number);
+      if (!text && path.filename().string().find("unified") != std::string::npos) {
+        EXPECT_THAT(text.error().message, HasSubstr("prepares pages for a migration")) << where;
+        ++refused;
+        continue;
+      }
       ASSERT_TRUE(text) << where << text.error().to_string();
       const auto parsed = scenario::parse(*text, where);
       ASSERT_TRUE(parsed) << parsed.error().to_string();
@@ -58,6 +63,7 @@ TEST(Extract, EveryCallOfEverySampleRunsAsTheKernelDid) {
   }
   EXPECT_GT(calls, 900u);
   EXPECT_GT(migrations, 500u);
+  EXPECT_GT(refused, 0u);
 }
 
 /// The expectations are not empty words: another word anywhere is noticed.

@@ -7,14 +7,26 @@ namespace hmmscope::traces {
 
 /// An output word of a migrate call.
 struct MigrateWord {
-  enum class Of { setup_src, setup_dst, pages_src, pages_dst, finalize_src, finalize_dst, rebuilt };
+  enum class Of {
+    setup_src,
+    setup_dst,
+    range_setup_src,
+    range_setup_dst,
+    pages_src,
+    pages_dst,
+    finalize_src,
+    finalize_dst,
+    rebuilt
+  };
   Of of{};
   OutputWord word;   ///< where it stands in the text; start: of the call, for a rebuilt entry its address
+  bool undecided = false;  ///< no event says what the word was before, and the call does not write it
 };
 
 inline RegionKind region_of(MigrateWord::Of of) {
   switch (of) {
     case MigrateWord::Of::setup_src:
+    case MigrateWord::Of::range_setup_src:
     case MigrateWord::Of::pages_src:
     case MigrateWord::Of::finalize_src:
       return RegionKind::migrate_src;
@@ -25,11 +37,15 @@ inline RegionKind region_of(MigrateWord::Of of) {
   }
 }
 
+/// VALID and MIGRATE of an hmm word of the unified patches.
+inline constexpr uint64_t unified_prepared = 0x8200000000000000;
+
 /// Src and dst at every return that shows them, and every entry rebuilt inside a finalize.
 inline std::vector<MigrateWord> migrate_words(std::string_view text) {
   using Of = MigrateWord::Of;
   std::vector<MigrateWord> words;
-  bool finalizing = false;
+  bool finalizing = false, in_setup = false;
+  std::vector<OutputWord> hmm_words;  // that migrate_hmm_range_setup was given
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
     const std::string_view line = text.substr(at, end - at);
@@ -40,9 +56,21 @@ inline std::vector<MigrateWord> migrate_words(std::string_view text) {
       for (const auto& [of, name] : {std::pair(src, " src={"), std::pair(dst, " dst={")}) {
         std::vector<OutputWord> array;
         words_of_array(text, at + line.find(name) + 6, end, 0, pages, start, array);
-        for (const OutputWord& word : array) words.push_back({of, word});
+        for (const OutputWord& word : array) {
+          // On its own migrate_hmm_range_setup leaves dst of what can migrate as it was; nothing shows that.
+          const bool kept = of == Of::range_setup_dst && !in_setup && word.slot < hmm_words.size() &&
+                            (hmm_words[word.slot].value & unified_prepared) == unified_prepared;
+          words.push_back({of, word, kept});
+        }
       }
     };
+    if (is(": mv_setup_in")) in_setup = true;
+    if (is(": mv_setup_out")) in_setup = false;
+    if (is(": m_setup_in: ")) {
+      hmm_words.clear();
+      words_of_array(text, at + line.find(" pfns={") + 7, end, 0, 64, 0, hmm_words);
+    }
+    if (is(": m_setup_out: ")) arrays(Of::range_setup_src, Of::range_setup_dst);
     if (is(": mv_setup_out")) arrays(Of::setup_src, Of::setup_dst);
     if (is(": mv_pages_out")) arrays(Of::pages_src, Of::pages_dst);
     if (is(": mv_fin_in")) finalizing = true;

@@ -16,7 +16,8 @@ uint64_t count_of(std::string_view text, std::string_view what) {
 }
 
 uint64_t calls_in(std::string_view text) {
-  return count_of(text, ": mv_setup_in") + count_of(text, ": mv_pages_in") + count_of(text, ": mv_fin_in");
+  return count_of(text, ": mv_setup_in") + count_of(text, ": mv_pages_in") + count_of(text, ": mv_fin_in") +
+         count_of(text, ": m_setup_in");
 }
 
 TEST(ReplayMigrations, EveryCallOfEverySampleAgrees) {

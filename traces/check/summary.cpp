@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <iterator>
+#include <set>
 
 #include "engine/encoding/layout.h"
 #include "engine/model/word_layout.h"
@@ -55,7 +56,7 @@ bool is_migration(const Recording& recording, const CallCheck& check) {
   if (check.call == no_call) return false;
   const Function function = recording.calls()[check.call].function;
   return function == Function::migrate_vma_setup || function == Function::migrate_vma_pages ||
-         function == Function::migrate_vma_finalize;
+         function == Function::migrate_vma_finalize || function == Function::migrate_hmm_range_setup;
 }
 
 CheckCounts count(const Recording& recording, bool migrations) {
@@ -92,6 +93,37 @@ CheckCounts count_migrate_checks(const Recording& recording) { return count(reco
 std::string counts_text(const CheckCounts& counts) {
   return fmt::format("calls {}, agreed {}, diverged {}, unknown {}", counts.calls, counts.agreed,
                      counts.diverged, counts.unknown);
+}
+
+std::vector<Hang> hangs(const Recording& recording) {
+  // A replay that lost the kernel's way may end in a wait of its own.
+  std::set<CallId> agreed;
+  for (const CallCheck& check : recording.checks())
+    if (check.verdict == Verdict::agreed) agreed.insert(check.call);
+  std::vector<Hang> found;
+  for (StepIndex step = 0; step < recording.steps(); ++step) {
+    const RuleId why = recording.rule_of(step);
+    if (why != RuleId::stuck_own_entry && why != RuleId::stuck_notifier) continue;
+    Hang hang;
+    hang.call = recording.call_of(step);
+    hang.step = step;
+    hang.line = line_of(recording, step);
+    hang.text = why == RuleId::stuck_own_entry
+                    ? fmt::format("waits for its own migration entry at {:#x}: ", recording.operands(step)[0])
+                    : std::string("sleeps for ever: ");
+    hang.text += rule(why).statement;
+    for (CallId above = hang.call; above != no_call; above = recording.calls()[above].parent)
+      if (recording.calls()[above].function == Function::hmm_range_fault) hang.call = above;
+    if (why == RuleId::stuck_own_entry && !agreed.contains(hang.call)) continue;
+    found.push_back(std::move(hang));
+  }
+  return found;
+}
+
+std::string hang_text(const Recording& recording, const Hang& hang) {
+  std::string text = "hung ";
+  if (hang.line != 0) text += fmt::format("line {} ", hang.line);
+  return text + fmt::format("step {} {}: {}", hang.step + 1, call_text(recording, hang.call), hang.text);
 }
 
 CheckExplanation explain(const Recording& recording, const KernelModel& model, const CallCheck& check) {

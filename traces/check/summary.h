@@ -20,10 +20,21 @@ struct CheckCounts {
 
 /// Of hmm_range_fault. A call counts once, by its first check.
 CheckCounts count_checks(const Recording& recording);
-/// Of migrate_vma_setup, _pages and _finalize.
+/// Of migrate_vma_setup, _pages and _finalize, and of migrate_hmm_range_setup.
 CheckCounts count_migrate_checks(const Recording& recording);
 /// "calls N, agreed N, diverged N, unknown N"
 std::string counts_text(const CheckCounts& counts);
+
+/// A call that the engine says never returns, and that does not return in the trace either.
+struct Hang {
+  CallId call = no_call;  ///< hmm_range_fault, or what sleeps outside of one
+  StepIndex step = no_step;
+  uint64_t line = 0;  ///< of the source trace, 0 when there is none
+  std::string text;   ///< what it waits for
+};
+std::vector<Hang> hangs(const Recording& recording);
+/// "hung line N step N CALL: what it waits for"
+std::string hang_text(const Recording& recording, const Hang& hang);
 
 /// One check that is not an agreement, for people.
 struct CheckExplanation {

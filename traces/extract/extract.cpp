@@ -146,6 +146,14 @@ std::vector<ExtractableCall> extractable_calls(const Recording& recording) {
   return calls;
 }
 
+/// With the unified fault-and-migrate patches: the call, or the walk of the setup, put pages under migration.
+static bool prepares_pages(const Recording& recording, CallId id) {
+  const Call& call = recording.calls()[id];
+  for (StepIndex step = call.first_step; step < call.end_step && step < recording.steps(); ++step)
+    if (recording.rule_of(step) == RuleId::capture_remember) return true;
+  return false;
+}
+
 Result<std::string> extract_call(const Document& document, uint32_t number) {
   const auto calls = extractable_calls(*document.recording);
   if (calls.empty())
@@ -161,6 +169,8 @@ Result<std::string> extract_call(const Document& document, uint32_t number) {
   };
   if (call.verdict == Verdict::diverged)
     return named(Error{"engine and kernel part inside it", {}, 0, 0, false});
+  if (prepares_pages(*document.recording, call.call))
+    return named(Error{"it prepares pages for a migration, which goes on after it", {}, 0, 0, false});
   if (call.function == Function::migrate_vma_setup) {
     auto text = migration_scenario(document, call);
     if (!text) return named(text.error());

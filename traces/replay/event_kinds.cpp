@@ -39,6 +39,14 @@ constexpr std::array rows = std::to_array<std::pair<std::string_view, EventKind>
     {"need_range", K::need_range},
     {"need_range_r", K::need_range_r},
     {"ptes", K::ptes},
+    // the walk of a range that prepares pages for migration
+    {"prep", K::prep},
+    {"prep_r", K::prep_r},
+    {"prep_pte", K::prep_pte},
+    {"split", K::split},
+    {"split_r", K::split_r},
+    {"split_folio_r", K::split_folio_r},
+    {"mew", K::migration_wait},
     // CPU faults, also those made on behalf of hmm_range_fault
     {"mmf", K::mmf},
     {"mmf_r", K::mmf_r},

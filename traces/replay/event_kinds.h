@@ -35,7 +35,14 @@ enum class EventKind : uint8_t {
   fault_r,
   need_range,
   need_range_r,
+  prep,
+  prep_r,
+  prep_pte,
+  split,
+  split_r,  ///< hmm_vma_handle_migrate_prepare and hmm_vma_walk_split of the unified patches
   ptes,
+  split_folio_r,
+  migration_wait,  ///< migration_entry_wait, of whoever waits
   mmf,
   mmf_r,
   mn_start,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "traces/replay/replayer.h"
 
@@ -12,9 +13,16 @@ namespace {
 constexpr uint64_t max_pages = uint64_t{1} << 20;
 
 Function function_of(EventKind kind) {
-  return kind == EventKind::mv_setup_in   ? Function::migrate_vma_setup
-         : kind == EventKind::mv_pages_in ? Function::migrate_vma_pages
-                                          : Function::migrate_vma_finalize;
+  switch (kind) {
+    case EventKind::mv_setup_in:
+      return Function::migrate_vma_setup;
+    case EventKind::hmm_setup_in:
+      return Function::migrate_hmm_range_setup;
+    case EventKind::mv_pages_in:
+      return Function::migrate_vma_pages;
+    default:
+      return Function::migrate_vma_finalize;
+  }
 }
 
 }  // namespace
@@ -26,7 +34,8 @@ MigrateCall::MigrateCall(Replayer& replayer, uint32_t call, RunningMigration& ru
       traced_(replayer.migrations().calls()[call]),
       running_(running),
       judge_(recorder_),
-      format_(MigrateFormat::from(world_.machine().model())) {}
+      format_(MigrateFormat::from(world_.machine().model())),
+      folios_(world_) {}
 
 void MigrateCall::run() {
   world_.at(traced_.in);
@@ -34,7 +43,7 @@ void MigrateCall::run() {
   if (traced_.gap != nullptr) judge_.excuse("events were lost while the call ran: " + gap_text(*traced_.gap));
   const bool setup = traced_.kind == EventKind::mv_setup_in;
   if (setup) {
-    running_ = {};
+    running_.begin();
     args().start = number(traced_.in, "start");
     args().end = number(traced_.in, "end");
     args().select = number(traced_.in, "flags");
@@ -43,10 +52,15 @@ void MigrateCall::run() {
     for (const uint32_t own : replayer_.migrations().events(traced_))
       if (kind(own) == EventKind::mn_start && of_notifier == nullptr)
         of_notifier = world_.space_of_mm(number(own, "mm"));
+    if (of_notifier == nullptr && traced_.walk != no_index) of_notifier = space_of_walk();
     args().mm = of_notifier != nullptr ? of_notifier : &world_.space_of(traced_.task);
   }
   if (args().mm == nullptr) {
     args().mm = &world_.space_of(traced_.task);
+    args().start = number(traced_.in, "start");
+    args().end = number(traced_.in, "end");
+  }
+  if (traced_.kind == EventKind::hmm_setup_in) {
     args().start = number(traced_.in, "start");
     args().end = number(traced_.in, "end");
   }
@@ -58,18 +72,31 @@ void MigrateCall::run() {
   if (traced_.after != no_index && result == traced_.out)
     later_ = shown(replayer_.migrations().calls()[traced_.after].in, "src");
   known_.assign(pages_, ~uint64_t{0});
+  known_dst_.assign(pages_, ~uint64_t{0});
   refused_.assign(pages_, false);
   index_rebuilt();
-  if (setup) return run_setup();
-  traced_.kind == EventKind::mv_pages_in ? run_pages() : run_finalize();
+  switch (traced_.kind) {
+    case EventKind::mv_setup_in:
+      return run_setup();
+    case EventKind::hmm_setup_in:
+      return run_range_setup();
+    case EventKind::mv_pages_in:
+      return run_pages();
+    default:
+      return run_finalize();
+  }
 }
 
 /// Empty when the engine can run the call.
 std::string MigrateCall::why_not_run() const {
-  const bool unified = world_.machine().model().unified != UnifiedStyle::none;
-  if (traced_.faults || (unified && traced_.kind == EventKind::mv_setup_in))
-    return "the setup faults pages in by a range fault (unified fault and migrate), which this replay does "
-           "not do";
+  const bool of_unified = traced_.kind == EventKind::hmm_setup_in || traced_.walk != no_index;
+  if (of_unified && !unified())
+    return "the setup walks by a range fault (unified fault and migrate), which this kernel model does not "
+           "have";
+  if (traced_.kind == EventKind::hmm_setup_in && (!running_.followed || running_.hmm_pfns == no_word))
+    return "the range fault that prepared these pages is not in the trace, or could not be followed";
+  if (traced_.kind == EventKind::hmm_setup_in && pages_ > running_.hmm_pages)
+    return "the range is longer than the array that was walked";
   if (traced_.kind != EventKind::mv_setup_in && running_.gap != nullptr)
     return "events were lost during this migration: " + gap_text(*running_.gap);
   if (traced_.kind != EventKind::mv_setup_in && !running_.followed)
@@ -154,6 +181,9 @@ void MigrateCall::run_setup() {
   args().dst = array(RegionKind::migrate_dst, "migrate.dst");
   show_arrays(traced_.in);
   args().fault_page = fault_page();
+  // Where the fault path locks its page, setup insists on the lock.
+  if (args().fault_page != 0 && world_.machine().model().fault_page_locked)
+    prepare_page(args().start & ~(page_bytes - 1), args().fault_page);
   call_id_ = static_cast<CallId>(recorder_.peek().calls().size());
   args().hooks = this;
   const int ret = migrate_vma_setup(world_.machine(), args());
@@ -213,18 +243,34 @@ void MigrateCall::finish(int64_t ret) {
         judge_.value("return value", static_cast<uint64_t>(*kernel), static_cast<uint64_t>(ret));
     }
     compare_field("npages", args().npages);
-    if (src_out_.count >= args().npages) compare_field("cpages", args().cpages);
+    // Which pages a unified setup gave back its own events show, the others only the words.
+    if (unified() || src_out_.count >= args().npages) compare_field("cpages", args().cpages);
     compare_field("start", args().start);
     compare_field("end", args().end);
   }
-  if (judge_.in_step() && ret == 0) {
+  // A unified setup whose walk failed has converted what was prepared; the driver may go on with that.
+  const bool converted = ret == 0 || (unified() && ret != -EINVAL && args().stuck_at == 0);
+  if (judge_.in_step() && converted) {
+    if (traced_.child == no_index) keep_arrays();
     compare_array(args().src, src_out_, true);
     compare_array(args().dst, dst_out_, false);
   } else {
     judge_.unseen_words(src_out_.count + dst_out_.count);
   }
-  running_.followed = judge_.in_step() && ret == 0;
+  running_.followed = judge_.in_step() && converted;
   judge_.finish(call_id_, ret);
+}
+
+/// What a setup returns is held against the engine's words, whatever its migrate_hmm_range_setup was seen to
+/// leave.
+void MigrateCall::keep_arrays() {
+  const Machine& machine = world_.machine();
+  running_.src.clear();
+  running_.dst.clear();
+  for (uint32_t k = 0; k < args().npages; ++k) {
+    running_.src.push_back(machine.load(args().src + k));
+    running_.dst.push_back(machine.load(args().dst + k));
+  }
 }
 
 void MigrateCall::compare_field(std::string_view field, uint64_t engine) {
@@ -234,12 +280,10 @@ void MigrateCall::compare_field(std::string_view field, uint64_t engine) {
 }
 
 void MigrateCall::compare_array(WordIndex first, const Shown& kernel, bool is_src) {
-  const Machine& machine = world_.machine();
-  const auto pages = static_cast<uint32_t>(args().npages);
-  for (uint32_t k = 0; k < std::min(pages, kernel.count); ++k) {
-    const uint64_t known = is_src ? known_[k] : ~uint64_t{0};
-    judge_.compare(first + k, kernel.words[k], machine.load(first + k), known, call_id_);
-  }
+  const std::vector<uint64_t>& engine = is_src ? running_.src : running_.dst;
+  const auto pages = static_cast<uint32_t>(std::min<uint64_t>(args().npages, engine.size()));
+  for (uint32_t k = 0; k < std::min(pages, kernel.count); ++k)
+    judge_.compare(first + k, kernel.words[k], engine[k], is_src ? known_[k] : known_dst_[k], call_id_);
   if (pages > kernel.count) judge_.unseen_words(pages - kernel.count);
 }
 
@@ -251,7 +295,7 @@ void MigrateCall::run_without_engine(std::string reason) {
   for (const auto& [key, events] : rebuilt_)
     for (const uint32_t position : events) show_rebuilt(position);
   int64_t ret = 0;
-  if (traced_.out != no_index && !traced_.faults) {
+  if (traced_.out != no_index) {
     replayer_.pass_until(traced_.out);
     world_.at(traced_.out);
     ret = event(traced_.out).integer("ret").value_or(0);

@@ -1,6 +1,7 @@
 #pragma once
 /// One recorded call of migrate_vma_setup, migrate_vma_pages or migrate_vma_finalize, run again by the
-/// engine.
+/// engine; with the unified fault-and-migrate patches also migrate_hmm_range_setup, on its own or inside a
+/// setup, whose walk is then a range fault (range_call.h).
 ///
 /// What stands in the page tables follows from earlier events (page_facts.h), from the pmd that the collector
 /// shows and, where nothing tells, from the kernel's own src word: bits that were taken from there are not
@@ -11,29 +12,23 @@
 #include <array>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/migrate/hooks.h"
 #include "engine/migrate/migrate_vma.h"
+#include "engine/walk/range_fault.h"
 #include "traces/check/judge.h"
+#include "traces/replay/folio_facts.h"
 #include "traces/replay/migrate_index.h"
 #include "traces/replay/refusal.h"
+#include "traces/replay/running_migration.h"
 #include "traces/replay/world.h"
 
 namespace hmmscope::traces {
 
 class Replayer;
-
-/// A struct migrate_vma between its setup and its finalize.
-struct RunningMigration {
-  MigrateVma args;
-  const TraceGap* gap = nullptr;        ///< events were lost since its last call
-  bool followed = false;                ///< the engine has kept up with the kernel so far
-  std::map<uint64_t, uint32_t> unseen;  ///< addr: mappings elsewhere that only set_migration_pte told of
-};
 
 class MigrateCall final : public MigrateHooks {
  public:
@@ -54,6 +49,8 @@ class MigrateCall final : public MigrateHooks {
   void invalidating(AddressSpace& space, const InvalidateRange& range) override;
   void invalidated(AddressSpace& space, const InvalidateRange& range) override;
   void replaced(AddressSpace& space, uint64_t addr, uint64_t old, uint64_t now) override;
+  std::optional<RangeFaultResult> range_fault(const RangeFaultCall& asked) override;
+  bool range_setup(MigrateVma& migrate) override;
   void entered(Function function, uint64_t addr, uint64_t end, uint64_t detail) override;
   void left(Function function, uint64_t addr, int64_t ret) override;
 
@@ -67,7 +64,7 @@ class MigrateCall final : public MigrateHooks {
     }
   };
 
-  // migrate_call.cpp: the three calls
+  // migrate_call.cpp: the calls
   std::string why_not_run() const;
   void run_without_engine(std::string reason);
   void run_setup();
@@ -78,8 +75,18 @@ class MigrateCall final : public MigrateHooks {
   void show_arrays(uint32_t index);
   Shown shown(uint32_t index, std::string_view field) const;
   uint32_t result_event() const;
+  void keep_arrays();
   void compare_array(WordIndex first, const Shown& kernel, bool is_src);
   void compare_field(std::string_view field, uint64_t engine);
+
+  // migrate_call_unified.cpp: what the unified patches make of setup
+  bool unified() const { return world_.machine().model().unified != UnifiedStyle::none; }
+  AddressSpace* space_of_walk();
+  void run_range_setup();
+  void show_hmm_words();
+  void show_unknown_dst();
+  void find_refusals();
+  bool given_back(uint64_t slot) const;
 
   // migrate_call_state.cpp: what the kernel found
   void show_level(Level level, uint64_t addr, uint64_t end, uint64_t depth);
@@ -99,7 +106,6 @@ class MigrateCall final : public MigrateHooks {
   uint64_t slot_of(uint64_t addr) const { return (addr - args().start) / page_bytes; }
   uint64_t address(uint64_t k) const { return args().start + k * page_bytes; }
   bool too_large(uint64_t pfn) const;
-  static uint8_t facts_of(uint64_t pte);
 
   // migrate_call_check.cpp: the events along the way
   EventView event(uint32_t index) const;
@@ -111,7 +117,7 @@ class MigrateCall final : public MigrateHooks {
   void take(uint32_t index);
   void pass_rest();
   void index_rebuilt();
-  void compare_entry(AddressSpace& space, uint64_t addr, uint64_t now, EventKind kind);
+  void compare_entry(AddressSpace& space, uint64_t addr, uint64_t now, EventKind kind, bool frozen);
   void show_rebuilt(uint32_t index);
   void expect_all_rebuilt();
   void part(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason);
@@ -133,9 +139,9 @@ class MigrateCall final : public MigrateHooks {
   uint64_t pages_ = 0;
   Shown src_out_, dst_out_;  ///< the kernel's arrays at return
   Shown later_;              ///< src as the next call with the same struct finds it: confirms what was chosen
-  std::vector<uint64_t> known_;               ///< bits of each src word that could be compared
-  std::vector<bool> refused_;                 ///< the kernel left this page alone
-  std::set<uint64_t> prepared_;               ///< pfns whose folio this call has made
+  std::vector<uint64_t> known_, known_dst_;  ///< bits of each src and dst word that could be compared
+  std::vector<bool> refused_;                ///< the kernel left this page alone
+  FolioFacts folios_;
   uint64_t split_start_ = 0, split_end_ = 0;  ///< a 2M mapping that the collector splits
   uint32_t next_ = 0;                         ///< position of the next own event that has not been passed
   Function running_function_ = Function::migrate_vma_setup;  ///< entered last

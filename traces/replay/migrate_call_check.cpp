@@ -13,10 +13,11 @@ namespace {
 constexpr uint64_t event_migrate = 6;
 
 /// Bits of a rebuilt entry that earlier events decide: not A, D and soft-dirty, which the CPU and its users
-/// set without telling anybody.
-uint64_t decided_bits(const SwapFormat& swap, uint64_t entry) {
+/// set without telling anybody. `frozen`: A and D of the migration entry it was are known.
+uint64_t decided_bits(const SwapFormat& swap, uint64_t entry, bool frozen) {
+  constexpr uint64_t accessed_dirty = x86::accessed.mask() | x86::dirty.mask();
   if (x86::pte_present(entry))
-    return ~(x86::accessed.mask() | x86::dirty.mask() | x86::soft_dirty.mask() | x86::saved_dirty.mask());
+    return ~((frozen ? 0 : accessed_dirty) | x86::soft_dirty.mask() | x86::saved_dirty.mask());
   uint64_t undecided = x86::swp_soft_dirty.mask();
   if (is_migration(swap.kind(entry))) undecided |= uint64_t{3} << (x86::swp_offset.shift + swap.pfn_bits);
   return ~undecided;
@@ -44,6 +45,10 @@ void MigrateCall::pass(uint32_t index) {
   replayer_.pass_until(index);
   world_.run_task(traced_.task);
   switch (kind(index)) {
+    case EventKind::rf_in:
+      return replayer_.run_call(replayer_.calls().call_at(index));
+    case EventKind::hmm_setup_in:
+      return MigrateCall(replayer_, replayer_.migrations().call_at(index), running_).run();
     case EventKind::set_migration_pte:
     case EventKind::remove_migration_pte:
       return;  // the engine writes these itself; what is left over is looked at in the end
@@ -164,18 +169,20 @@ void MigrateCall::invalidated(AddressSpace&, const InvalidateRange& range) {
 }
 
 void MigrateCall::replaced(AddressSpace& where, uint64_t addr, uint64_t, uint64_t now) {
-  world_.note_pte(where, addr, facts_of(now));
+  const bool frozen = (world_.known_pte(where, addr).known & pte_fact::accessed_dirty) != 0;
+  world_.note_pte(where, addr, facts_of_entry(now));
   if (!judge_.in_step()) return;
   // The collector's own entries and insertions have no event.
   if (running_function_ == Function::try_to_migrate)
-    compare_entry(where, addr, now, EventKind::set_migration_pte);
+    compare_entry(where, addr, now, EventKind::set_migration_pte, false);
   else if (running_function_ == Function::remove_migration_ptes)
-    compare_entry(where, addr, now, EventKind::remove_migration_pte);
+    compare_entry(where, addr, now, EventKind::remove_migration_pte, frozen);
 }
 
-void MigrateCall::compare_entry(AddressSpace& where, uint64_t addr, uint64_t now, EventKind wanted) {
+void MigrateCall::compare_entry(AddressSpace& where, uint64_t addr, uint64_t now, EventKind wanted,
+                                bool frozen) {
   if (!replayer_.kinds().has(wanted)) return judge_.unseen_words(1);
-  const uint64_t known = decided_bits(world_.entries().swap, now);
+  const uint64_t known = decided_bits(world_.entries().swap, now, frozen);
   std::vector<uint32_t>& events = rebuilt_[{wanted, addr}];
   if (events.empty())
     return part(addr, 0, now,

@@ -3,30 +3,11 @@
 
 #include <algorithm>
 
-#include "engine/machine/folio.h"
 #include "engine/migrate/entry_conversion.h"
-#include "engine/migrate/rmap.h"
 #include "traces/replay/migrate_call.h"
 #include "traces/replay/replayer.h"
 
 namespace hmmscope::traces {
-namespace {
-
-void set_if_changed(const Folio& folio, FolioWord word, uint64_t value) {
-  if (folio.get(word) != value) folio.set(word, value);
-}
-
-void hold_lock(const Folio& folio, FolioLocker owner) {
-  if (!folio.locked()) folio.lock(owner);
-}
-
-}  // namespace
-
-/// Everything, but for a page that nothing has named.
-uint8_t MigrateCall::facts_of(uint64_t pte) {
-  const bool named = !x86::pte_present(pte) || !World::is_placeholder(x86::pte_pfn(pte));
-  return named ? pte_fact::all : pte_fact::kind | pte_fact::write;
-}
 
 bool MigrateCall::too_large(uint64_t pfn) const { return pfn >> world_.entries().swap.pfn_bits != 0; }
 
@@ -86,23 +67,7 @@ void MigrateCall::show_huge(uint64_t addr, uint64_t pmd, uint64_t end) {
     machine.physical().set_huge_zero_pfn(base);
     return;
   }
-  if (!covered || too_large(base + entries_per_table)) return;
-  const uint64_t index = page_index(args().vma, start);
-  uint64_t mappings = 0;
-  rmap_walk(machine, anon_mapping, index, entries_per_table, [&](const RmapPlace& place) {
-    const WordIndex word = place.space->find_entry(Level::pmd, place.addr);
-    if (word != no_word && machine.entry_format().is_huge(machine.load(word)) &&
-        leaf_pfn(Level::pmd, machine.load(word)) == base)
-      ++mappings;
-    return true;
-  });
-  recorder_.step(RuleId::trace_migrate_page, {addr, base, mappings});
-  const Folio folio = make_folio(machine, base, level_order(Level::pmd));
-  set_if_changed(folio, FolioWord::refcount, mappings);
-  set_if_changed(folio, FolioWord::mapcount, mappings);
-  set_if_changed(folio, FolioWord::mapping, anon_mapping);
-  set_if_changed(folio, FolioWord::index, index);
-  folio.set_flag(folio_flag::anon | folio_flag::lru);
+  if (covered && !too_large(base + entries_per_table)) folios_.large(args().vma, addr, base);
 }
 
 void MigrateCall::before_pte(uint64_t addr, uint64_t) {
@@ -121,7 +86,7 @@ void MigrateCall::before_pte(uint64_t addr, uint64_t) {
   const WordIndex entry = space().find_entry(Level::pte, addr);
   if (entry == no_word ? pte != 0 : world_.machine().load(entry) != pte) {
     recorder_.step(RuleId::trace_pte_inferred, {addr, pte, is.known});
-    world_.know_pte(space(), addr, pte, facts_of(pte), Evidence::inferred);
+    world_.know_pte(space(), addr, pte, facts_of_entry(pte), Evidence::inferred);
   }
   const bool device =
       !x86::pte_none(pte) && !x86::pte_present(pte) && is_device_private(world_.entries().swap.kind(pte));
@@ -194,44 +159,9 @@ uint64_t MigrateCall::entry_from_word(uint64_t k) {
   return anonymous && *word == 0 ? some_page : 0;
 }
 
-/// The folio that an entry refers to, as it must be: every mapping that is known of counts.
 void MigrateCall::prepare_page(uint64_t addr, uint64_t pfn) {
-  if (!prepared_.insert(pfn).second) return;
-  if (!world_.spend_rmap_walk())
-    return judge_.lost(addr, "more address spaces, VMAs and pages than can be replayed");
-  Machine& machine = world_.machine();
-  const bool anonymous = (args().vma.flags() & vm::shared) == 0;
-  const uint64_t mapping = anonymous ? anon_mapping : file_mapping(args().vma.file());
-  const uint64_t index = page_index(args().vma, addr);
-  uint64_t mappings = 0;
-  std::vector<WordIndex> gone;
-  rmap_walk(machine, mapping, index, 1, [&](const RmapPlace& place) {
-    const WordIndex word = find_mapping(machine, *place.space, place.addr, pfn);
-    if (word == no_word) return true;
-    // What was forgotten is no mapping any more.
-    if (place.space != &space() && (world_.known_pte(*place.space, place.addr).known & pte_fact::kind) == 0)
-      gone.push_back(word);
-    else
-      ++mappings;
-    return true;
-  });
-  recorder_.step(RuleId::trace_migrate_page, {addr, pfn, mappings});
-  for (const WordIndex word : gone) recorder_.write(word, 0, Evidence::unknown);
-  Folio folio = Folio::of(machine, pfn);
-  if (!folio || folio.pfn() != pfn || folio.large()) folio = make_folio(machine, pfn, 0);
-  const uint64_t others = (anonymous ? 0 : 1) + (args().fault_page == pfn ? 1 : 0);
-  const uint64_t writable = x86::pte_write(machine.load(space().find_entry(Level::pte, addr)));
-  const DeviceMemory* device = machine.physical().device_of(pfn);
-  const uint64_t memory = device == nullptr  ? folio_flag::lru
-                          : device->coherent ? folio_flag::device_coherent
-                                             : folio_flag::device_private;
-  set_if_changed(folio, FolioWord::refcount, mappings + others);
-  set_if_changed(folio, FolioWord::mapcount, mappings);
-  set_if_changed(folio, FolioWord::mapping, mapping);
-  set_if_changed(folio, FolioWord::index, index);
-  set_if_changed(folio, FolioWord::lock_owner, 0);
-  set_if_changed(folio, FolioWord::flags,
-                 memory | (anonymous ? folio_flag::anon : 0) | (writable ? folio_flag::anon_exclusive : 0));
+  if (!folios_.page(space(), args().vma, addr, pfn, args().fault_page))
+    judge_.lost(addr, "more address spaces, VMAs and pages than can be replayed");
 }
 
 void MigrateCall::refuse(uint64_t addr, Refusal why) {
@@ -267,7 +197,7 @@ std::optional<uint64_t> MigrateCall::restored_in_setup(uint64_t addr) const {
 std::optional<bool> MigrateCall::isolate(uint64_t slot, uint64_t) {
   if (!judge_.in_step()) return false;
   const uint64_t addr = address(slot);
-  if (!refused_[slot] || !restored_in_setup(addr)) return std::nullopt;
+  if (!given_back(slot)) return std::nullopt;
   refuse(addr, Refusal::isolate);
   return false;
 }
@@ -275,7 +205,7 @@ std::optional<bool> MigrateCall::isolate(uint64_t slot, uint64_t) {
 uint64_t MigrateCall::unseen_references(ReferenceCheck where, uint64_t slot, uint64_t) {
   if (!judge_.in_step() || slot >= pages_) return 1;
   const uint64_t addr = address(slot);
-  if (where == ReferenceCheck::unmap) return refused_[slot] && restored_in_setup(addr) ? 1 : 0;
+  if (where == ReferenceCheck::unmap) return given_back(slot) ? 1 : 0;
   const auto word = later_.at(slot) ? later_.at(slot) : src_out_.at(slot);
   if (!word || format_.migrates(*word)) return 0;
   refuse(addr, Refusal::reference);

@@ -1,11 +1,14 @@
 #pragma once
-/// Which events belong to which call of migrate_vma_setup, migrate_vma_pages and migrate_vma_finalize: one
-/// pass over the trace. A call's own events are those of its task between entry and return. A setup that
-/// makes a range fault (the unified fault-and-migrate patches) keeps its entry, but its events stay where
-/// they are. Immutable after construction.
+/// Which events belong to which call of migrate_vma_setup, migrate_vma_pages, migrate_vma_finalize and
+/// (unified fault-and-migrate patches) migrate_hmm_range_setup: one pass over the trace. A call's own events
+/// are those of its task between entry and return, without those of the range fault and the
+/// migrate_hmm_range_setup that a unified setup makes; their entries stand in the list as their place there.
+/// Immutable after construction.
 
 #include <cstdint>
+#include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "traces/replay/call_index.h"
@@ -21,8 +24,9 @@ struct TracedMigration {
   uint64_t args = 0;                        ///< address of struct migrate_vma
   uint32_t first = 0, count = 0;            ///< its own events, in MigrateIndex::events()
   uint32_t after = no_index;  ///< the next call with the same struct: what it finds there is what this left
-  const TraceGap* gap = nullptr;  ///< events were lost while it ran: the first gap
-  bool faults = false;  ///< a range fault is nested in it
+  uint32_t walk = no_index;   ///< rf_in of the range fault that a unified setup makes
+  uint32_t parent = no_index, child = no_index;  ///< a unified setup and the migrate_hmm_range_setup in it
+  const TraceGap* gap = nullptr;                 ///< events were lost while it ran: the first gap
 };
 
 class MigrateIndex {
@@ -38,11 +42,16 @@ class MigrateIndex {
   uint32_t call_at(uint32_t in_event) const;
   /// The event is replayed with a call: one of its own events or its return.
   bool in_call(uint32_t event) const { return member_[event]; }
+  /// The first migrate_hmm_range_setup of this task with this struct that begins after the event.
+  uint32_t range_setup_after(uint32_t task, uint64_t args, uint32_t event) const;
 
  private:
+  class Builder;
+
   std::vector<TracedMigration> calls_;
   std::vector<uint32_t> events_;
   std::vector<bool> member_;
+  std::map<std::pair<uint32_t, uint64_t>, std::vector<uint32_t>> range_setups_;  ///< by task and struct
 };
 
 }  // namespace hmmscope::traces

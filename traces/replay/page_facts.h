@@ -22,6 +22,8 @@ inline constexpr uint8_t write = 2;  ///< the permission
 inline constexpr uint8_t pfn = 4;
 inline constexpr uint8_t all = kind | write | pfn;
 inline constexpr uint8_t seen = 8;  ///< the word counts, not the empty ranges
+/// The accessed and dirty bits of an entry that no CPU changes any more (a migration entry).
+inline constexpr uint8_t accessed_dirty = 16;
 }  // namespace pte_fact
 
 class PageFacts {

@@ -15,12 +15,15 @@ constexpr std::array<std::string_view, 6> window_fields{"a", "b", "c", "d", "e",
 
 }  // namespace
 
-RangeCall::RangeCall(Replayer& replayer, uint32_t call)
+RangeCall::RangeCall(Replayer& replayer, uint32_t call, RunningMigration* setup, const RangeFaultCall* asked)
     : replayer_(replayer),
       world_(replayer.world()),
       recorder_(world_.recorder()),
       traced_(replayer.calls().calls()[call]),
       judge_(recorder_),
+      running_(setup),
+      asked_(asked),
+      prepare_(*this),
       next_(traced_.first),
       taken_(traced_.in) {}
 
@@ -28,6 +31,8 @@ void RangeCall::run() {
   world_.at(traced_.in);
   read_arguments();
   if (traced_.gap != nullptr) judge_.excuse("events were lost while the call ran: " + gap_text(*traced_.gap));
+  read_migrate();
+  if (running_ != nullptr) running_->followed = false;
   if (std::string reason = why_not_run(); !reason.empty()) return run_without_engine(std::move(reason));
   show_range();
   read_array();
@@ -46,14 +51,34 @@ void RangeCall::read_arguments() {
   call_.notifier_seq = number(in, "seq");
   AddressSpace* of_notifier = world_.space_of_mm(replayer_.sequences().mm_of(notifier_, in));
   space_ = of_notifier != nullptr ? of_notifier : &world_.space_of(traced_.task);
+  if (asked_ != nullptr && asked_->mm != nullptr) space_ = asked_->mm;
   call_.mm = space_;
   if (call_.end > call_.start) pages_ = (call_.end - call_.start) >> page_bits;
 }
 
+/// The struct migrate_vma that the range names: the setup's that makes this call, or a driver's own.
+void RangeCall::read_migrate() {
+  const uint64_t migrate = number(traced_.in, "migrate");
+  if (world_.machine().model().unified == UnifiedStyle::none) return;
+  call_.prepare_hooks = &prepare_;
+  call_.names_notifier = notifier_ != 0;
+  if (migrate == 0) return;
+  if (running_ == nullptr) {
+    running_ = &replayer_.running(traced_.task, migrate);
+    MigrateVma& args = running_->args;
+    args.mm = space_;
+    args.select = number(traced_.in, "mflags");
+    args.pgmap_owner = call_.dev_private_owner;
+    args.fault_page = 0;
+    args.hooks = nullptr;
+  }
+  call_.migrate = &running_->args;
+}
+
 /// Empty when the engine can run the call.
 std::string RangeCall::why_not_run() {
-  if (number(traced_.in, "migrate") != 0)
-    return "the call asks for a migration in the same pass, which the engine's range fault does not do";
+  if (number(traced_.in, "migrate") != 0 && world_.machine().model().unified == UnifiedStyle::none)
+    return "the call asks for a migration in the same pass, which this kernel model does not have";
   if (pages_ > 1 && !replayer_.trace().info().arrays_reliable)
     return "the trace prints every element of an array as the first (trace-cmd report without -R)";
   if (((call_.start | call_.end) & (page_bytes - 1)) != 0) return "the range is not page aligned";
@@ -79,6 +104,8 @@ void RangeCall::show_range() {
   set(RangeWord::dev_private_owner, call_.dev_private_owner);
   set(RangeWord::notifier_seq, call_.notifier_seq);
   recorder_.write(word_of(call_.range, RangeWord::last), call_.start, Evidence::inferred);
+  if (call_.migrate != nullptr)
+    recorder_.step(RuleId::trace_migrate_struct, {number(traced_.in, "migrate"), call_.migrate->select});
 }
 
 void RangeCall::read_array() {
@@ -128,8 +155,18 @@ bool RangeCall::requests_can_matter() const {
 
 void RangeCall::run_engine() {
   call_id_ = static_cast<CallId>(recorder_.peek().calls().size());
-  const RangeFaultResult result = hmm_range_fault(world_.machine(), call_, this);
-  finish(result);
+  if (asked_ != nullptr) compare_arguments();
+  result_ = hmm_range_fault(world_.machine(), call_, this);
+  finish(result_);
+}
+
+/// What the engine's setup hands to its walk, held against what the kernel's did.
+void RangeCall::compare_arguments() {
+  judge_.value("start of the setup's walk", call_.start, asked_->start);
+  judge_.value("end of the setup's walk", call_.end, asked_->end);
+  judge_.value("default_flags of the setup's walk", call_.default_flags, asked_->default_flags);
+  judge_.value("pfn_flags_mask of the setup's walk", call_.pfn_flags_mask, asked_->pfn_flags_mask);
+  judge_.value("dev_private_owner of the setup's walk", call_.dev_private_owner, asked_->dev_private_owner);
 }
 
 void RangeCall::finish(const RangeFaultResult& result) {
@@ -137,11 +174,7 @@ void RangeCall::finish(const RangeFaultResult& result) {
     part(result.last, 0, static_cast<uint64_t>(result.ret),
          "the engine returned, the kernel went on: " + describe_next());
   pass_rest();
-  if (traced_.out == no_index) {
-    judge_.lost(call_.start, traced_.gap == nullptr ? "the trace ends inside the call"
-                                                    : "no event shows its return: " + gap_text(*traced_.gap));
-    return judge_.finish(call_id_, result.ret);
-  }
+  if (traced_.out == no_index) return finish_without_return(result);
   replayer_.pass_until(traced_.out);
   world_.at(traced_.out);
   const int64_t kernel_ret = event(traced_.out).integer("ret").value_or(0);
@@ -149,11 +182,47 @@ void RangeCall::finish(const RangeFaultResult& result) {
     part(result.last, static_cast<uint64_t>(kernel_ret),
          static_cast<uint64_t>(static_cast<int64_t>(result.ret)),
          fmt::format("the kernel returned {}, the engine {}", kernel_ret, result.ret));
-  if (judge_.in_step())
+  if (judge_.in_step()) {
     compare_array();
-  else
+    compare_migrate(result);
+  } else {
     keep_kernel_array();
+  }
   judge_.finish(call_id_, kernel_ret);
+}
+
+/// The trace ends inside the call. When the engine says that it never returns, that is no loss: the kernel
+/// went as far as this, and no further.
+void RangeCall::finish_without_return(const RangeFaultResult& result) {
+  if (!hung_)
+    judge_.lost(call_.start, traced_.gap == nullptr ? "the trace ends inside the call"
+                                                    : "no event shows its return: " + gap_text(*traced_.gap));
+  judge_.finish(call_id_, result.ret);
+}
+
+/// struct migrate_vma as the caller finds it.
+void RangeCall::compare_migrate(const RangeFaultResult& result) {
+  if (running_ == nullptr) return;
+  running_->followed = true;
+  running_->hmm_pfns = call_.pfns;
+  running_->hmm_pages = pages_;
+  MigrateVma& args = running_->args;
+  const auto start = event(traced_.out).number("m_start"), end = event(traced_.out).number("m_end");
+  const auto vma = event(traced_.out).number("m_vma");
+  if (!start || !end) return;
+  // Where the call writes nothing, only an earlier one tells what the driver has there.
+  if (!result.filled_migrate && asked_ == nullptr && !running_->range_known) {
+    args.start = *start;
+    args.end = *end;
+    args.vma = *vma == 0 ? Vma() : space_->vma_at(*start);
+  }
+  running_->range_known = true;
+  judge_.value("start of struct migrate_vma", *start, args.start);
+  judge_.value("end of struct migrate_vma", *end, args.end);
+  if (const auto known = vma ? vma_starts_.find(*vma) : vma_starts_.end(); known != vma_starts_.end())
+    judge_.value("start of the VMA in struct migrate_vma", known->second, args.vma ? args.vma.start() : 0);
+  else if (vma == uint64_t{0} && result.filled_migrate)
+    judge_.value("the VMA in struct migrate_vma", 0, args.vma.start());
 }
 
 /// visit(first slot, words) for every piece of the array at return, cut at the end of the array.

@@ -3,6 +3,7 @@
 /// write the one the trace shows; when it enters or leaves a function they compare it with the kernel's own
 /// entry or return. What counts as agreement is in traces/check/judge.h.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,15 +12,22 @@
 #include "engine/walk/hooks.h"
 #include "engine/walk/range_fault.h"
 #include "traces/check/judge.h"
+#include "traces/replay/range_prepare.h"
 #include "traces/replay/replayer.h"
+#include "traces/replay/running_migration.h"
 
 namespace hmmscope::traces {
 
 class RangeCall final : public WalkHooks {
  public:
-  RangeCall(Replayer& replayer, uint32_t call);
+  /// `setup` and `asked`: the walk that a unified migrate_vma_setup makes, and what the engine's setup hands
+  /// to it; both null for a driver's call.
+  RangeCall(Replayer& replayer, uint32_t call, RunningMigration* setup = nullptr,
+            const RangeFaultCall* asked = nullptr);
   /// Replays the call and adds its judgement.
   void run();
+  /// After run(): what the engine made of it.
+  const RangeFaultResult& result() const { return result_; }
 
   std::optional<bool> sequence_moved(const RangeFaultCall&) override;
   void before_vma(uint64_t addr, uint64_t end) override;
@@ -35,6 +43,8 @@ class RangeCall final : public WalkHooks {
   void left(Function function, uint64_t addr, int64_t ret) override;
 
  private:
+  friend class RangePrepare;
+
   // range_call_events.cpp: the events of the call
   EventView event(uint32_t index) const { return replayer_.trace()[index]; }
   EventKind kind(uint32_t index) const { return replayer_.kinds().of(event(index)); }
@@ -46,6 +56,11 @@ class RangeCall final : public WalkHooks {
   bool next_is(EventKind wanted) { return peek() != no_index && kind(peek()) == wanted; }
   /// Replays everything up to and including the event that peek() names, and gives it back.
   uint32_t take();
+  /// The same for an own event that is not of the walk.
+  uint32_t take(uint32_t wanted);
+  /// The first own event of that kind that stands before the one peek() names; no_index when there is none.
+  template <class Wanted>
+  uint32_t find_before_next(Wanted wanted);
   /// Replays one own event that is not of the walk.
   void pass(uint32_t index);
   void pass_rest();
@@ -53,14 +68,18 @@ class RangeCall final : public WalkHooks {
 
   // range_call.cpp: entry and return of the call
   void read_arguments();
+  void read_migrate();
   std::string why_not_run();
   void show_range();
   void read_array();
   void show_window(uint32_t index, uint64_t first, std::string_view field);
   void run_engine();
+  void compare_arguments();
   void run_without_engine(std::string reason);
   void finish(const RangeFaultResult& result);
+  void finish_without_return(const RangeFaultResult& result);
   void compare_array();
+  void compare_migrate(const RangeFaultResult& result);
   void keep_kernel_array();
   template <class Visit>
   void each_result_window(Visit visit);
@@ -106,6 +125,12 @@ class RangeCall final : public WalkHooks {
   uint64_t notifier_ = 0;
   uint64_t pages_ = 0;
   CallId call_id_ = no_call;
+  RangeFaultResult result_;
+
+  RunningMigration* running_ = nullptr;  ///< what the range's struct migrate_vma belongs to
+  const RangeFaultCall* asked_;
+  RangePrepare prepare_;
+  std::map<uint64_t, uint64_t> vma_starts_;  ///< by address of struct vm_area_struct, as the walk met them
 
   uint32_t next_;               ///< next own event, not yet replayed
   uint32_t taken_;              ///< the own event replayed last
@@ -120,9 +145,18 @@ class RangeCall final : public WalkHooks {
   uint64_t vm_flags_ = 0;      ///< of the VMA under way
   uint64_t pmd_end_ = 0;
   uint64_t ptes_start_ = 0, ptes_end_ = 0;  ///< ptes that a `ptes` event has shown
+  bool hung_ = false;                       ///< the engine unwinds from a wait that the kernel never left
   bool faulted_ = false;                    ///< the last function that returned is the fault helper
   bool unseen_noted_ = false;               ///< a fault without event was noted for the helper under way
   std::optional<int64_t> helper_result_;    ///< what that helper returns, once looked up
 };
+
+template <class Wanted>
+uint32_t RangeCall::find_before_next(Wanted wanted) {
+  const uint32_t stop = peek();
+  for (uint32_t at = next_; at != stop && at != no_index; at = replayer_.calls().next(at))
+    if (wanted(at)) return at;
+  return no_index;
+}
 
 }  // namespace hmmscope::traces

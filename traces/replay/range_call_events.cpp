@@ -20,7 +20,9 @@ uint32_t RangeCall::peek() {
 void RangeCall::pass(uint32_t index) {
   replayer_.pass_until(index);
   world_.run_task(traced_.task);
-  if (kind(index) == EventKind::rf_in) {
+  prepare_.passing(index);
+  // The walk of a unified setup is replayed with the setup.
+  if (kind(index) == EventKind::rf_in && !replayer_.migrations().in_call(index)) {
     const uint32_t nested = replayer_.calls().call_at(index);
     if (nested != no_index) replayer_.run_call(nested);
   } else {
@@ -28,8 +30,9 @@ void RangeCall::pass(uint32_t index) {
   }
 }
 
-uint32_t RangeCall::take() {
-  const uint32_t wanted = peek();
+uint32_t RangeCall::take() { return take(peek()); }
+
+uint32_t RangeCall::take(uint32_t wanted) {
   world_.run_task(traced_.task);
   const CallId floor = recorder_.current_call();
   floor_ = floor;

@@ -17,7 +17,7 @@ constexpr uint64_t page_cost = 1024;
 
 VmaKind kind_of_vma(std::string_view ops, uint64_t flags, uint64_t file) {
   if ((flags & vm::hugetlb) != 0) return VmaKind::hugetlb;
-  if (ops.starts_with("shmem")) return VmaKind::shmem;
+  if (ops.starts_with("shmem")) return (flags & vm::shared) != 0 ? VmaKind::shmem : VmaKind::file_private;
   if ((flags & (vm::pfnmap | vm::io | vm::mixedmap)) != 0) return VmaKind::special;
   if (file == 0) return VmaKind::anonymous;
   return (flags & vm::shared) != 0 ? VmaKind::file_shared : VmaKind::file_private;
@@ -75,6 +75,7 @@ void RangeCall::show_test(uint32_t index) {
   vma.start = number(index, "vm_start");
   vma.end = number(index, "vm_end");
   vma.flags = vm_flags_ = number(index, "vm_flags");
+  if (running_ != nullptr) vma_starts_[number(index, "vma")] = vma.start;
   vma.pgoff = number(index, "vm_pgoff");
   vma.file = number(index, "vm_file");
   vma.kind = kind_of_vma(test.text("vm_ops").value_or(""), vma.flags, vma.file);
@@ -268,6 +269,10 @@ void RangeCall::before_hugetlb(uint64_t addr, uint64_t end, uint64_t page_size) 
 
 bool RangeCall::wait_for_migration(uint64_t addr) {
   if (!judge_.in_step()) return false;
+  // The task has locked the page itself, and nothing follows: it waits for itself.
+  const bool silent = peek() == no_index && traced_.out == no_index && traced_.gap == nullptr;
+  hung_ = silent && running_ != nullptr && running_->prepared.contains(addr);
+  if (hung_) return false;
   recorder_.step(RuleId::trace_migration_over, {addr});
   return true;
 }

@@ -66,6 +66,8 @@ void Replayer::dispatch(uint32_t index) {
     lose_events(gaps_.gaps()[next_gap_], index);
   if (calls_.in_call(index)) return;
   if (kinds_.of(trace_[index]) == EventKind::rf_in) {
+    // The walk of a unified setup has been replayed with it.
+    if (migrations_.in_call(index)) return;
     const uint32_t call = calls_.call_at(index);
     if (call != no_index) run_call(call);
     return;
@@ -82,10 +84,9 @@ void Replayer::side_event(uint32_t index, CallId floor) {
     return;
   }
   const TracedMigration& traced = migrations_.calls()[call];
-  const auto key = std::pair(traced.task, traced.args);
   const World::EngineRun run(world_, traced.task);
-  MigrateCall(*this, call, running_[key]).run();
-  if (traced.kind == EventKind::mv_fin_in) running_.erase(key);
+  MigrateCall(*this, call, running(traced.task, traced.args)).run();
+  if (traced.kind == EventKind::mv_fin_in) forget_running(traced.task, traced.args);
 }
 
 void Replayer::run_call(uint32_t call) {

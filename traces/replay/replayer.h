@@ -42,6 +42,9 @@ class Replayer {
   /// Replays what other tasks did before event `index`.
   void pass_until(uint32_t index);
   void run_call(uint32_t call);
+  /// The migration that a task has under way with this struct migrate_vma; made when first asked for.
+  RunningMigration& running(uint32_t task, uint64_t args) { return running_[{task, args}]; }
+  void forget_running(uint32_t task, uint64_t args) { running_.erase({task, args}); }
   /// Replays an event that is neither of a range fault's walk nor its begin: a whole migrate_vma call when
   /// one begins here, nothing when the event has been replayed with such a call.
   void side_event(uint32_t index, CallId floor);

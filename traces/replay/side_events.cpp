@@ -64,7 +64,14 @@ Function function_of(EventKind kind) {
 
 SideEvents::SideEvents(const Trace& trace, const EventKinds& kinds, const SequenceIndex& sequences,
                        World& world)
-    : trace_(trace), kinds_(kinds), sequences_(sequences), world_(world), tasks_(trace.tasks().size()) {}
+    : trace_(trace),
+      kinds_(kinds),
+      sequences_(sequences),
+      world_(world),
+      tasks_(trace.tasks().size()),
+      last_event_(trace.tasks().size(), 0) {
+  for (uint32_t index = 0; index < trace.size(); ++index) last_event_[trace.events()[index].task] = index;
+}
 
 void SideEvents::lose_events() {
   for (Task& task : tasks_) {

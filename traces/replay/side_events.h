@@ -47,12 +47,14 @@ class SideEvents {
   void migration(const EventView& event, EventKind kind, CallId floor);
   void migrate_array(const EventView& event, RegionKind kind, std::string_view field);
   void marker(const EventView& event, uint32_t index);
+  void name_open_announcement(const AddressSpace& space);
 
   const Trace& trace_;
   const EventKinds& kinds_;
   const SequenceIndex& sequences_;
   World& world_;
   std::vector<Task> tasks_;
+  std::vector<uint32_t> last_event_;  ///< of each task
 };
 
 }  // namespace hmmscope::traces

@@ -44,6 +44,7 @@ void SideEvents::notifier(const EventView& event, uint32_t index, EventKind kind
     case EventKind::mni_rb:
       task.reading = address;
       recorder.enter(Function::mmu_interval_read_begin, {address}, event.task());
+      if (last_event_[event.task()] == index) name_open_announcement(own);
       return;
     case EventKind::mni_rb_r: {
       const uint64_t read = event.number("sub").value_or(task.reading), seq = number(event, "seq");
@@ -86,6 +87,15 @@ void SideEvents::notifier(const EventView& event, uint32_t index, EventKind kind
     default:
       return;
   }
+}
+
+/// The task never comes back from reading the sequence: is an announcement still open that a replayed call
+/// made?
+void SideEvents::name_open_announcement(const AddressSpace& space) {
+  const Machine& machine = world_.machine();
+  const uint64_t active = machine.load(space.word(MmWord::active_invalidate_ranges));
+  if (active == 0) return;
+  world_.recorder().step(RuleId::stuck_notifier, {machine.load(space.word(MmWord::invalidate_seq)), active});
 }
 
 void SideEvents::migrate_array(const EventView& event, RegionKind kind, std::string_view field) {

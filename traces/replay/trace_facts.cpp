@@ -31,6 +31,8 @@ TraceFacts::TraceFacts(const Trace& trace, const EventKinds& kinds, const EntryF
 
 void TraceFacts::scan(const Trace& trace, const EventKinds& kinds, const EntryFormat& entries) {
   std::vector<Task> tasks(trace.tasks().size());
+  // With the unified patches a setup takes system memory too, whatever it selects.
+  const bool system_comes_along = kinds.has(EventKind::hmm_setup_in);
   std::array<uint64_t, array_limit> words{};
   const auto owners_of = [&](const EventView& event, std::string_view array, uint64_t owner) {
     const uint64_t pages = (event.number("end").value_or(0) - event.number("start").value_or(0)) >> page_bits;
@@ -61,16 +63,27 @@ void TraceFacts::scan(const Trace& trace, const EventKinds& kinds, const EntryFo
         break;
       }
       case EventKind::mv_setup_in:
-      case EventKind::hmm_setup_in:
         if (task.setups.size() > 64) task.setups.clear();
         task.setups[event.number("args").value_or(0)] = {event.number("owner").value_or(0),
                                                          event.number("flags").value_or(0)};
+        break;
+      case EventKind::hmm_setup_in: {
+        // A driver that selects nothing by flags gets system memory (REQ_MIGRATE) and takes it to its own.
+        // Inside a migrate_vma_setup the flags are that call's, and have been seen.
+        if (task.setups.size() > 64) task.setups.clear();
+        const uint64_t flags = event.number("flags").value_or(0);
+        const Task::Setup own{event.number("owner").value_or(0), flags == 0 ? select_system : flags};
+        task.setups.try_emplace(event.number("args").value_or(0), own);
+        break;
+      }
+      case EventKind::mv_fin_in:
+        task.setups.erase(event.number("args").value_or(0));
         break;
       case EventKind::mv_setup_out: {
         // Only the device's own pages are collected when nothing else is selected.
         const auto setup = task.setups.find(event.number("args").value_or(0));
         if (setup != task.setups.end() &&
-            (setup->second.flags & select_system) == 0 &&
+            (setup->second.flags & select_system) == 0 && !system_comes_along &&
             (setup->second.flags & (select_device_private | select_device_coherent)) != 0)
           owners_of(event, "src", setup->second.owner);
         break;

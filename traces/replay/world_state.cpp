@@ -95,7 +95,11 @@ WordIndex World::show_entry(AddressSpace& space, Level level, uint64_t addr, uin
   const uint64_t start = addr & ~(level_size(level) - 1), end = start + level_size(level);
   note_change(space, start, end);
   if (level == Level::pte) {
-    if (evidence == Evidence::observed) facts_.set(word, 1, pte_fact::all | pte_fact::seen);
+    const bool frozen = !x86::pte_none(value) && !x86::pte_present(value);
+    if (evidence == Evidence::observed)
+      facts_.set(
+          word, 1,
+          static_cast<uint8_t>(pte_fact::all | pte_fact::seen | (frozen ? pte_fact::accessed_dirty : 0)));
   } else if (x86::pte_none(value)) {
     each_pte_table(space, start, end, [&](uint64_t, WordIndex first, uint32_t count) {
       const auto words = machine_->memory().words().subspan(first, count);
