@@ -80,6 +80,7 @@ const std::vector<RuleGroup>& rule_groups() {
                              }, false},
       {"traces", {
 #include "engine/rules/trace.def"
+#include "engine/rules/trace_facts.def"
                  }, false},
       {"recordings", {
 #include "engine/rules/recording.def"

@@ -21,6 +21,13 @@ class SpinGuard {
     machine_.spin_lock(lock_);
     held_ = true;
   }
+  /// Holds `which` instead; nothing happens when that is what it holds.
+  void change_to(const SpinLock& which) {
+    if (held_ && which == lock_) return;
+    unlock();
+    lock_ = which;
+    lock();
+  }
   void unlock() {
     if (held_) machine_.spin_unlock(lock_);
     held_ = false;

@@ -155,8 +155,10 @@ DriverResult for_each_piece(AddressSpace& space, uint64_t start, uint64_t end, c
 /// Nothing of the CPU's table refers to the page any more: MADV_DONTNEED, which needs mmap_lock for reading only, was
 /// faster. `from`: 0 for a page that was put into a hole.
 bool thrown_away(const Machine& machine, const MigrateVma& args, uint64_t addr, uint64_t from, uint64_t to) {
-  return from != 0 ? find_migration_entry(machine, *args.mm, addr, from) == no_word
-                   : find_mapping(machine, *args.mm, addr, to) == no_word;
+  const AddressSpace& mm = *args.mm;
+  if (from == 0) return find_mapping(machine, mm, addr, to) == no_word && find_pmd_mapping(machine, mm, addr, to) == no_word;
+  return find_migration_entry(machine, mm, addr, from) == no_word &&
+         find_pmd_migration_entry(machine, mm, addr, from) == no_word;
 }
 
 class TableLock {
@@ -245,8 +247,12 @@ uint64_t allocate_system_pages(Machine& machine, const MigrateVma& args, DeviceD
 }
 
 void map_migrated_pages(Machine& machine, const MigrateVma& args, DeviceDriver& driver) {
-  const MigrateFormat format = MigrateFormat::from(machine.model());
   const TableLock locked(driver);
+  map_migrated_pages_locked(machine, args, driver);
+}
+
+void map_migrated_pages_locked(Machine& machine, const MigrateVma& args, DeviceDriver& driver) {
+  const MigrateFormat format = MigrateFormat::from(machine.model());
   for (uint64_t k = 0; k < args.npages; ++k) {
     const uint64_t src = machine.load(slot(args.src, k)), dst = machine.load(slot(args.dst, k));
     if (!format.migrates(src) || !format.has_page(dst)) continue;

@@ -44,6 +44,8 @@ uint64_t allocate_system_pages(Machine& machine, const MigrateVma& args, DeviceD
                                const AllocatePage& allocate);
 /// Between pages and finalize: the device maps what has moved.
 void map_migrated_pages(Machine& machine, const MigrateVma& args, DeviceDriver& driver);
+/// The same for a driver that holds its lock already (DeviceDriver::lock_table is not called).
+void map_migrated_pages_locked(Machine& machine, const MigrateVma& args, DeviceDriver& driver);
 
 struct DriverResult {
   int ret = 0;  ///< 0, -EINVAL, -ENOENT (some page is not on the device afterwards), -EDEADLK

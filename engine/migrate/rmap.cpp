@@ -1,7 +1,5 @@
 #include "engine/migrate/rmap.h"
 
-#include <optional>
-
 #include "engine/machine/spin_guard.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/migrate/migrate_internal.h"
@@ -58,22 +56,6 @@ bool migrate_pmd(Machine& m, const RmapPlace& place, WordIndex word, const Folio
   return true;
 }
 
-/// The lock of the page table that a walk over a place's pages is in, one table at a time.
-class PteTableLock {
- public:
-  PteTableLock(Machine& machine, const AddressSpace& space) : machine_(machine), space_(space) {}
-  void at(uint64_t addr) {
-    if (held_ && addr % level_size(Level::pmd) != 0) return;
-    held_.reset();
-    held_.emplace(machine_, pte_lock(space_.id(), addr));
-  }
-
- private:
-  Machine& machine_;
-  const AddressSpace& space_;
-  std::optional<SpinGuard> held_;
-};
-
 /// try_to_migrate_one. False: the walk over the mappings ends.
 bool migrate_place(Machine& m, const RmapPlace& place, const Folio& folio, MigrateHooks* hooks) {
   SpinGuard pmds(m, pmd_lock(place.space->id(), place.addr), SpinGuard::later);
@@ -81,12 +63,12 @@ bool migrate_place(Machine& m, const RmapPlace& place, const Folio& folio, Migra
   const WordIndex pmd = folio.large() ? find_pmd_mapping(m, *place.space, place.addr, folio.pfn()) : no_word;
   if (pmd != no_word) return migrate_pmd(m, place, pmd, folio, hooks);
   pmds.unlock();
-  PteTableLock ptes(m, *place.space);
+  SpinGuard ptes(m, pte_lock(place.space->id(), place.addr), SpinGuard::later);
   const bool exclusive = is_exclusive(folio);   // of all its pages; the first one that goes takes the mark along
   bool found = false;
   for (uint64_t page = place.page; page < place.page + place.pages; ++page) {
     const uint64_t addr = place.addr + (page - place.page) * page_bytes;
-    ptes.at(addr);
+    ptes.change_to(pte_lock(place.space->id(), addr));
     const WordIndex word = find_mapping(m, *place.space, addr, folio.pfn() + page);
     if (word == no_word) continue;
     found = true;
@@ -203,10 +185,10 @@ void remove_migration_ptes(Machine& machine, const Folio& from, const Folio& to,
       return true;
     }
     pmds.unlock();
-    PteTableLock ptes(machine, *place.space);
+    SpinGuard ptes(machine, pte_lock(place.space->id(), place.addr), SpinGuard::later);
     for (uint64_t page = place.page; page < place.page + place.pages; ++page) {
       const uint64_t addr = place.addr + (page - place.page) * page_bytes;
-      ptes.at(addr);
+      ptes.change_to(pte_lock(place.space->id(), addr));
       const WordIndex word = find_migration_entry(machine, *place.space, addr, from.pfn() + page);
       if (word != no_word) restore(machine, place, addr, word, to.pfn() + page, false, to, hooks);
     }

@@ -88,7 +88,7 @@ SequenceDriver::Next SequenceDriver::migrate_then_look(const RangeFaultCall& cal
   if (moved)
     machine_.step(RuleId::driver_not_mapped, {call.notifier_seq, round});
   else
-    map_migrated_pages(machine_, args_, device_);
+    map_migrated_pages_locked(machine_, args_, device_);
   migrate_vma_finalize(machine_, args_);
   return moved ? Next::stop : Next::go_on;
 }

@@ -23,7 +23,7 @@ constexpr std::array points{
     RuleId::scenario_touch,  RuleId::scenario_range,   RuleId::scenario_repeat, RuleId::scenario_collided,
     RuleId::scenario_commit, RuleId::scenario_drop,    RuleId::munmap_zap,      RuleId::dontneed_zap,
     RuleId::mprotect_ptes,   RuleId::driver_allocate,  RuleId::driver_map,      RuleId::dmirror_commit,
-    RuleId::driver_compound, RuleId::driver_map_compound,                       RuleId::prepare_read_again,
+    RuleId::driver_compound, RuleId::driver_map_compound,
     RuleId::dmirror_read,    RuleId::dmirror_busy,     RuleId::dmirror_collided,
 };
 

@@ -12,6 +12,7 @@ namespace {
 /// Whether the kernel has the test: its release is not older, or it carries the patches that bring the test.
 bool belongs(const scenario::SelftestDecl& test, const KernelModel& model) {
   if (test.since == "unified") return model.unified != UnifiedStyle::none;
+  if (test.since == "compound") return model.compound_migration;   // 6.19, without the unified patches
   const auto since = parse_release(test.since);
   return !since || model.version >= since->version;
 }

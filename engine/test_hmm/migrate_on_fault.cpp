@@ -111,7 +111,7 @@ int Dmirror::fault_later(RangeFaultCall& call, MigrateVma& args) {
     if (moved)
       machine_.step(RuleId::driver_not_mapped, {call.notifier_seq, round});
     else
-      map_migrated_pages(machine_, args, mirror_);
+      map_migrated_pages_locked(machine_, args, mirror_);
     migrate_vma_finalize(machine_, args);
     if (!moved) return 0;
   }

@@ -199,7 +199,7 @@ TEST(Explore, ATornDownBufferIsReadRightOrNotAtAll) {
 // others can come in between two rules: the slot keeps the page it saw, the migration entry is made of another.
 TEST(Explore, AStaleSlotOfTheRfcIsReachedByRulesOnly) {
   const Scenario scenario = tiny(R"({"at": "buffer", "state": "present", "pfn": "0x345678"})",
-    R"({"op": "fault-and-migrate", "task": "gpu", "migration": "m", "at": "buffer", "pages": 1, "device": "gpu0", "until": "walk"},
+    R"({"op": "fault-and-migrate", "task": "gpu", "migration": "m", "at": "buffer", "pages": 1, "device": "gpu0", "until": "walk", "retry": false},
        {"op": "madvise-dontneed", "task": "cpu", "at": "buffer", "pages": 1},
        {"op": "touch", "task": "cpu", "at": "buffer", "access": "write"},
        {"op": "expect-page", "at": "buffer", "state": "migration"},

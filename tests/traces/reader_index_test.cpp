@@ -57,7 +57,10 @@ TEST(Index, GivesBackEveryRow) {
     for (const TraceEvent& row : rows) table.push_back(row);
     expect_rows(table, rows, rows.size());
     size_t i = 0;
-    for (const TraceEvent& row : table) ASSERT_TRUE(same(row, rows[i])) << i, ++i;
+    for (const TraceEvent& row : table) {
+      ASSERT_TRUE(same(row, rows[i])) << i;
+      ++i;
+    }
     EXPECT_EQ(i, rows.size());
   }
 }

@@ -194,7 +194,8 @@ std::vector<Recording> direct_calls() {
            d.machine().step(RuleId::range_walk, {0, 0, 0});
            d.machine().store(pte, encode_swap(d.machine().entry_format().swap, entry).value());
            d.machine().store(range.pfns, 0xc000000000004242u);
-           prepare.pte(d.mm().vma_at(test::base), pte, range.pfns, test::base);
+           SpinGuard ptl(d.machine(), pte_lock(d.mm().id(), test::base), SpinGuard::later);
+           prepare.pte(d.mm().vma_at(test::base), pte, range.pfns, test::base, ptl);
            d.machine().leave(0);
            EXPECT_EQ(d.machine().load(range.pfns), 0xc000000000004242u);
          });
