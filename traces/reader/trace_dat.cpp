@@ -1,8 +1,6 @@
 #include "traces/reader/trace_dat.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -16,6 +14,7 @@
 #include "traces/reader/grow_buffer.h"
 #include "traces/reader/intern.h"
 #include "traces/reader/record_decoder.h"
+#include "traces/reader/trace_dat_input.h"
 #include "traces/reader/trace_dat_sections.h"
 #include "traces/reader/tracecmd_api.h"
 
@@ -33,13 +32,6 @@ uint64_t records_limit(std::string_view file) {
 constexpr uint64_t report_every = 1u << 16;
 constexpr uint64_t look_every = 1u << 12;   // events between two looks at prefixes
 
-struct Input {
-  tracecmd_input* handle = nullptr;
-  ~Input() {
-    if (handle != nullptr) tracecmd_close(handle);
-  }
-};
-
 /// The library takes and frees tens of megabytes in small pieces; what is kept lies between them.
 struct ReturnFreedMemory {
   ReturnFreedMemory() = default;
@@ -51,39 +43,6 @@ struct ReturnFreedMemory {
 #endif
   }
 };
-
-/// The library reads from a descriptor that it closes itself: an anonymous file holding the bytes, but for the option
-/// that names the symbol table.
-int anonymous_file(std::string_view bytes, const std::optional<SymbolTablePlace>& symbols) {
-  const int fd = ::memfd_create("trace.dat", MFD_CLOEXEC);
-  if (fd < 0) return fd;
-  for (size_t at = 0; at < bytes.size();) {
-    const ssize_t written = ::write(fd, bytes.data() + at, bytes.size() - at);
-    if (written <= 0) {
-      ::close(fd);
-      return -1;
-    }
-    at += static_cast<size_t>(written);
-  }
-  if (symbols && ::pwrite(fd, &unused_option, sizeof unused_option, static_cast<off_t>(symbols->option)) != sizeof unused_option) {
-    ::close(fd);
-    return -1;
-  }
-  ::lseek(fd, 0, SEEK_SET);
-  return fd;
-}
-
-/// tracecmd_open_fd in its three steps: libtracecmd 1.3 crashes when it closes a file whose data could not be set up, so
-/// such a handle is given up instead.
-tracecmd_input* open_input(int fd) {
-  tracecmd_input* handle = tracecmd_alloc_fd(fd, tracecmd_load_no_plugins);
-  if (handle == nullptr) return nullptr;
-  if (tracecmd_read_headers(handle, 0) < 0) {
-    tracecmd_close(handle);
-    return nullptr;
-  }
-  return tracecmd_init_data(handle) < 0 ? nullptr : handle;
-}
 
 class Collector {
  public:
@@ -101,6 +60,9 @@ class Collector {
     if (tep_ == nullptr) return fail(broken("has no event formats"));
     if (tep_is_file_bigendian(tep_)) return fail(broken("comes from a big-endian machine, which is not supported"));
     if (const int cpus = tracecmd_cpus(handle); cpus > 0) parts_.info.cpus = static_cast<uint32_t>(cpus);
+    if (tep_is_old_format(tep_)) return fail(broken("has pages of a kernel before 2.6.30, or a damaged format of pages"));
+    if (const tep_event* first = tep_get_first_event(tep_); first != nullptr) note_places(*first);
+    if (!places_.known) return fail(broken("has no event formats, or ones without the type and the pid"));
     take_uname(tracecmd_get_uname(handle));
     take_all(handle);
     if (!failure_.empty()) {
@@ -189,7 +151,7 @@ class Collector {
     std::vector<SymbolField> symbols;
   };
 
-  /// Where all events keep their type and their pid, once the first one has shown it.
+  /// Where all events keep their type and their pid. The library looks there without asking how long a record is.
   struct CommonPlaces {
     bool known = false;
     uint32_t type = 0, pid = 0, end = 0;
@@ -213,21 +175,15 @@ class Collector {
     std::memcpy(&value, static_cast<const char*>(record.data) + at, sizeof value);
     return value;
   }
-  bool has_places(const tep_record& record) const { return places_.known && static_cast<uint32_t>(record.size) >= places_.end; }
-
-  int32_t pid_of(const tep_record& record) const {
-    return has_places(record) ? load<int32_t>(record, places_.pid) : tep_data_pid(tep_, const_cast<tep_record*>(&record));
-  }
+  int32_t pid_of(const tep_record& record) const { return load<int32_t>(record, places_.pid); }
 
   /// nullptr with failure_ set.
   Known* known_record(const tep_record& record) {
-    if (has_places(record)) {
-      const auto id = load<uint16_t>(record, places_.type);
-      if (id < by_id_.size() && by_id_[id] != nullptr) return by_id_[id].get();
-    }
-    tep_event* event = tep_find_event_by_record(tep_, const_cast<tep_record*>(&record));
+    if (static_cast<uint32_t>(record.size) < places_.end) return stop("has a record shorter than what all events share"), nullptr;
+    const auto id = load<uint16_t>(record, places_.type);
+    if (id < by_id_.size() && by_id_[id] != nullptr) return by_id_[id].get();
+    tep_event* event = tep_find_event(tep_, id);
     if (event == nullptr) return stop("has a record whose event has no format"), nullptr;
-    if (!places_.known) note_places(*event);
     Known* known = known_event(*event);
     if (known == nullptr) stop("has more than 65534 different events");
     return known;
@@ -418,15 +374,10 @@ class TraceDat final : public TraceSource {
   Result<Trace::Parts> read(std::shared_ptr<const Bytes> bytes, std::string_view name, ReadWatch& watch) const override {
     tracecmd_set_loglevel(TEP_LOG_NONE);
     const std::optional<SymbolTablePlace> symbols = find_symbol_table(bytes->view());
-    const int fd = anonymous_file(bytes->view(), symbols);
-    if (fd < 0) return fail(Error{"cannot be handed to libtracecmd (no anonymous file)", std::string(name), 0, 0, false});
     const ReturnFreedMemory at_the_end;
-    Input input;
-    input.handle = open_input(fd);
-    if (input.handle == nullptr) {
-      return fail(Error{"is no complete trace.dat file: libtracecmd cannot open it (truncated or damaged)", std::string(name), 0, 0, false});
-    }
-    return Collector(bytes->view(), symbols, name, watch).run(input.handle);
+    const auto input = open_trace_dat(bytes->view(), name, symbols, watch.progress());
+    if (!input) return tl::unexpected(input.error());
+    return Collector(bytes->view(), symbols, name, watch).run(input->get());
   }
 };
 

@@ -1,6 +1,8 @@
 #include "traces/reader/trace_dat_sections.h"
 
 #include <fmt/format.h>
+#include <zlib.h>
+#include <zstd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -10,49 +12,11 @@ namespace hmmscope::traces {
 namespace {
 
 using namespace std::string_view_literals;
-constexpr std::string_view version_7 = "\x17\x08\x44tracing7\0"sv;
+constexpr std::string_view magic = "\x17\x08\x44tracing"sv;
 constexpr uint16_t options_id = 0, symbols_id = 19;
-constexpr uint16_t compressed = 1;
 constexpr uint64_t section_header = 16, option_header = 6;
 constexpr int max_option_sections = 256;
 constexpr uint64_t max_table = uint64_t{256} << 20;
-
-template <class T>
-std::optional<T> load(std::string_view file, uint64_t at) {
-  if (at > file.size() || file.size() - at < sizeof(T)) return std::nullopt;
-  T value;
-  std::memcpy(&value, file.data() + at, sizeof value);
-  return value;
-}
-
-/// The header ends with the offset of the first options.
-std::optional<uint64_t> first_options(std::string_view file) {
-  if (!file.starts_with(version_7)) return std::nullopt;
-  uint64_t at = version_7.size();
-  if (load<uint8_t>(file, at) != uint8_t{0}) return std::nullopt;  // big-endian
-  at += 1 + 1 + 4;                                                 // endianness, size of long, page size
-  for (int text = 0; text < 2; ++text) {                           // name and version of the compression
-    const size_t end = file.find('\0', at);
-    if (end == std::string_view::npos) return std::nullopt;
-    at = end + 1;
-  }
-  return load<uint64_t>(file, at);
-}
-
-struct Section {
-  uint16_t id = 0, flags = 0;
-  std::string_view bytes;
-};
-
-std::optional<Section> section_at(std::string_view file, uint64_t at) {
-  const auto id = load<uint16_t>(file, at);
-  const auto flags = load<uint16_t>(file, at + 2);
-  const auto size = load<uint64_t>(file, at + 8);
-  if (!id || !flags || !size || at + section_header > file.size() ||
-      *size > file.size() - at - section_header)
-    return std::nullopt;
-  return Section{*id, *flags, file.substr(at + section_header, *size)};
-}
 
 struct Symbol {
   uint64_t address;
@@ -75,27 +39,78 @@ bool parse_symbol(std::string_view line, uint64_t offset, Symbol& out) {
 
 }  // namespace
 
-std::optional<SymbolTablePlace> find_symbol_table(std::string_view file) {
-  std::optional<uint64_t> next = first_options(file);
-  for (int sections = 0; next && *next != 0 && sections < max_option_sections; ++sections) {
-    const auto options = section_at(file, *next);
-    if (!options || options->id != options_id || (options->flags & compressed) != 0) return std::nullopt;
-    const uint64_t begin = *next + section_header, end = begin + options->bytes.size();
-    next.reset();
+std::optional<DatHeader> dat_header(std::string_view file) {
+  if (!file.starts_with(magic)) return std::nullopt;
+  const std::string_view version = file.substr(magic.size(), 2);
+  if (version != "6\0"sv && version != "7\0"sv) return std::nullopt;
+  uint64_t at = magic.size() + version.size();
+  DatHeader header;
+  header.has_sections = version[0] == '7';
+  header.long_size_at = at + 1;
+  header.page_size_at = at + 2;
+  const auto endian = load_number<uint8_t>(file, at), long_size = load_number<uint8_t>(file, header.long_size_at);
+  const auto page_size = load_number<uint32_t>(file, header.page_size_at);
+  if (!endian || !long_size || !page_size) return std::nullopt;
+  header.big_endian = *endian != 0;
+  header.long_size = *long_size;
+  header.page_size = *page_size;
+  if (!header.has_sections) return header;
+  at += 6;
+  const size_t name_end = file.find('\0', at);
+  const size_t version_end = name_end == std::string_view::npos ? name_end : file.find('\0', name_end + 1);
+  if (version_end == std::string_view::npos) return std::nullopt;
+  const auto options = load_number<uint64_t>(file, version_end + 1);
+  if (!options) return std::nullopt;
+  header.compression = file.substr(at, name_end - at);
+  header.options = *options;
+  return header;
+}
+
+std::optional<DatSection> section_at(std::string_view file, uint64_t at) {
+  if (at > file.size() || file.size() - at < section_header) return std::nullopt;
+  const auto size = load_number<uint64_t>(file, at + 8);
+  if (!size || *size > file.size() - at - section_header) return std::nullopt;
+  return DatSection{*load_number<uint16_t>(file, at), *load_number<uint16_t>(file, at + 2), file.substr(at + section_header, *size)};
+}
+
+bool unpack_chunk(std::string_view compression, std::string_view packed, std::string& room) {
+  if (compression == "zstd") return ZSTD_decompress(room.data(), room.size(), packed.data(), packed.size()) == room.size();
+  uLongf size = room.size();
+  return compression == "zlib" && uncompress(reinterpret_cast<Bytef*>(room.data()), &size, reinterpret_cast<const Bytef*>(packed.data()), packed.size()) == Z_OK &&
+         size == room.size();
+}
+
+bool for_each_option(std::string_view file, const DatHeader& header, const std::function<bool(const DatOption&)>& each) {
+  uint64_t next = header.options;
+  for (int sections = 0; next != 0; ++sections) {
+    const auto options = section_at(file, next);
+    if (sections == max_option_sections || !options || options->id != options_id || (options->flags & section_compressed) != 0) return false;
+    const uint64_t begin = next + section_header, end = begin + options->bytes.size();
+    next = 0;
     for (uint64_t at = begin; at + option_header <= end;) {
-      const auto id = load<uint16_t>(file, at);
-      const auto size = load<uint32_t>(file, at + 2);
-      if (!id || !size || *size > end - at - option_header) return std::nullopt;
-      const auto value = *size == 8 ? load<uint64_t>(file, at + option_header) : std::nullopt;
-      if (*id == 0) {  // the end of this section; its value is where the next one is
-        next = value;
+      const DatOption option{*load_number<uint16_t>(file, at), at, at + option_header, *load_number<uint32_t>(file, at + 2)};
+      if (option.size > end - option.value_at) return false;
+      if (option.id == 0) {  // the end of this section; its value is where the next one is
+        if (option.size == 8) next = *load_number<uint64_t>(file, option.value_at);
         break;
       }
-      if (*id == symbols_id && value) return SymbolTablePlace{at, *value};
-      at += option_header + *size;
+      if (!each(option)) return true;
+      at = option.value_at + option.size;
     }
   }
-  return std::nullopt;
+  return true;
+}
+
+std::optional<SymbolTablePlace> find_symbol_table(std::string_view file) {
+  const auto header = dat_header(file);
+  if (!header || !header->has_sections || header->big_endian) return std::nullopt;
+  std::optional<SymbolTablePlace> found;
+  for_each_option(file, *header, [&](const DatOption& option) {
+    if (option.id != symbols_id || option.size != 8) return true;
+    found = SymbolTablePlace{option.at, *load_number<uint64_t>(file, option.value_at)};
+    return false;
+  });
+  return found;
 }
 
 Result<SymbolTable> symbol_table_text(std::string_view file, const SymbolTablePlace& place) {
@@ -104,8 +119,8 @@ Result<SymbolTable> symbol_table_text(std::string_view file, const SymbolTablePl
   if (!section || section->id != symbols_id) return damaged();
   SymbolTable table;
   std::string_view content = section->bytes;
-  if ((section->flags & compressed) != 0) {
-    const auto packed = load<uint32_t>(content, 0);
+  if ((section->flags & section_compressed) != 0) {
+    const auto packed = load_number<uint32_t>(content, 0);
     if (!packed || content.size() < 8 || *packed > content.size() - 8) return damaged();
     const std::string_view frame = content.substr(8, *packed);
     if (detect_packing(frame) != Packing::zstd)
@@ -115,7 +130,7 @@ Result<SymbolTable> symbol_table_text(std::string_view file, const SymbolTablePl
     table.bytes = std::move(*text);
     content = table.bytes->view();
   }
-  const auto size = load<uint32_t>(content, 0);
+  const auto size = load_number<uint32_t>(content, 0);
   if (!size || *size > content.size() - 4) return damaged();
   table.text = content.substr(4, *size);
   return table;

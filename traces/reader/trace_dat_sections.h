@@ -10,6 +10,8 @@
 /// here: the reader refuses others.
 
 #include <cstdint>
+#include <cstring>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,6 +23,50 @@
 #include "traces/reader/bytes.h"
 
 namespace hmmscope::traces {
+
+/// The front of a file of version 6 or 7.
+struct DatHeader {
+  bool has_sections = false;          ///< version 7
+  bool big_endian = false;
+  uint8_t long_size = 0;              ///< of the machine that recorded, bytes
+  uint32_t page_size = 0;
+  uint64_t long_size_at = 0, page_size_at = 0;   ///< where the file says so
+  std::string_view compression;       ///< version 7: "zstd", "zlib" or "none"
+  uint64_t options = 0;               ///< version 7: offset of the first section of options
+};
+/// Nothing when it is cut off, or of another version.
+std::optional<DatHeader> dat_header(std::string_view file);
+
+/// Version 7.
+struct DatSection {
+  uint16_t id = 0, flags = 0;
+  std::string_view bytes;
+};
+inline constexpr uint16_t section_compressed = 1;   ///< of the flags
+/// Nothing when it does not lie in the file.
+std::optional<DatSection> section_at(std::string_view file, uint64_t at);
+
+/// Version 7.
+struct DatOption {
+  uint16_t id = 0;
+  uint64_t at = 0, value_at = 0;      ///< offsets in the file
+  uint32_t size = 0;                  ///< of the value
+};
+inline constexpr uint16_t buffer_option = 3;
+/// All options in their order, until `each` returns false. False when they are damaged (`each` has seen those in front).
+bool for_each_option(std::string_view file, const DatHeader& header, const std::function<bool(const DatOption&)>& each);
+
+/// Unpacks a chunk of a file whose header names this compression into `room`, whose size is what the chunk must have.
+bool unpack_chunk(std::string_view compression, std::string_view packed, std::string& room);
+
+/// A little-endian number; nothing when it does not lie in the bytes.
+template <class T>
+std::optional<T> load_number(std::string_view bytes, uint64_t at) {
+  if (at > bytes.size() || bytes.size() - at < sizeof(T)) return std::nullopt;
+  T value;
+  std::memcpy(&value, bytes.data() + at, sizeof value);
+  return value;
+}
 
 /// Where the symbol table of a version 7 file is, and the option that names it.
 struct SymbolTablePlace {

@@ -1,0 +1,164 @@
+// trace.dat files with damages: each is read or refused, in bounded memory. Damages are drawn from fixed numbers, so that
+// a failure comes again; each is read in a process of its own with a limit of address space and of CPU seconds, so that a
+// crash or a hang is one failed damage.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <iterator>
+#include <new>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "traces/reader/bytes.h"
+#include "traces/reader/source.h"
+#include "traces/reader/trace_dat_pages.h"
+
+// Sanitizers take terabytes of address space.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HMMSCOPE_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define HMMSCOPE_SANITIZED 1
+#endif
+#endif
+
+namespace hmmscope::traces {
+namespace {
+
+std::string sample(const char* name) {
+  const auto packed = open_bytes(std::filesystem::path(HMMSCOPE_SOURCE_DIR) / "traces" / "samples" / "dat" / name);
+  if (!packed) return {};
+  const auto bytes = unpack((*packed)->view(), Packing::xz, name);
+  return bytes ? std::string((*bytes)->view()) : std::string();
+}
+
+std::string damage(std::string bytes, uint64_t number) {
+  std::mt19937_64 random(number);
+  const size_t within = random() % 2 == 0 ? bytes.size() : std::min<size_t>(bytes.size(), 20000);   // or of the headers only
+  const size_t at = random() % (within - 8);
+  const auto run = [&](size_t most) { return std::min<size_t>(bytes.size() - at, 1 + random() % most); };
+  switch (number % 6) {
+    case 0: bytes.resize(at); break;
+    case 1:
+      for (size_t left = 1 + random() % 20; left > 0; --left) bytes[random() % within] = static_cast<char>(random());
+      break;
+    case 2: {
+      const uint64_t extreme[] = {~uint64_t{0}, ~uint64_t{0} >> 1, 0, uint64_t{1} << 40, uint64_t{1} << 31, 0xffffffff};
+      std::memcpy(bytes.data() + at, &extreme[random() % std::size(extreme)], random() % 2 == 0 ? 4 : 8);
+      break;
+    }
+    case 3: std::memset(bytes.data() + at, random() % 2 == 0 ? 0 : 0xff, run(4096)); break;
+    case 4: bytes.erase(at, run(512)); break;
+    default: bytes.insert(at, bytes.substr(random() % within, run(256)));
+  }
+  return bytes;
+}
+
+constexpr int whole = 0, refused = 1, no_memory = 2, nameless = 3;
+
+/// What a reader does with all that a trace has; one of the above.
+int read_everything(const std::string& bytes) {
+  try {
+    const auto trace = read_trace({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "x.dat");
+    if (!trace) return trace.error().message.empty() || trace.error().file != "x.dat" ? nameless : refused;
+    uint64_t words[64], sum = 0;
+    for (size_t index = 0; index < (*trace)->size(); ++index) {
+      const EventView event = (**trace)[index];
+      for (const char* name : {"start", "ret", "count"}) sum += event.number(name).value_or(0);
+      sum += event.array("pfns", words).value_or(0) + event.text("buf").value_or("").size();
+      if (index < 200) sum += event.payload().size();
+    }
+    return sum == ~uint64_t{0} ? nameless : whole;
+  } catch (const std::bad_alloc&) {
+    return no_memory;
+  }
+}
+
+/// As waitpid says it.
+int status_of_child(const std::string& bytes) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+#ifndef HMMSCOPE_SANITIZED
+    const rlimit memory{rlim_t{1} << 30, rlim_t{1} << 30};
+    ::setrlimit(RLIMIT_AS, &memory);
+#endif
+    const rlimit seconds{20, 20}, none{0, 0};
+    ::setrlimit(RLIMIT_CPU, &seconds);
+    ::setrlimit(RLIMIT_CORE, &none);
+    ::_exit(read_everything(bytes));
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  return status;
+}
+
+class DamagedDat : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Versions, DamagedDat, testing::Values("6.12-snapshot-v7.dat.xz", "6.12-snapshot-v6.dat.xz"));
+
+TEST_P(DamagedDat, IsReadOrRefused) {
+  const std::string bytes = sample(GetParam());
+  ASSERT_FALSE(bytes.empty());
+  int counts[2] = {};
+  for (uint64_t number = 1; number <= 60; ++number) {
+    const int status = status_of_child(damage(bytes, number));
+    ASSERT_TRUE(WIFEXITED(status)) << "damage " << number << ": signal " << WTERMSIG(status);
+    ASSERT_TRUE(WEXITSTATUS(status) == whole || WEXITSTATUS(status) == refused) << "damage " << number << ": " << WEXITSTATUS(status);
+    ++counts[WEXITSTATUS(status)];
+  }
+  EXPECT_GT(counts[whole], 0);     // a text that changed, say
+  EXPECT_GT(counts[refused], 0);
+}
+
+/// The first page of the first CPU with records, in version 6 whole pages at the end of the file.
+TEST(DamagedDatPages, AreNamedByTheirOffset) {
+  std::string bytes = sample("6.12-snapshot-v6.dat.xz");
+  ASSERT_GT(bytes.size(), size_t{8192});
+  const size_t page = (bytes.size() - 1) / 4096 * 4096;
+  const uint32_t too_many = 4081;
+  std::memcpy(bytes.data() + page + 8, &too_many, sizeof too_many);
+  const auto trace = read_trace({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "x.dat");
+  ASSERT_FALSE(trace);
+  EXPECT_EQ(trace.error().file, "x.dat");
+  EXPECT_TRUE(trace.error().has_offset);
+  EXPECT_EQ(trace.error().offset, page) << trace.error().to_string();
+}
+
+/// A page: 8 bytes of time, the word of flags and size, then the records as 4-byte words.
+std::string page_of(uint64_t flags, const std::vector<uint32_t>& words, size_t size = 4096) {
+  std::string page(size, '\0');
+  std::memcpy(page.data() + 8, &flags, sizeof flags);
+  std::memcpy(page.data() + 16, words.data(), 4 * words.size());
+  return page;
+}
+
+TEST(DamagedDatPages, RecordsLieInTheirPage) {
+  const auto damage_of = [](const std::string& page) { return page_damage(page, 4096, 8).value_or(""); };
+  EXPECT_EQ(damage_of(page_of(0, {})), "");
+  EXPECT_EQ(damage_of(page_of(12, {2, 7, 7})), "");                       // 8 bytes
+  EXPECT_EQ(damage_of(page_of(12, {3, 7, 7})), "has a record that does not end in it");
+  EXPECT_EQ(damage_of(page_of(16, {0, 12, 7, 7})), "");                   // 12 bytes, the count included
+  EXPECT_EQ(damage_of(page_of(16, {0, 13, 7, 7})), "has a record that does not end in it");
+  EXPECT_EQ(damage_of(page_of(16, {0, 3, 7, 7})), "has a record of impossible size");
+  EXPECT_EQ(damage_of(page_of(16, {0, 0xfffffffc, 7, 7})), "has a record of impossible size");
+  EXPECT_EQ(damage_of(page_of(4, {0, 12})), "ends inside a record");
+  EXPECT_EQ(damage_of(page_of(16, {30, 5, 1, 7})), "");                   // a time in front of 4 bytes
+  EXPECT_EQ(damage_of(page_of(4, {31})), "ends inside a record");
+  EXPECT_EQ(damage_of(page_of(16, {29, 8, 0, 29})), "");                  // room left empty, and at the end
+  EXPECT_EQ(damage_of(page_of(16, {29, 0xffffffff, 0, 0})), "has empty room of impossible size");
+  EXPECT_EQ(damage_of(page_of(2, {})), "ends inside a record");
+  EXPECT_EQ(damage_of(page_of(4080, {29, 4076})), "");
+  EXPECT_EQ(damage_of(page_of(4081, {29, 4077})), "claims more records than fit in it");
+  EXPECT_EQ(damage_of(page_of(4080 | 0xc0000000, {29, 4076})), "has no room for its number of lost records");
+  EXPECT_EQ(damage_of(page_of(4072 | 0xc0000000, {29, 4068})), "");
+  EXPECT_EQ(damage_of(std::string(15, '\0')), "is cut off");
+  EXPECT_EQ(damage_of(page_of(12, {2, 7, 7}, 27)), "claims more records than fit in it");
+}
+
+}  // namespace
+}  // namespace hmmscope::traces

@@ -1,0 +1,147 @@
+#include "traces/reader/trace_dat_formats.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+namespace hmmscope::traces {
+namespace {
+
+using namespace std::string_view_literals;
+constexpr uint16_t ftrace_events_option = 17, event_formats_option = 18;
+constexpr uint64_t most_in_a_section = uint64_t{256} << 20;
+
+/// Walks sizes and texts; the first that is not there ends it.
+class Walk {
+ public:
+  Walk(std::string_view bytes, uint64_t at) : bytes_(bytes), at_(at) {}
+  bool whole() const { return whole_; }
+  uint64_t at() const { return at_; }
+
+  template <class T>
+  T number() {
+    const auto value = load_number<T>(bytes_, at_);
+    if (!value) whole_ = false;
+    else at_ += sizeof(T);
+    return value.value_or(T{});
+  }
+  void expect(std::string_view text) {
+    if (bytes_.substr(std::min<uint64_t>(at_, bytes_.size()), text.size()) != text) whole_ = false;
+    else at_ += text.size();
+  }
+  void name() {
+    const size_t end = bytes_.find('\0', at_);
+    if (end == std::string_view::npos) whole_ = false;
+    else at_ = end + 1;
+  }
+  /// A text with its size in front; `each` gets its offset.
+  template <class Each>
+  void text(Each each) {
+    const auto size = number<uint64_t>();
+    if (!whole_ || size > bytes_.size() - at_) return void(whole_ = false);
+    each(at_, bytes_.substr(at_, size));
+    at_ += size;
+  }
+  template <class Each>
+  void texts(Each each) {
+    for (auto left = number<uint32_t>(); left > 0 && whole_; --left) text(each);
+  }
+  template <class Each>
+  void systems(Each each) {
+    for (auto left = number<uint32_t>(); left > 0 && whole_; --left) {
+      name();
+      if (whole_) texts(each);
+    }
+  }
+
+ private:
+  std::string_view bytes_;
+  uint64_t at_;
+  bool whole_ = true;
+};
+
+Error outside(std::string_view name, uint64_t at) {
+  return Error::at_offset(name, at, "is a damaged trace.dat file: the description of an event does not lie in it (cut off?)");
+}
+
+Result<std::vector<DatPatch>> patches_of_headers(std::string_view file, std::string_view name, const DatHeader& header) {
+  std::vector<DatPatch> patches;
+  const auto leave_out = [&](uint64_t at, std::string_view text) { patches.push_back({at, without_print_arguments(text)}); };
+  const auto skip = [](uint64_t, std::string_view) {};
+  Walk walk(file, header.page_size_at + 4);
+  walk.expect("header_page\0"sv);
+  walk.text(skip);
+  walk.expect("header_event\0"sv);
+  walk.text(skip);
+  if (walk.whole()) walk.texts(leave_out);
+  if (walk.whole()) walk.systems(leave_out);
+  if (!walk.whole()) return fail(outside(name, walk.at()));
+  return patches;
+}
+
+/// The section an option names, unpacked, with its arguments left out, behind the end of the file at `end`.
+Result<DatPatch> patched_section(std::string_view file, std::string_view name, const DatHeader& header, const DatOption& option, uint64_t end) {
+  const auto place = load_number<uint64_t>(file, option.value_at);
+  const auto section = section_at(file, *place);
+  if (!section || section->id != option.id) return fail(outside(name, option.at));
+  std::string content(section->bytes);
+  if ((section->flags & section_compressed) != 0) {
+    const auto packed = load_number<uint32_t>(content, 0), size = load_number<uint32_t>(content, 4);
+    if (!packed || !size || *packed > content.size() - 8 || *size > most_in_a_section) return fail(outside(name, *place));
+    std::string unpacked(*size, '\0');
+    if (!unpack_chunk(header.compression, std::string_view(content).substr(8, *packed), unpacked))
+      return fail(Error::at_offset(name, *place, "is a damaged trace.dat file: the descriptions of events cannot be unpacked"));
+    content = std::move(unpacked);
+  }
+  const auto leave_out = [&](uint64_t at, std::string_view text) { content.replace(at, text.size(), without_print_arguments(text)); };
+  Walk walk(content, 0);
+  if (option.id == ftrace_events_option) walk.texts(leave_out);
+  else walk.systems(leave_out);
+  if (!walk.whole()) return fail(outside(name, *place));
+  const uint64_t size = content.size();
+  std::string head(file.substr(*place, 16));
+  std::memset(head.data() + 2, 0, 2);   // flags: not packed
+  std::memcpy(head.data() + 8, &size, sizeof size);
+  return DatPatch{end, head + content};
+}
+
+Result<std::vector<DatPatch>> patches_of_sections(std::string_view file, std::string_view name, const DatHeader& header) {
+  std::vector<DatPatch> patches;
+  uint64_t end = file.size();
+  std::optional<Error> failed;
+  for_each_option(file, header, [&](const DatOption& option) {
+    if ((option.id != ftrace_events_option && option.id != event_formats_option) || option.size != 8) return true;
+    auto section = patched_section(file, name, header, option, end);
+    if (!section) return failed = section.error(), false;
+    std::string place(sizeof end, '\0');
+    std::memcpy(place.data(), &end, sizeof end);
+    patches.push_back({option.value_at, std::move(place)});
+    end += section->bytes.size();
+    patches.push_back(std::move(*section));
+    return true;
+  });
+  if (failed) return fail(std::move(*failed));
+  return patches;
+}
+
+}  // namespace
+
+std::string without_print_arguments(std::string_view format) {
+  std::string text(format);
+  const size_t print = text.find("\nprint");
+  size_t keep = print == std::string::npos ? text.rfind(';') : text.find('"', print);
+  if (print != std::string::npos && keep != std::string::npos) {
+    do keep = text.find('"', keep + 1);
+    while (keep != std::string::npos && text[keep - 1] == '\\');
+  }
+  if (keep == std::string::npos) keep = print;   // no text in quotes: nothing of it
+  if (keep == std::string::npos) return text;
+  std::fill(text.begin() + static_cast<std::ptrdiff_t>(std::min(keep + 1, text.size())), text.end(), '\n');
+  return text;
+}
+
+Result<std::vector<DatPatch>> leave_out_print_arguments(std::string_view file, std::string_view name, const DatHeader& header) {
+  return header.has_sections ? patches_of_sections(file, name, header) : patches_of_headers(file, name, header);
+}
+
+}  // namespace hmmscope::traces

@@ -1,0 +1,29 @@
+#pragma once
+/// The texts that describe the events of a trace.dat file, as libtraceevent is given them: without the arguments of the
+/// printed form, which nothing here prints. The library parses those expressions, and some damaged ones make 1.7 crash
+/// (a division by zero, a missing operand); leaving them out also saves most of the time of opening a file.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "traces/reader/trace_dat_sections.h"
+
+namespace hmmscope::traces {
+
+/// Bytes to be written over a copy of the file, or behind its end.
+struct DatPatch {
+  uint64_t offset = 0;
+  std::string bytes;
+};
+
+/// For both versions; a section of version 7 that is packed comes unpacked behind the end of the file. Errors: a text that
+/// does not lie in the file or its section, with its offset.
+Result<std::vector<DatPatch>> leave_out_print_arguments(std::string_view file, std::string_view name, const DatHeader& header);
+
+/// A description of the same size, blank behind the text in quotes that follows "print fmt:".
+std::string without_print_arguments(std::string_view format);
+
+}  // namespace hmmscope::traces

@@ -1,0 +1,80 @@
+#include "traces/reader/trace_dat_input.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "traces/reader/trace_dat_formats.h"
+#include "traces/reader/trace_dat_pages.h"
+
+namespace hmmscope::traces {
+namespace {
+
+bool write_all(int fd, std::string_view bytes, uint64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written <= 0) return false;
+    bytes.remove_prefix(static_cast<size_t>(written));
+    offset += static_cast<uint64_t>(written);
+  }
+  return true;
+}
+
+/// The library reads from a descriptor that it closes itself: an anonymous file holding the bytes, changed.
+int anonymous_file(std::string_view bytes, const std::vector<DatPatch>& patches) {
+  const int fd = ::memfd_create("trace.dat", MFD_CLOEXEC);
+  if (fd < 0) return fd;
+  bool written = write_all(fd, bytes, 0);
+  for (const DatPatch& patch : patches) written = written && write_all(fd, patch.bytes, patch.offset);
+  if (written) return fd;
+  ::close(fd);
+  return -1;
+}
+
+Error without_place(std::string message, std::string_view name) { return Error{std::move(message), std::string(name), 0, 0, false}; }
+
+Error refused(std::string_view name) {
+  return without_place("is no complete trace.dat file: libtracecmd cannot open it (truncated or damaged)", name);
+}
+
+/// Of version 6 the library finds where the headers end, and how many CPUs there are.
+Result<RecordPages> pages_behind_headers(tracecmd_input* handle, int fd, std::string_view file, std::string_view name) {
+  const off_t table = ::lseek(fd, 0, SEEK_CUR);
+  const int cpus = tracecmd_cpus(handle);
+  return record_pages_of_table(file, name, static_cast<uint64_t>(std::max<off_t>(table, 0)), static_cast<uint32_t>(std::max(cpus, 0)));
+}
+
+}  // namespace
+
+/// tracecmd_open_fd in its three steps, with the pages checked in between. libtracecmd 1.3 crashes when it closes a file
+/// whose data could not be set up, so such a handle is given up instead.
+Result<TraceDatInput> open_trace_dat(std::string_view file, std::string_view name, const std::optional<SymbolTablePlace>& symbols,
+                                     const Progress& progress) {
+  const auto check = [&](const Result<RecordPages>& pages) -> Result<void> {
+    if (!pages) return tl::unexpected(pages.error());
+    return check_record_pages(file, name, *pages, progress);
+  };
+  const auto header = dat_header(file);
+  if (!header) return fail(refused(name));
+  // Of version 7 in front of the library, which has room for as many CPUs as the file claims, and uses it unasked.
+  if (header->has_sections) {
+    if (const auto checked = check(record_pages_of_sections(file, name)); !checked) return tl::unexpected(checked.error());
+  }
+  auto patches = leave_out_print_arguments(file, name, *header);
+  if (!patches) return tl::unexpected(patches.error());
+  if (symbols) patches->push_back({symbols->option, std::string(reinterpret_cast<const char*>(&unused_option), sizeof unused_option)});
+  const int fd = anonymous_file(file, *patches);
+  if (fd < 0) return fail(without_place("cannot be handed to libtracecmd (no anonymous file)", name));
+  TraceDatInput input(tracecmd_alloc_fd(fd, tracecmd_load_no_plugins));
+  if (input == nullptr || tracecmd_read_headers(input.get(), 0) < 0) return fail(refused(name));
+  if (!header->has_sections) {
+    if (const auto checked = check(pages_behind_headers(input.get(), fd, file, name)); !checked) return tl::unexpected(checked.error());
+  }
+  if (tracecmd_init_data(input.get()) < 0) return static_cast<void>(input.release()), fail(refused(name));
+  return input;
+}
+
+}  // namespace hmmscope::traces
