@@ -1,7 +1,7 @@
 #pragma once
 /// The texts that describe the events of a trace.dat file, as libtraceevent is given them: without the arguments of the
 /// printed form, which nothing here prints. The library parses those expressions, and some damaged ones make 1.7 crash
-/// (a division by zero, a missing operand); leaving them out also saves most of the time of opening a file.
+/// (a division by zero, a missing operand).
 
 #include <cstdint>
 #include <string>
