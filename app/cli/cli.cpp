@@ -1,5 +1,6 @@
 #include "app/cli/cli.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstring>
 #include <exception>
@@ -69,7 +70,8 @@ class Program {
  private:
   void add(std::unique_ptr<Command> command) {
     CLI::App* sub = app_.add_subcommand(std::string(command->name()), std::string(command->summary()));
-    command->declare(*sub);
+    Arguments arguments(sub);
+    command->declare(arguments);
     slots_.push_back({std::move(command), sub});
   }
 

@@ -21,16 +21,16 @@ class CheckCommand : public Command {
   std::string_view name() const override { return "check"; }
   std::string_view summary() const override { return "Compare the engine with the kernel, call by call"; }
 
-  void declare(CLI::App& app) override {
-    app.add_option("FILE", files_, "Kernel traces or recordings made from them")->required();
-    app.add_option("--kernel", kernel_,
+  void declare(Arguments& arguments) override {
+    arguments.option("FILE", files_, "Kernel traces or recordings made from them").required();
+    arguments.option("--kernel", kernel_,
                    "Read the traces as of this kernel model, whatever they say of themselves")
-        ->type_name("MODEL");
-    app.add_flag("--explain", explain_,
+        .type_name("MODEL");
+    arguments.flag("--explain", explain_,
                  "Also the facts of each call that does not agree, and candidate explanations: the trace is "
                  "run again under "
                  "every other model");
-    app.add_flag("--brief", brief_, "Only the counts, without explanations");
+    arguments.flag("--brief", brief_, "Only the counts, without explanations");
   }
 
   int run(const Output& output) override {

@@ -40,12 +40,12 @@ class CompareSequencesCommand : public Command {
     return "Fault then migrate, migrate then fault, or both in one pass: what each costs";
   }
 
-  void declare(CLI::App& app) override {
-    app.add_option("--pages", pages_, "Range sizes in pages, 1 to 16384, comma separated")->type_name("LIST");
-    app.add_option("--mix", mixes_, "Page states: present, none, zero, swapped, half (comma separated)")
-        ->type_name("LIST");
-    app.add_option("--plot", plot_, "Write the modelled and measured costs as a picture (SVG)")
-        ->type_name("FILE");
+  void declare(Arguments& arguments) override {
+    arguments.option("--pages", pages_, "Range sizes in pages, 1 to 16384, comma separated").type_name("LIST");
+    arguments.option("--mix", mixes_, "Page states: present, none, zero, swapped, half (comma separated)")
+        .type_name("LIST");
+    arguments.option("--plot", plot_, "Write the modelled and measured costs as a picture (SVG)")
+        .type_name("FILE");
   }
 
   int run(const Output& output) override {

@@ -31,18 +31,18 @@ class DecodeCommand : public Command {
   std::string_view name() const override { return "decode"; }
   std::string_view summary() const override { return "Name every bit of a word"; }
 
-  void declare(CLI::App& app) override {
-    app.add_option("WORD", words_, "Words: 0x.. hexadecimal, 0b.. binary, or decimal; - reads them from standard input")->required();
-    app.add_option("--layout", layout_,
+  void declare(Arguments& arguments) override {
+    arguments.option("WORD", words_, "Words: 0x.. hexadecimal, 0b.. binary, or decimal; - reads them from standard input").required();
+    arguments.option("--layout", layout_,
                    "Layout id (see 'hmmscope layouts'), or 'all' for a family (default: hmm-6.16)")
-        ->type_name("ID");
-    app.add_option("--family", family_, "With --layout all: the family to compare (default: hmm_pfn)")
-        ->type_name("NAME");
-    app.add_option("--kernel", kernel_, "Kernel model whose layout and swap type numbers to use")
-        ->type_name("MODEL");
-    app.add_option("--config", config_,
+        .type_name("ID");
+    arguments.option("--family", family_, "With --layout all: the family to compare (default: hmm_pfn)")
+        .type_name("NAME");
+    arguments.option("--kernel", kernel_, "Kernel model whose layout and swap type numbers to use")
+        .type_name("MODEL");
+    arguments.option("--config", config_,
                    "Options that move swap types, such as DEVICE_PRIVATE=n,MEMORY_FAILURE=n")
-        ->type_name("OPTIONS");
+        .type_name("OPTIONS");
   }
 
   int run(const Output& output) override {

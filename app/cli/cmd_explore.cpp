@@ -20,13 +20,13 @@ class ExploreCommand : public Command {
   std::string_view name() const override { return "explore"; }
   std::string_view summary() const override { return "Run all interleavings of a scenario's tasks"; }
 
-  void declare(CLI::App& app) override {
-    app.add_option("SCENARIO", file_, "Scenario file (JSON) whose operations name tasks")->required();
-    app.add_option("--kernel", kernel_, "Run under this kernel model instead of the scenario's own")->type_name("MODEL");
-    app.add_option("--granularity", granularity_, "Tasks change at locks, or before every rule; otherwise as the scenario says")
-        ->check(CLI::IsMember({"lock", "rule"}));
-    app.add_flag("--full", full_, "Try every choice, also where the order of independent steps makes no difference");
-    app.add_option("--max", max_, "At most so many runs")->type_name("N")->check(CLI::PositiveNumber)->capture_default_str();
+  void declare(Arguments& arguments) override {
+    arguments.option("SCENARIO", file_, "Scenario file (JSON) whose operations name tasks").required();
+    arguments.option("--kernel", kernel_, "Run under this kernel model instead of the scenario's own").type_name("MODEL");
+    arguments.option("--granularity", granularity_, "Tasks change at locks, or before every rule; otherwise as the scenario says")
+        .one_of({"lock", "rule"});
+    arguments.flag("--full", full_, "Try every choice, also where the order of independent steps makes no difference");
+    arguments.option("--max", max_, "At most so many runs").type_name("N").positive().show_default();
   }
 
   int run(const Output& output) override {

@@ -22,26 +22,26 @@ class ExportCommand : public Command {
     return "Write a trace, recording or scenario for other programs";
   }
 
-  void declare(CLI::App& app) override {
-    app.add_option("FILE", file_, "A kernel trace, a recording or a scenario; - is standard input")
-        ->required();
+  void declare(Arguments& arguments) override {
+    arguments.option("FILE", file_, "A kernel trace, a recording or a scenario; - is standard input")
+        .required();
     std::string help = "The format:";
     std::vector<std::string> names;
     for (const ExportFormat& format : traces::export_formats()) {
       names.emplace_back(format.name);
       help += fmt::format("{} {}: {}", names.size() == 1 ? "" : ";", format.name, format.summary);
     }
-    app.add_option("--as", format_, help)->required()->check(CLI::IsMember(names))->type_name("FORMAT");
-    app.add_option("-o,--output", output_, "File to write; - is standard output")
-        ->required()
-        ->type_name("OUT");
-    app.add_option(
+    arguments.option("--as", format_, help).required().one_of(names).type_name("FORMAT");
+    arguments.option("-o,--output", output_, "File to write; - is standard output")
+        .required()
+        .type_name("OUT");
+    arguments.option(
            "--table", table_,
            "With --as csv: only this table, in OUT (default: the calls in OUT, the words in OUT.pfns.csv)")
-        ->check(CLI::IsMember({"calls", "pfns"}))
-        ->type_name("calls|pfns");
-    app.add_option("--kernel", kernel_, "Read FILE as of this kernel model, whatever it says of itself")
-        ->type_name("MODEL");
+        .one_of({"calls", "pfns"})
+        .type_name("calls|pfns");
+    arguments.option("--kernel", kernel_, "Read FILE as of this kernel model, whatever it says of itself")
+        .type_name("MODEL");
   }
 
   int run(const Output& output) override {

@@ -18,15 +18,15 @@ class ExtractCommand : public Command {
   std::string_view name() const override { return "extract"; }
   std::string_view summary() const override { return "Turn a call of a trace into a scenario"; }
 
-  void declare(CLI::App& app) override {
-    app.add_option("FILE", file_, "A kernel trace or a recording made from one; - is standard input")
-        ->required();
-    auto* call = app.add_option("--call", call_, "The call, by its number in --list")->type_name("N");
-    auto* list = app.add_flag("--list", list_, "List the calls instead");
-    call->excludes(list);
-    app.add_option("-o,--output", output_, "File to write (default: standard output)")->type_name("OUT");
-    app.add_option("--kernel", kernel_, "Read FILE as of this kernel model, whatever it says of itself")
-        ->type_name("MODEL");
+  void declare(Arguments& arguments) override {
+    arguments.option("FILE", file_, "A kernel trace or a recording made from one; - is standard input")
+        .required();
+    Option call = arguments.option("--call", call_, "The call, by its number in --list").type_name("N");
+    const Option list = arguments.flag("--list", list_, "List the calls instead");
+    call.excludes(list);
+    arguments.option("-o,--output", output_, "File to write (default: standard output)").type_name("OUT");
+    arguments.option("--kernel", kernel_, "Read FILE as of this kernel model, whatever it says of itself")
+        .type_name("MODEL");
   }
 
   int run(const Output& output) override {

@@ -21,21 +21,20 @@ class LayoutsCommand : public Command {
     return "List bit layouts, show one, check one against a machine";
   }
 
-  void declare(CLI::App& app) override {
-    app.require_subcommand(0, 1);
-    list_ = app.add_subcommand("list", "Every layout (the default)");
-    list_->add_option("--family", family_, "Only this family")->type_name("NAME");
-    show_ = app.add_subcommand("show", "The fields of one layout");
-    show_->add_option("ID", id_, "Layout id")->required();
+  void declare(Arguments& arguments) override {
+    list_ = arguments.subcommand("list", "Every layout (the default)");
+    list_.option("--family", family_, "Only this family").type_name("NAME");
+    show_ = arguments.subcommand("show", "The fields of one layout");
+    show_.option("ID", id_, "Layout id").required();
     check_ =
-        app.add_subcommand("check", "Which mapping orders of a machine the layout misreads; exit 1 if any");
-    check_->add_option("ID", id_, "Layout id")->required();
-    check_->add_option("--machine", machine_, "Machine id (default: every machine)")->type_name("M");
+        arguments.subcommand("check", "Which mapping orders of a machine the layout misreads; exit 1 if any");
+    check_.option("ID", id_, "Layout id").required();
+    check_.option("--machine", machine_, "Machine id (default: every machine)").type_name("M");
   }
 
   int run(const Output& output) override {
-    if (show_->parsed()) return show(output);
-    if (check_->parsed()) return check(output);
+    if (show_.parsed()) return show(output);
+    if (check_.parsed()) return check(output);
     return list(output);
   }
 
@@ -176,9 +175,7 @@ class LayoutsCommand : public Command {
     return Json{{"layout", asked.id}, {"ok", ok}, {"machines", std::move(machines)}}.dump(2) + "\n";
   }
 
-  CLI::App* list_ = nullptr;
-  CLI::App* show_ = nullptr;
-  CLI::App* check_ = nullptr;
+  Arguments list_, show_, check_;
   std::string id_, machine_, family_;
 };
 

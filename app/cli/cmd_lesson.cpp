@@ -46,21 +46,20 @@ class LessonCommand : public Command {
   std::string_view name() const override { return "lesson"; }
   std::string_view summary() const override { return "List lessons, read one, grade answers to one"; }
 
-  void declare(CLI::App& app) override {
-    app.require_subcommand(0, 1);
-    list_ = app.add_subcommand("list", "Every lesson (the default)");
-    show_ = app.add_subcommand("show", "Read a lesson: its text and questions, every number computed");
-    show_->add_option("ID", id_, "Lesson id")->required();
-    grade_ = app.add_subcommand("grade", "Grade answers; exit 1 if any is wrong or missing");
-    grade_->add_option("ID", id_, "Lesson id")->required();
-    grade_->add_option("--answers", answers_, "JSON file: an object of task id and answer")
-        ->type_name("FILE")
-        ->required();
+  void declare(Arguments& arguments) override {
+    list_ = arguments.subcommand("list", "Every lesson (the default)");
+    show_ = arguments.subcommand("show", "Read a lesson: its text and questions, every number computed");
+    show_.option("ID", id_, "Lesson id").required();
+    grade_ = arguments.subcommand("grade", "Grade answers; exit 1 if any is wrong or missing");
+    grade_.option("ID", id_, "Lesson id").required();
+    grade_.option("--answers", answers_, "JSON file: an object of task id and answer")
+        .type_name("FILE")
+        .required();
   }
 
   int run(const Output& output) override {
-    if (show_->parsed()) return show(output);
-    if (grade_->parsed()) return grade(output);
+    if (show_.parsed()) return show(output);
+    if (grade_.parsed()) return grade(output);
     return list(output);
   }
 
@@ -209,9 +208,7 @@ class LessonCommand : public Command {
     return Json{{"lesson", id_}, {"right", right}, {"tasks", tasks}, {"total", graded.size()}}.dump(2) + "\n";
   }
 
-  CLI::App* list_ = nullptr;
-  CLI::App* show_ = nullptr;
-  CLI::App* grade_ = nullptr;
+  Arguments list_, show_, grade_;
   std::string id_, answers_;
 };
 

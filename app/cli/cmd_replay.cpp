@@ -18,15 +18,15 @@ class ReplayCommand : public Command {
   std::string_view name() const override { return "replay"; }
   std::string_view summary() const override { return "Turn a kernel trace into steps and show them"; }
 
-  void declare(CLI::App& app) override {
-    app.add_option("FILE", file_, "A kernel trace, a recording or a scenario")->required();
-    app.add_flag("--steps", steps_, "Print every step");
-    app.add_option("--at", at_, "Show the moment after this many steps")->type_name("N");
-    app.add_flag("--facts", facts_,
+  void declare(Arguments& arguments) override {
+    arguments.option("FILE", file_, "A kernel trace, a recording or a scenario").required();
+    arguments.flag("--steps", steps_, "Print every step");
+    arguments.option("--at", at_, "Show the moment after this many steps").type_name("N");
+    arguments.flag("--facts", facts_,
                  "List what is known at that moment (the end, without --at), by which rule, and what is unknown "
                  "with the probe that would tell");
-    app.add_option("--kernel", kernel_, "Read FILE as of this kernel model, whatever it says of itself")
-        ->type_name("MODEL");
+    arguments.option("--kernel", kernel_, "Read FILE as of this kernel model, whatever it says of itself")
+        .type_name("MODEL");
   }
 
   int run(const Output& output) override {

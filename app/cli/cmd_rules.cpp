@@ -18,9 +18,9 @@ class RulesCommand : public Command {
   std::string_view name() const override { return "rules"; }
   std::string_view summary() const override { return "List the decision rules by kernel function"; }
 
-  void declare(CLI::App& app) override {
-    app.add_option("--function", function_, "Only the rules of this function")->type_name("NAME");
-    app.add_flag("--coverage", coverage_, "How many of the program's own scenarios and captures fire each rule");
+  void declare(Arguments& arguments) override {
+    arguments.option("--function", function_, "Only the rules of this function").type_name("NAME");
+    arguments.flag("--coverage", coverage_, "How many of the program's own scenarios and captures fire each rule");
   }
 
   int run(const Output& output) override {

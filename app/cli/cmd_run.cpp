@@ -18,16 +18,16 @@ class RunCommand : public Command {
   std::string_view name() const override { return "run"; }
   std::string_view summary() const override { return "Run a scenario and check its expectations"; }
 
-  void declare(CLI::App& app) override {
-    app.add_option("SCENARIO", file_, "Scenario file (JSON)")->required();
-    app.add_option("--kernel", kernel_,
+  void declare(Arguments& arguments) override {
+    arguments.option("SCENARIO", file_, "Scenario file (JSON)").required();
+    arguments.option("--kernel", kernel_,
                    "Run under this kernel model instead of the scenario's own; a list (6.12-v9,6.16) or `all` runs it "
                    "under each and compares")
-        ->type_name("MODEL");
-    app.add_option("--schedule", schedule_, "Interleave the tasks so: \"TASK:POINTS TASK:POINTS ...\"")->type_name("TEXT");
-    app.add_option("--seed", seed_, "Interleave the tasks at random, decided by this number")->type_name("NUMBER");
-    app.add_flag("--steps", steps_, "Print every step");
-    app.add_option("--save", save_, "Save the recording")->type_name("FILE");
+        .type_name("MODEL");
+    arguments.option("--schedule", schedule_, "Interleave the tasks so: \"TASK:POINTS TASK:POINTS ...\"").type_name("TEXT");
+    arguments.option("--seed", seed_, "Interleave the tasks at random, decided by this number").type_name("NUMBER");
+    arguments.flag("--steps", steps_, "Print every step");
+    arguments.option("--save", save_, "Save the recording").type_name("FILE");
   }
 
   int run(const Output& output) override {

@@ -27,10 +27,10 @@ class SelftestCommand : public Command {
   std::string_view name() const override { return "selftest"; }
   std::string_view summary() const override { return "Run the kernel's HMM selftests as scenarios"; }
 
-  void declare(CLI::App& app) override {
-    app.add_option("NAME", names_, "Only these tests (default: all)");
-    app.add_option("--kernel", kernel_, "Kernel model, or 'all' for every built-in one")->type_name("MODEL")->capture_default_str();
-    app.add_flag("--show", show_, "Print the tests' scenarios instead of running them");
+  void declare(Arguments& arguments) override {
+    arguments.option("NAME", names_, "Only these tests (default: all)");
+    arguments.option("--kernel", kernel_, "Kernel model, or 'all' for every built-in one").type_name("MODEL").show_default();
+    arguments.flag("--show", show_, "Print the tests' scenarios instead of running them");
   }
 
   int run(const Output& output) override {

@@ -1,12 +1,12 @@
 #pragma once
 /// A command of the command line: one file each (cmd_NAME.cpp), listed once in cli.cpp.
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "app/cli/arguments.h"
 #include "engine/base/result.h"
 
 namespace hmmscope::app {
@@ -31,7 +31,7 @@ class Command {
   virtual ~Command() = default;
   virtual std::string_view name() const = 0;
   virtual std::string_view summary() const = 0;       ///< one line for --help
-  virtual void declare(CLI::App& app) = 0;            ///< options and subcommands
+  virtual void declare(Arguments& arguments) = 0;     ///< options and subcommands
   virtual int run(const Output& output) = 0;          ///< after a successful parse; returns the exit code
 };
 

@@ -25,7 +25,7 @@ class ActionsCommand : public Command {
  public:
   std::string_view name() const override { return "actions"; }
   std::string_view summary() const override { return "List the actions of the window and their keys"; }
-  void declare(CLI::App&) override {}
+  void declare(Arguments&) override {}
   int run(const Output& output) override {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     std::string text;

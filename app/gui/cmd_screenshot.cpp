@@ -128,18 +128,18 @@ class ScreenshotCommand : public Command {
  public:
   std::string_view name() const override { return "screenshot"; }
   std::string_view summary() const override { return "Draw the window or one panel into a PNG"; }
-  void declare(CLI::App& app) override {
-    app.add_option("FILE", request_.file, "A kernel trace, a scenario or a saved recording")->required();
-    app.add_option("--at", request_.at,
+  void declare(Arguments& arguments) override {
+    arguments.option("FILE", request_.file, "A kernel trace, a scenario or a saved recording").required();
+    arguments.option("--at", request_.at,
                    "Cursor position (steps applied); default: the end for a panel, for the window "
                    "the first step that fills a pfn");
-    app.add_option("--panel", request_.panel, "Only this panel: walk, bits, decision, history or timeline");
-    app.add_option("--size", request_.size, "WxH in logical pixels");
-    app.add_option("--theme", request_.theme, "dark or light")->check(CLI::IsMember({"dark", "light"}));
-    app.add_option("--scale", request_.scale, "Device pixels a logical pixel")->check(CLI::Range(0.5, 8.0));
-    app.add_option("--kernel", request_.kernel, "Kernel model that overrides what the file says");
-    app.add_option("--layout", request_.layout, "Layout id to read hmm_pfns words with");
-    app.add_option("-o,--output", request_.out, "The PNG to write")->required();
+    arguments.option("--panel", request_.panel, "Only this panel: walk, bits, decision, history or timeline");
+    arguments.option("--size", request_.size, "WxH in logical pixels");
+    arguments.option("--theme", request_.theme, "dark or light").one_of({"dark", "light"});
+    arguments.option("--scale", request_.scale, "Device pixels a logical pixel").range(0.5, 8.0);
+    arguments.option("--kernel", request_.kernel, "Kernel model that overrides what the file says");
+    arguments.option("--layout", request_.layout, "Layout id to read hmm_pfns words with");
+    arguments.option("-o,--output", request_.out, "The PNG to write").required();
   }
   int run(const Output& output) override {
     traces::OpenOptions options;

@@ -1,5 +1,6 @@
 // `decode` and `layouts` as a user runs them: text, JSON and exit codes.
 
+#include <CLI/CLI.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "app/cli/arguments.h"
 #include "app/cli/command.h"
 #include "app/cli/layout_text.h"
 
@@ -48,7 +50,8 @@ class Capture {
 
 Ran run(std::unique_ptr<Command> command, std::vector<std::string> arguments, bool json) {
   CLI::App app;
-  command->declare(app);
+  Arguments declared(&app);
+  command->declare(declared);
   std::reverse(arguments.begin(), arguments.end());
   app.parse(arguments);
   Capture out, err;
