@@ -2,18 +2,16 @@
 
 #include <array>
 
-#include "engine/model/kernel_release.h"
 #include "engine/recording/keyframes.h"
 #include "engine/recording/recording_file.h"
 #include "engine/scenario/run.h"
 #include "traces/check/detect_model.h"
+#include "traces/check/named_model.h"
 #include "traces/reader/source.h"
 #include "traces/replay/replay.h"
 
 namespace hmmscope::traces {
 namespace {
-
-constexpr uint64_t head_size = 64u << 10;
 
 /// What was opened, before the indices over it are built.
 struct Opened {
@@ -25,53 +23,6 @@ struct Opened {
   std::string detected = {}, unobserved = {};
   std::string schedule_end = {}, schedule_text = {}, schedule = {};
 };
-
-std::string title_of(const std::filesystem::path& path) {
-  if (is_standard_input(path)) return display_name(path);
-  std::filesystem::path name = path.filename();
-  constexpr std::array<std::string_view, 8> suffixes = {".xz", ".gz", ".zst", ".txt", ".trace", ".json", ".hmmrec", ".dat"};
-  for (bool stripped = true; stripped;) {
-    stripped = false;
-    for (const std::string_view suffix : suffixes) {
-      if (name.extension() != suffix || name.stem().empty()) continue;
-      name = name.stem();
-      stripped = true;
-    }
-  }
-  return name.string();
-}
-
-/// Numbers the entry types as a kernel of `release` with this configuration does. An empty configuration says nothing.
-Result<void> apply_config(const std::string& config_text, const std::string& release_text, KernelModel& model) {
-  const auto release = parse_release(release_text);
-  if (!release || config_text.empty()) return {};
-  const auto config = parse_config(config_text, *release);
-  if (!config) return tl::unexpected(config.error());
-  model.config = *config;
-  model.types = swap_types(release->version, *config);
-  return {};
-}
-
-/// `kernel` replaces the release and the patch; the machine and the configuration stay the trace's own, because they
-/// number the entry types.
-Result<KernelModel> model_of(const TraceInfo& info, const std::string& kernel) {
-  Result<KernelModel> model = fail("");
-  if (!kernel.empty()) {
-    model = kernel_model(kernel);
-    if (model) {
-      if (auto done = apply_config(info.config, kernel, *model); !done) return tl::unexpected(done.error());
-    }
-  } else {
-    model = detect_model(info.kernel, info.patch, info.config);
-  }
-  if (!model) return model;
-  if (model->has_driver_format()) {
-    return fail(Error{"kernel " + model->id + " is older than 5.8: traces of its calls cannot be replayed", info.name, 0, 0, false});
-  }
-  if (info.page_shift != 0) model->config.page_shift = static_cast<uint8_t>(info.page_shift);
-  if (info.page_table_levels != 0) model->config.levels = static_cast<uint8_t>(info.page_table_levels);
-  return model;
-}
 
 Result<Opened> from_trace(std::shared_ptr<const Bytes> bytes, const std::filesystem::path& path, const OpenOptions& options) {
   const auto trace = open_trace(std::move(bytes), path, options.progress);
@@ -174,6 +125,22 @@ Result<Opened> open_by_content(const std::filesystem::path& path, const OpenOpti
 }
 
 }  // namespace
+
+std::string title_of(const std::filesystem::path& path) {
+  if (is_standard_input(path)) return display_name(path);
+  std::filesystem::path name = path.filename();
+  constexpr std::array<std::string_view, 9> suffixes = {".xz",   ".gz",     ".zst", ".txt",   ".trace",
+                                                         ".json", ".hmmrec", ".dat", ".hmmcap"};
+  for (bool stripped = true; stripped;) {
+    stripped = false;
+    for (const std::string_view suffix : suffixes) {
+      if (name.extension() != suffix || name.stem().empty()) continue;
+      name = name.stem();
+      stripped = true;
+    }
+  }
+  return name.string();
+}
 
 Result<std::shared_ptr<const Document>> open_document(const std::filesystem::path& path, const OpenOptions& options) {
   auto opened = open_by_content(path, options);

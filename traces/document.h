@@ -13,10 +13,10 @@
 #include "engine/base/result.h"
 #include "engine/model/kernel_model.h"
 #include "engine/recording/cursor.h"
+#include "engine/recording/gaps.h"
 #include "engine/recording/history.h"
 #include "engine/recording/recording.h"
 #include "engine/scenario/run.h"
-#include "traces/check/gaps.h"
 #include "traces/progress.h"
 
 namespace hmmscope::traces {
@@ -48,6 +48,9 @@ struct OpenOptions {
   std::string schedule = {};      ///< scenarios with tasks: overrides the file's schedule
   std::optional<uint64_t> seed = {};   ///< the same, at random
 };
+
+/// The title of what is opened from `path`: the file's name without directory and suffixes.
+std::string title_of(const std::filesystem::path& path);
 
 /// Recognises the kind by content (recording magic, scenario JSON, trace.dat, ftrace text; xz, gz and zstd are unpacked on
 /// the way); "-" is standard input. A trace that does not

@@ -7,12 +7,13 @@
 
 #include "app/gui/text_format.h"
 #include "engine/model/word_layout.h"
+#include "traces/check/facts.h"
 #include "traces/check/summary.h"
 
 namespace hmmscope::app {
 namespace {
 
-QString text_of(std::string_view text) {
+QString html_of(std::string_view text) {
   return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())).toHtmlEscaped();
 }
 
@@ -44,18 +45,18 @@ QString words_table(const CallCheck& check, const Layout& layout) {
       return field.role == Role::pfn || number > 9 ? QStringLiteral("0x%1").arg(number, 0, 16)
                                                    : QString::number(number);
     };
-    const QString name = text_of(field.name) + (compared ? QString() : QStringLiteral(" (not compared)"));
+    const QString name = html_of(field.name) + (compared ? QString() : QStringLiteral(" (not compared)"));
     const QString mark = differs ? QStringLiteral("<b>%1 \u2260</b>").arg(name) : name;
     html += QStringLiteral("<tr>") + cell(mark) + cell(code(value(kernel))) + cell(code(value(engine))) +
             QStringLiteral("</tr>");
   }
   html += row(QStringLiteral("differing bits"), code(hex_word((check.kernel ^ check.engine) & check.known)));
   if (check.known != ~uint64_t{0}) html += row(QStringLiteral("bits compared"), code(hex_word(check.known)));
-  return html + QStringLiteral("</table><p>read as %1</p>").arg(text_of(layout.title));
+  return html + QStringLiteral("</table><p>read as %1</p>").arg(html_of(layout.title));
 }
 
 QString rule_text(RuleId id) {
-  return code(QString::fromStdString(std::string(rule(id).id))) + QStringLiteral(" ") + text_of(rule(id).statement);
+  return code(QString::fromStdString(std::string(rule(id).id))) + QStringLiteral(" ") + html_of(rule(id).statement);
 }
 
 /// "as 6.16: rule pte.present: ..." out of the explanation that names the kernel's rule; empty when no model fits.
@@ -75,7 +76,7 @@ QString facts_list(const QString& how, const std::map<std::string, uint64_t>& co
     const Rule* found = find_rule(id);
     html += row(how, code(QString::fromStdString(id)) + QStringLiteral(" ") +
                          QObject::tr("%1 words").arg(grouped(count)) +
-                         (found == nullptr ? QString() : QStringLiteral("<br>") + text_of(found->statement)));
+                         (found == nullptr ? QString() : QStringLiteral("<br>") + html_of(found->statement)));
   }
   return html;
 }
@@ -99,8 +100,8 @@ QString candidate_list(const traces::Document& document, const CallCheck& check,
   QString html;
   for (const traces::Candidate& candidate : traces::candidates(document, check, trials)) {
     html += QStringLiteral("<li><b>%1.</b> %2<br>%3</li>")
-                .arg(text_of(traces::candidate_name(candidate.kind)), text_of(candidate.text),
-                     text_of(candidate.evidence));
+                .arg(html_of(traces::candidate_name(candidate.kind)), html_of(candidate.text),
+                     html_of(candidate.evidence));
   }
   if (html.isEmpty()) return {};
   return section(QObject::tr("What may explain it")) + QStringLiteral("<ol>%1</ol>").arg(html);
@@ -111,7 +112,7 @@ QString candidate_list(const traces::Document& document, const CallCheck& check,
 QString describe_check(const traces::Document& document, const CallCheck& check, const Layout* layout,
                        std::span<const traces::ModelTrial> trials) {
   const Recording& recording = *document.recording;
-  QString html = QStringLiteral("<p><b>%1</b></p>").arg(text_of(check.reason));
+  QString html = QStringLiteral("<p><b>%1</b></p>").arg(html_of(check.reason));
   QString where;
   if (check.word != no_word) where = code(QString::fromStdString(recording.word_name(check.word)));
   if (check.step != no_step) where += (where.isEmpty() ? QString() : QStringLiteral(", ")) + step_link(check.step);
@@ -141,7 +142,7 @@ QString describe_check(const traces::Document& document, const CallCheck& check,
 QString describe_scenario(const traces::Document& document) {
   QString html;
   for (const scenario::Failure& failure : document.failures) {
-    html += QStringLiteral("<li>%1").arg(text_of(failure.text));
+    html += QStringLiteral("<li>%1").arg(html_of(failure.text));
     if (failure.line != 0) html += QObject::tr(", line %1 of the file").arg(grouped(failure.line));
     if (failure.step != no_step) html += QStringLiteral(", ") + step_link(failure.step);
     html += QStringLiteral("</li>");
@@ -149,7 +150,7 @@ QString describe_scenario(const traces::Document& document) {
   if (!html.isEmpty()) html = section(QObject::tr("Did not hold")) + QStringLiteral("<ul>%1</ul>").arg(html);
   if (!document.schedule_end.empty()) {
     html += section(QObject::tr("How the tasks ended")) +
-            QStringLiteral("<p>%1</p><pre>%2</pre>").arg(text_of(document.schedule_end), text_of(document.schedule_text));
+            QStringLiteral("<p>%1</p><pre>%2</pre>").arg(html_of(document.schedule_end), html_of(document.schedule_text));
   }
   if (html.isEmpty())
     html = QObject::tr("<p>A scenario has no kernel to compare with; every expectation it states held.</p>");
@@ -171,28 +172,22 @@ QString summarise_checks(const traces::Document& document) {
 
 QString describe_facts(const traces::Document& document, WordIndex word, StepIndex position) {
   if (document.kind != traces::SourceKind::trace || document.history == nullptr || word == no_word) return {};
+  const traces::Fact fact = traces::fact_of(document, word, position);
+  if (fact.step == no_step) return QObject::tr("<p>Nothing in the trace tells of this word up to here.</p>");
   const Recording& recording = *document.recording;
-  const auto write = document.history->last_write(word, position);
-  if (!write) {
-    return QObject::tr("<p>Nothing in the trace tells of this word up to here.</p>");
-  }
-  const QString by = rule_text(recording.rule_of(write->step)) + QStringLiteral(", ") + step_link(write->step);
-  switch (write->evidence) {
+  const QString by = rule_text(recording.rule_of(fact.step)) + QStringLiteral(", ") + step_link(fact.step);
+  switch (fact.evidence) {
     case Evidence::observed:
       return QObject::tr("<p><b>Observed</b> in the trace: %1</p>").arg(by);
     case Evidence::inferred:
-      return QObject::tr("<p><b>Inferred</b>, not seen, by %1</p>").arg(by);
     case Evidence::computed:
-      return QObject::tr("<p><b>Computed</b> by the engine: %1</p>").arg(by);
+      return QObject::tr("<p><b>Inferred</b>, not seen, by %1</p>").arg(by);
     case Evidence::unknown:
       break;
   }
-  QStringList probes;
-  for (const std::string& probe : traces::count_facts(recording, recording.call_of(write->step)).probes)
-    probes << QString::fromStdString(probe).toHtmlEscaped();
   return QObject::tr("<p><b>Unknown</b>: %1</p>").arg(by) +
-         (probes.isEmpty() ? QObject::tr("<p>No probe of the capture script shows it.</p>")
-                           : QObject::tr("<p>These probes would tell: %1</p>").arg(probes.join(QStringLiteral("; "))));
+         (fact.probe.empty() ? QObject::tr("<p>No probe of the capture script shows it.</p>")
+                             : QObject::tr("<p>This probe would tell: %1</p>").arg(html_of(fact.probe)));
 }
 
 }  // namespace hmmscope::app

@@ -20,8 +20,8 @@ QString describe_check(const traces::Document& document, const CallCheck& check,
 QString describe_scenario(const traces::Document& document);
 /// "1 234 calls: 1 230 agreed, 0 diverged, 4 unknown"; of a scenario "12 expectations: 12 held".
 QString summarise_checks(const traces::Document& document);
-/// What is known of the value of a word at a position: observed, inferred and by which rule, or unknown and
-/// which probes would tell.
+/// How the value of a word at a position is known (traces/check/facts.h): observed or inferred and by which rule, or
+/// unknown and which probe would tell.
 QString describe_facts(const traces::Document& document, WordIndex word, StepIndex position);
 
 }  // namespace hmmscope::app

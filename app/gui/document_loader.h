@@ -7,12 +7,11 @@
 
 #include <QObject>
 #include <QString>
-#include <QTimer>
 #include <memory>
-#include <vector>
 
 #include "app/gui/core.h"
 #include "app/gui/session.h"
+#include "app/gui/task.h"
 
 namespace hmmscope::app {
 
@@ -28,7 +27,6 @@ class DocumentLoader : public QObject {
   Q_OBJECT
  public:
   explicit DocumentLoader(QObject* parent = nullptr);
-  ~DocumentLoader() override;
 
   /// `kernel`: model id that overrides what the file says; empty = as the file says.
   void open(const QString& path, const QString& kernel);
@@ -49,13 +47,12 @@ class DocumentLoader : public QObject {
 
  private:
   struct Job;
-  void show_first_events(const std::shared_ptr<Job>& job);  ///< on the worker
-  void poll();
-  void finish(const std::shared_ptr<Job>& job);
+  Result<void> load(const std::shared_ptr<Job>& job, const traces::Progress& progress);   ///< on the worker
+  void show_first_events(const std::shared_ptr<Job>& job, const traces::Progress& progress);   ///< on the worker
+  void finish(const Job& job, const Result<void>& loaded);
 
   std::shared_ptr<Job> current_;
-  std::vector<std::shared_ptr<Job>> running_;  ///< the current one and cancelled ones that have not ended yet
-  QTimer poll_timer_;
+  Task task_;   ///< goes first, with its workers, which use the rest
 };
 
 }  // namespace hmmscope::app

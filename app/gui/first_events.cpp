@@ -1,10 +1,9 @@
 #include "app/gui/first_events.h"
 
 #include <algorithm>
-#include <array>
 
-#include "engine/model/kernel_release.h"
 #include "engine/recording/keyframes.h"
+#include "traces/check/named_model.h"
 #include "traces/reader/source.h"
 #include "traces/replay/replay.h"
 
@@ -14,36 +13,6 @@ namespace {
 constexpr uint64_t head_bytes = uint64_t{1} << 20;  // of text: some thousand events
 constexpr uint64_t large = uint64_t{8} << 20;       // bytes of a file that takes longer than a moment
 constexpr uint64_t large_packed = uint64_t{1} << 20;
-
-std::string title_of(std::filesystem::path name) {
-  name = name.filename();
-  constexpr std::array<std::string_view, 6> suffixes = {".xz", ".gz", ".zst", ".txt", ".trace", ".hmmcap"};
-  for (bool stripped = true; stripped;) {
-    stripped = false;
-    for (const std::string_view suffix : suffixes) {
-      if (name.extension() != suffix || name.stem().empty()) continue;
-      name = name.stem();
-      stripped = true;
-    }
-  }
-  return name.string();
-}
-
-Result<KernelModel> model_of(const traces::TraceInfo& info, const std::string& kernel) {
-  auto model = kernel.empty() ? detect_model(info.kernel, info.patch, info.config) : kernel_model(kernel);
-  if (!model) return model;
-  if (!kernel.empty() && !info.config.empty()) {
-    if (const auto release = parse_release(kernel)) {
-      if (const auto config = parse_config(info.config, *release)) {
-        model->config = *config;
-        model->types = swap_types(release->version, *config);
-      }
-    }
-  }
-  if (info.page_shift != 0) model->config.page_shift = static_cast<uint8_t>(info.page_shift);
-  if (info.page_table_levels != 0) model->config.levels = static_cast<uint8_t>(info.page_table_levels);
-  return model;
-}
 
 /// The whole lines at the start of the file, unpacked; empty when it is no large text.
 std::string first_lines(std::string_view raw, const std::filesystem::path& path) {
@@ -82,15 +51,15 @@ std::optional<FirstEvents> first_events(const std::filesystem::path& path, const
   if (!bytes) return std::nullopt;
   const auto trace = traces::open_trace(std::move(*bytes), path, traces::Progress{});
   if (!trace || (*trace)->size() == 0 || (kernel.empty() && (*trace)->info().kernel.empty())) return std::nullopt;
-  const auto model = model_of((*trace)->info(), kernel);
-  if (!model || model->has_driver_format()) return std::nullopt;
+  const auto model = traces::model_of((*trace)->info(), kernel);
+  if (!model) return std::nullopt;
   auto recording = traces::replay(**trace, {*model, {}});
   if (!recording || recording->steps() == 0) return std::nullopt;
 
   auto document = std::make_shared<traces::Document>();
   document->kind = traces::SourceKind::trace;
   document->path = path;
-  document->title = title_of(path);
+  document->title = traces::title_of(path);
   document->model = *model;
   document->recording = std::make_shared<const Recording>(std::move(*recording));
   document->keyframes = Keyframes::build(document->recording, {});
