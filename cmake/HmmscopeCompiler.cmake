@@ -24,6 +24,13 @@ target_compile_options(hmmscope_compiler INTERFACE
   # (bugs 105329, 105651, 107852).
   "$<$<AND:$<CXX_COMPILER_ID:GNU>,$<CONFIG:Release>>:-Wno-restrict;-Wno-stringop-overflow;-Wno-array-bounds>")
 
+# A unity build (what the presets for building everything once use) puts a dozen files into one compilation; names of
+# different files then meet, which only dev and ci-cli, file by file, can tell from shadowing.
+if(CMAKE_UNITY_BUILD)
+  set(CMAKE_UNITY_BUILD_BATCH_SIZE 12)
+  target_compile_options(hmmscope_compiler INTERFACE -Wno-shadow $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+endif()
+
 set(HMMSCOPE_SANITIZE "" CACHE STRING "Sanitizers, comma separated: address,undefined or thread")
 if(HMMSCOPE_SANITIZE)
   add_compile_options(-fsanitize=${HMMSCOPE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)

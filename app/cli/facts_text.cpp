@@ -13,17 +13,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-uint64_t line_of(const Recording& recording, StepIndex step) {
-  const EventIndex event = step == no_step ? no_event : recording.event_of(step);
-  return event == no_event ? 0 : recording.events()[event].line;
-}
-
 /// "inferred by trace.cpu_fault (step 7, line 12)", "unknown: probe ..."
 std::string source_text(const Recording& recording, const traces::Fact& fact) {
   std::string text(evidence_name(fact.evidence));
   if (fact.step != no_step) {
     text += fmt::format(" by {} (step {}", fact.rule, fact.step + 1);
-    if (const uint64_t line = line_of(recording, fact.step); line != 0) text += fmt::format(", line {}", line);
+    if (const uint64_t line = recording.line_of(fact.step); line != 0) text += fmt::format(", line {}", line);
     text += ")";
   }
   if (!fact.probe.empty()) text += fmt::format("; {} would tell", fact.probe);
@@ -57,9 +52,9 @@ std::string facts_text(const traces::Document& document, StepIndex at) {
                    source_text(recording, fact));
   }
   for (const auto& [rule, statement] : rules) fmt::format_to(out, "rule {}: {}\n", rule, statement);
-  for (const traces::Gap& gap : document.gaps)
+  for (const Gap& gap : document.gaps)
     if (gap.step < at)
-      fmt::format_to(out, "gap: {} (step {})\n", traces::gap_text(gap), gap.step + 1);
+      fmt::format_to(out, "gap: {} (step {})\n", gap_text(gap), gap.step + 1);
   fmt::format_to(out, "words: observed {}, inferred {}, unknown {}\n", words[Evidence::observed],
                  words[Evidence::inferred], words[Evidence::unknown]);
   return text;
@@ -79,12 +74,12 @@ Json facts_json(const traces::Document& document, StepIndex at) {
     if (fact.step != no_step) {
       row["rule"] = fact.rule;
       row["step"] = fact.step + 1;
-      if (const uint64_t line = line_of(recording, fact.step); line != 0) row["line"] = line;
+      if (const uint64_t line = recording.line_of(fact.step); line != 0) row["line"] = line;
     }
     if (!fact.probe.empty()) row["probe"] = fact.probe;
     facts.push_back(std::move(row));
   }
-  for (const traces::Gap& gap : document.gaps)
+  for (const Gap& gap : document.gaps)
     gaps.push_back({{"step", gap.step + 1},
                     {"cpu", gap.cpu},
                     {"lost", gap.lost},

@@ -17,8 +17,6 @@
 namespace hmmscope::app {
 namespace {
 
-QString text_of(const std::string& text) { return QString::fromStdString(text); }
-
 /// A button whose text wraps.
 class ChoiceRow : public QPushButton {
  public:

@@ -13,7 +13,7 @@
 namespace hmmscope::app {
 namespace {
 
-constexpr int columns = 16, rows = 4;
+constexpr int bit_columns = 16, bit_rows = 4;
 constexpr double gap = 2, row_height = 24, label_width = 20;
 
 QColor colour(ui::Color c) {
@@ -41,13 +41,13 @@ void BitEditor::set_word(uint64_t word) {
   update();
 }
 
-QSize BitEditor::sizeHint() const { return {300, static_cast<int>(rows * row_height)}; }
+QSize BitEditor::sizeHint() const { return {300, static_cast<int>(bit_rows * row_height)}; }
 QSize BitEditor::minimumSizeHint() const { return {200, sizeHint().height()}; }
 
 QRectF BitEditor::cell(int bit) const {
   const int place = 63 - bit;
-  const double width = (this->width() - label_width) / columns;
-  return QRectF(label_width + (place % columns) * width, (place / columns) * row_height, width, row_height)
+  const double width = (this->width() - label_width) / bit_columns;
+  return QRectF(label_width + (place % bit_columns) * width, (place / bit_columns) * row_height, width, row_height)
       .adjusted(gap / 2, gap, -gap / 2, -gap);
 }
 
@@ -78,10 +78,10 @@ void BitEditor::paintEvent(QPaintEvent*) {
   painter.setRenderHint(QPainter::Antialiasing);
   const ui::Theme& theme = ui::theme(theme_);
   painter.setFont(mono_font(1, 11));
-  for (int row = 0; row < rows; ++row) {
+  for (int row = 0; row < bit_rows; ++row) {
     painter.setPen(colour(theme.text_faint));
     painter.drawText(QRectF(0, row * row_height, label_width - 4, row_height),
-                     Qt::AlignRight | Qt::AlignVCenter, QString::number(63 - row * columns));
+                     Qt::AlignRight | Qt::AlignVCenter, QString::number(63 - row * bit_columns));
   }
   for (int bit = 0; bit < 64; ++bit) {
     const bool set = (word_ >> static_cast<unsigned>(bit)) & 1;
@@ -144,10 +144,10 @@ void BitEditor::keyPressEvent(QKeyEvent* event) {
       move(-1);
       break;
     case Qt::Key_Up:
-      move(columns);
+      move(bit_columns);
       break;
     case Qt::Key_Down:
-      move(-columns);
+      move(-bit_columns);
       break;
     case Qt::Key_Space:
       flip(current_);

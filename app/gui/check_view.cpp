@@ -21,10 +21,6 @@ namespace {
 
 enum Column : int { verdict, step, call, word, reason, column_count };
 
-QString text_of(std::string_view text) {
-  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
-
 QString verdict_name(Verdict value) {
   switch (value) {
     case Verdict::agreed:

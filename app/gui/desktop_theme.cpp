@@ -10,7 +10,7 @@ namespace hmmscope::app {
 namespace {
 
 constexpr auto service = "org.freedesktop.portal.Desktop";
-constexpr auto path = "/org/freedesktop/portal/desktop";
+constexpr auto object_path = "/org/freedesktop/portal/desktop";
 constexpr auto interface = "org.freedesktop.portal.Settings";
 constexpr auto appearance = "org.freedesktop.appearance";
 constexpr auto color_scheme = "color-scheme";
@@ -54,10 +54,10 @@ void DesktopTheme::follow_portal() {
   qRegisterMetaType<QDBusVariant>();  // connect() looks the types of the slot up by name
   QDBusConnection bus = QDBusConnection::sessionBus();
   if (!bus.isConnected()) return;
-  bus.connect(text(service), text(path), text(interface), QStringLiteral("SettingChanged"), this,
+  bus.connect(text(service), text(object_path), text(interface), QStringLiteral("SettingChanged"), this,
               SLOT(setting_changed(QString, QString, QDBusVariant)));
   QDBusMessage read =
-      QDBusMessage::createMethodCall(text(service), text(path), text(interface), QStringLiteral("Read"));
+      QDBusMessage::createMethodCall(text(service), text(object_path), text(interface), QStringLiteral("Read"));
   read << text(appearance) << text(color_scheme);
   auto* watcher = new QDBusPendingCallWatcher(bus.asyncCall(read), this);
   connect(watcher, &QDBusPendingCallWatcher::finished, this, [this](QDBusPendingCallWatcher* done) {

@@ -11,10 +11,6 @@ namespace {
 
 constexpr uint32_t words_shown = 16;  // of one write; the Walk panel shows the rest
 
-QString text_of(std::string_view text) {
-  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
-
 QString evidence_text(Evidence evidence) {
   switch (evidence) {
     case Evidence::computed:

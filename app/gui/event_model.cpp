@@ -10,10 +10,6 @@ namespace {
 
 constexpr StepIndex slice_steps = 400000;
 
-QString text_of(std::string_view text) {
-  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
-
 }  // namespace
 
 EventModel::EventModel(QObject* parent) : QAbstractTableModel(parent) {
@@ -58,7 +54,7 @@ EventModel::Term EventModel::compile(const QString& word) const {
   for (size_t i = 0; i < static_cast<size_t>(Function::count_); ++i) {
     term.functions.push_back(contains(function_name(static_cast<Function>(i))));
   }
-  for (const Task& each : recording_->tasks()) {
+  for (const hmmscope::Task& each : recording_->tasks()) {
     term.tasks.push_back(contains(each.name) || QString::number(each.pid) == word);
   }
   for (const std::string& kind : recording_->event_kinds()) term.kinds.push_back(contains(kind));
@@ -135,7 +131,7 @@ QString EventModel::text(StepIndex step, int column) const {
       const uint32_t index =
           event != no_event ? recording_->events()[event].task : recording_->calls()[call].task;
       if (index >= recording_->tasks().size()) return {};
-      const Task& who = recording_->tasks()[index];
+      const hmmscope::Task& who = recording_->tasks()[index];
       return QStringLiteral("%1-%2").arg(QString::fromStdString(who.name)).arg(who.pid);
     }
     case function:

@@ -11,10 +11,6 @@ namespace {
 constexpr WordIndex words_scanned = 4u << 20;  // for values and pfns: a few milliseconds
 constexpr StepIndex steps_scanned = 8u << 20;  // for rules
 
-QString text_of(std::string_view text) {
-  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
-
 ui::Intent seek_to(StepIndex position) {
   ui::Intent intent;
   intent.kind = ui::Intent::Kind::seek;

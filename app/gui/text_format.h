@@ -1,12 +1,17 @@
 #pragma once
-/// How numbers are written in the window: decimals grouped by thin spaces, hex in full.
+/// How text and numbers are written in the window: decimals grouped by thin spaces, hex in full.
 
 #include <QString>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 namespace hmmscope::app {
 
+/// The engine's UTF-8 as Qt keeps text.
+inline QString text_of(std::string_view text) {
+  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
 /// 1184 -> "1 184" with U+2009, the thin space: grouped, and copied as digits and spaces.
 QString grouped(uint64_t value);
 /// 16 digits: "0xd20000000014a21b".

@@ -6,15 +6,13 @@
 #include <QPainter>
 #include <QToolButton>
 
+#include "app/gui/text_format.h"
+
 namespace hmmscope::app {
 namespace {
 
 constexpr const char* run_buttons[] = {"run.start",     "run.previous_call", "run.back", "run.step",
                                        "run.step_over", "run.next_call",     "run.end"};
-
-QString text_of(std::string_view text) {
-  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
 
 void add_choice(QMenu* menu, QActionGroup* group, const QString& text, bool chosen,
                 const std::function<void()>& run) {

@@ -18,6 +18,7 @@ enum class Level : uint8_t { pte, pmd, pud, p4d, pgd };
 
 inline constexpr uint32_t page_bits = 12;   ///< PAGE_SHIFT of x86-64
 inline constexpr uint64_t page_bytes = 1ull << page_bits;
+inline constexpr uint64_t page_mask = ~(page_bytes - 1);
 inline constexpr uint32_t entries_per_table = 512;
 
 constexpr uint32_t level_shift(Level level) { return page_bits + 9u * static_cast<uint32_t>(level); }

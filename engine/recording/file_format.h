@@ -1,6 +1,8 @@
 #pragma once
 /// Constants and byte-level helpers of the .hmmrec format; FORMAT.md beside this file is the specification.
 
+#include <zlib.h>
+
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -54,6 +56,11 @@ inline constexpr uint32_t events = tag("EVNT");
 inline constexpr uint32_t event_kinds = tag("EKND");
 inline constexpr uint32_t tasks = tag("TASK");
 inline constexpr uint32_t checks = tag("CHCK");
+
+/// CRC-32 of `data`, going on from `start` (0 at first).
+inline uint32_t crc(uint32_t start, const void* data, size_t size) {
+  return static_cast<uint32_t>(crc32_z(start, static_cast<const Bytef*>(data), size));
+}
 
 struct Header {
   std::array<uint8_t, 8> magic;

@@ -109,6 +109,11 @@ class Recording {
   RuleId rule_of(StepIndex step) const { return static_cast<RuleId>(rule_[step]); }
   CallId call_of(StepIndex step) const { return call_[step]; }   ///< no_call for a step outside any call
   EventIndex event_of(StepIndex step) const { return event_.empty() ? no_event : event_[step]; }
+  /// Line (or number) in the trace of the event that a step belongs to; 0 when there is none, or for no_step.
+  uint64_t line_of(StepIndex step) const {
+    const EventIndex event = step < steps() ? event_of(step) : no_event;
+    return event == no_event ? 0 : events()[event].line;
+  }
   std::span<const uint64_t> operands(StepIndex step) const {
     const uint32_t begin = step == 0 ? 0 : operand_end_[step - 1];
     return {operands_.data() + begin, operand_end_[step] - begin};

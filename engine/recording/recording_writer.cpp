@@ -34,9 +34,6 @@ class NameTable {
   std::vector<std::string_view> names_;
 };
 
-uint32_t crc(uint32_t start, const void* data, size_t size) {
-  return static_cast<uint32_t>(crc32_z(start, static_cast<const Bytef*>(data), size));
-}
 
 /// Saving favours speed: recordings are large and mostly regular.
 constexpr int compression_level = 1;
@@ -82,7 +79,7 @@ class RecordingWriter {
       if (size > 0) std::memcpy(out, data, size);
       entry.stored_size = size;
     }
-    entry.checksum = crc(0, out, entry.stored_size);
+    entry.checksum = file_format::crc(0, out, entry.stored_size);
     body_.resize_uninitialised(entry.offset + entry.stored_size);
     table_.push_back(entry);
   }
@@ -229,7 +226,7 @@ class RecordingWriter {
     format::Header header{format::magic, format::version, static_cast<uint32_t>(table_.size()), 0, 0};
     const size_t table_size = table_.size() * sizeof(format::SectionEntry);
     for (auto& entry : table_) entry.offset += sizeof header + table_size;
-    header.checksum = crc(crc(0, &header, sizeof header), table_.data(), table_size);
+    header.checksum = file_format::crc(file_format::crc(0, &header, sizeof header), table_.data(), table_size);
     const auto* head = reinterpret_cast<const uint8_t*>(&header);
     const auto* table = reinterpret_cast<const uint8_t*>(table_.data());
     std::vector<uint8_t> file;

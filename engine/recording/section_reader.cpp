@@ -11,10 +11,6 @@ namespace format = file_format;
 
 namespace {
 
-uint32_t crc(uint32_t start, const void* data, size_t size) {
-  return static_cast<uint32_t>(crc32_z(start, static_cast<const Bytef*>(data), size));
-}
-
 constexpr uint64_t max_ratio = (128 << 10) / 4;
 
 }  // namespace
@@ -48,7 +44,7 @@ Result<void> SectionReader::read_table(uint64_t limit) {
     return at(file_.size(), "this recording is cut off in its section table");
   const uint32_t checksum = header.checksum;
   header.checksum = 0;
-  if (crc(crc(0, &header, sizeof header), file_.data() + sizeof header, table_size) != checksum ||
+  if (format::crc(format::crc(0, &header, sizeof header), file_.data() + sizeof header, table_size) != checksum ||
       header.reserved != 0) {
     return at(16, "the header or section table of this recording is damaged (checksum differs)");
   }
@@ -79,7 +75,7 @@ Result<void> SectionReader::read_table(uint64_t limit) {
     if (!packed && entry.size != entry.stored_size) {
       return at(where, fmt::format("section {} is not compressed but has two sizes", name));
     }
-    if (crc(0, file_.data() + entry.offset, entry.stored_size) != entry.checksum) {
+    if (format::crc(0, file_.data() + entry.offset, entry.stored_size) != entry.checksum) {
       return at(entry.offset, fmt::format("section {} is damaged (checksum differs)", name));
     }
     for (size_t k = 0; k < i; ++k) {

@@ -4,8 +4,9 @@
 /// about to fire, or a step's number.
 ///
 /// What the kernel could not do just there happens as soon as it could: poison and invalidation where no spinlock is
-/// held, nor the driver's lock (they take page-table locks, they sleep, the driver's callback takes its lock), poison where the page's lock is free, a pin where the page is mapped
-/// present (get_user_pages finds no other); nothing happens inside an atomic operation. Threads: the running task's. Ownership: refers to the world.
+/// held, nor the driver's lock (they take page-table locks, they sleep, the driver's callback takes its lock), poison where
+/// the page's lock is free, a pin where the page is mapped present (get_user_pages finds no other); nothing happens inside an
+/// atomic operation. Threads: the running task's. Ownership: refers to the world.
 
 #include <vector>
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -51,6 +52,14 @@ inline Address address(const json& value) {
   const size_t plus = text.find('+');
   return {text.substr(0, plus),
           plus == std::string::npos ? 0 : digits(std::string_view(text).substr(plus + 1))};
+}
+
+inline std::string text(const json& object, const char* key) { return object.value(key, std::string()); }
+
+/// Nothing when the key is not there.
+template <class T>
+std::optional<T> maybe(const json& object, const char* key) {
+  return object.contains(key) ? std::optional<T>(object.at(key).get<T>()) : std::nullopt;
 }
 
 inline FlagText flag_text(const json& value) {

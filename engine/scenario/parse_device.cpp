@@ -3,11 +3,6 @@
 namespace hmmscope::scenario {
 namespace {
 
-std::string text(const json& object, const char* key) { return object.value(key, std::string()); }
-std::optional<uint64_t> count(const json& object, const char* key) {
-  return object.contains(key) ? std::optional(object.at(key).get<uint64_t>()) : std::nullopt;
-}
-
 IoctlOp ioctl(const json& object) {
   IoctlOp op;
   op.device = text(object, "device");
@@ -17,8 +12,8 @@ IoctlOp ioctl(const json& object) {
   op.pages = object.value("pages", uint64_t{1});
   if (object.contains("expect")) op.expect = text(object, "expect");
   op.may_fail = object.value("may_fail", false);
-  op.cpages = count(object, "cpages");
-  op.faults = count(object, "faults");
+  op.cpages = maybe<uint64_t>(object, "cpages");
+  op.faults = maybe<uint64_t>(object, "faults");
   op.data = page_content(object);
   op.uffd = page_content(object, "uffd_data");
   for (const json& byte : object.value("bytes", json::array())) op.bytes.push_back(byte.get<std::string>());

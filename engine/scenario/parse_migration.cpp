@@ -6,12 +6,6 @@ namespace hmmscope::scenario {
 
 namespace {
 
-template <class T>
-std::optional<T> maybe(const json& object, const char* key) {
-  return object.contains(key) ? std::optional<T>(object.at(key).get<T>()) : std::nullopt;
-}
-
-std::string text(const json& object, const char* key) { return object.value(key, std::string()); }
 uint64_t page_count(const json& object) { return object.value("pages", uint64_t{1}); }
 
 uint64_t selection(const json& object) {

@@ -45,12 +45,12 @@ constexpr std::array features{
     Feature{"page inserted", number<&Counts::pages_inserted>},
     Feature{"page tables made", number<&Counts::page_tables_made>},
 };
-constexpr size_t count = features.size();
-using Row = std::array<double, count>;
+constexpr size_t feature_count = features.size();
+using Row = std::array<double, feature_count>;
 
 Row row_of(const SequenceCell& cell) {
   Row row;
-  for (size_t k = 0; k < count; ++k) row[k] = features[k].amount(cell);
+  for (size_t k = 0; k < feature_count; ++k) row[k] = features[k].amount(cell);
   return row;
 }
 
@@ -59,21 +59,21 @@ Row row_of(const SequenceCell& cell) {
 class LeastSquares {
  public:
   void add(const Row& row, double target) {
-    for (size_t i = 0; i < count; ++i) {
+    for (size_t i = 0; i < feature_count; ++i) {
       const double weighted = row[i] / target;
       right_[i] += weighted;
-      for (size_t j = 0; j < count; ++j) matrix_[i][j] += weighted * row[j] / target;
+      for (size_t j = 0; j < feature_count; ++j) matrix_[i][j] += weighted * row[j] / target;
     }
   }
 
   std::vector<double> solve() {
-    std::array<double, count> scale;
-    for (size_t i = 0; i < count; ++i) scale[i] = std::max(matrix_[i][i], 1e-300);
-    std::array<bool, count> used{}, dropped{};
-    for (size_t step = 0; step < count; ++step) {
-      size_t pivot = count;
+    std::array<double, feature_count> scale;
+    for (size_t i = 0; i < feature_count; ++i) scale[i] = std::max(matrix_[i][i], 1e-300);
+    std::array<bool, feature_count> used{}, dropped{};
+    for (size_t step = 0; step < feature_count; ++step) {
+      size_t pivot = feature_count;
       double best = 1e-9;
-      for (size_t i = 0; i < count; ++i) {
+      for (size_t i = 0; i < feature_count; ++i) {
         if (used[i] || dropped[i]) continue;
         const double size = matrix_[i][i] / scale[i];
         if (size > best) {
@@ -81,12 +81,12 @@ class LeastSquares {
           pivot = i;
         }
       }
-      if (pivot == count) break;
+      if (pivot == feature_count) break;
       used[pivot] = true;
       eliminate(pivot);
     }
-    std::vector<double> prices(count, 0.0);
-    for (size_t i = 0; i < count; ++i) {
+    std::vector<double> prices(feature_count, 0.0);
+    for (size_t i = 0; i < feature_count; ++i) {
       if (used[i]) prices[i] = right_[i] / matrix_[i][i];
     }
     return prices;
@@ -94,16 +94,16 @@ class LeastSquares {
 
  private:
   void eliminate(size_t pivot) {
-    for (size_t i = 0; i < count; ++i) {
+    for (size_t i = 0; i < feature_count; ++i) {
       if (i == pivot) continue;
       const double factor = matrix_[i][pivot] / matrix_[pivot][pivot];
       if (factor == 0) continue;
-      for (size_t j = 0; j < count; ++j) matrix_[i][j] -= factor * matrix_[pivot][j];
+      for (size_t j = 0; j < feature_count; ++j) matrix_[i][j] -= factor * matrix_[pivot][j];
       right_[i] -= factor * right_[pivot];
     }
   }
 
-  std::array<Row, count> matrix_{};
+  std::array<Row, feature_count> matrix_{};
   Row right_{};
 };
 
@@ -235,13 +235,13 @@ Result<SequenceCost> SequenceCost::fit() {
 double SequenceCost::instructions(const SequenceCell& cell) const {
   const Row row = row_of(cell);
   double sum = 0;
-  for (size_t k = 0; k < count; ++k) sum += row[k] * prices_[k];
+  for (size_t k = 0; k < feature_count; ++k) sum += row[k] * prices_[k];
   return sum;
 }
 
 std::vector<Price> SequenceCost::prices() const {
   std::vector<Price> list;
-  for (size_t k = 0; k < count; ++k) list.push_back({features[k].what, prices_[k]});
+  for (size_t k = 0; k < feature_count; ++k) list.push_back({features[k].what, prices_[k]});
   return list;
 }
 

@@ -14,7 +14,6 @@ namespace hmmscope {
 namespace {
 
 constexpr uint64_t chunk_pages = 64;
-constexpr uint64_t enough_rounds = 64;   // the driver's timeout of a second
 constexpr uint64_t flag_fail_alloc = 1;  // HMM_DMIRROR_FLAG_FAIL_ALLOC
 
 constexpr std::array<std::string_view, 11> names = {

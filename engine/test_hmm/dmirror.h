@@ -21,6 +21,9 @@ namespace hmmscope {
 
 struct DeviceMemory;
 
+/// Rounds of the retry loop after which a call is given up; the driver gives up after a second.
+inline constexpr uint64_t enough_rounds = 64;
+
 /// HMM_DMIRROR_PROT_*: a byte of a snapshot.
 namespace dmirror_prot {
 inline constexpr uint8_t error = 0xff, none = 0x00, read = 0x01, write = 0x02, pmd = 0x04, pud = 0x08, zero = 0x10,

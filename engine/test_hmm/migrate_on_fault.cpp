@@ -11,7 +11,6 @@ namespace hmmscope {
 namespace {
 
 constexpr uint64_t array_pages = 64;   // PFNS_ARRAY_SIZE
-constexpr uint64_t enough_rounds = 64;   // the driver's timeout of a second
 
 }  // namespace
 

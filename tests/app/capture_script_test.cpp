@@ -24,10 +24,10 @@ using testing_support::Ran;
 using testing_support::run_program;
 using testing_support::ScratchDirectory;
 
-const std::filesystem::path root = HMMSCOPE_SOURCE_DIR;
-const std::string script = (root / "traces/capture/hmmscope-capture").string();
-const std::filesystem::path sample = root / "traces/samples/6.12-snapshot.trace.txt";
-const std::filesystem::path dat_sample = root / "traces/samples/dat/6.12-snapshot-v7.dat.xz";
+const std::filesystem::path source_root = HMMSCOPE_SOURCE_DIR;
+const std::string script = (source_root / "traces/capture/hmmscope-capture").string();
+const std::filesystem::path text_sample = source_root / "traces/samples/6.12-snapshot.trace.txt";
+const std::filesystem::path dat_sample = source_root / "traces/samples/dat/6.12-snapshot-v7.dat.xz";
 
 const std::string walker =
     "hmm_range_fault\nhmm_vma_walk_test\nhmm_vma_walk_hole\nhmm_vma_walk_pud\nhmm_vma_walk_pmd\n"
@@ -47,9 +47,9 @@ const std::string config =
     "CONFIG_ARCH_HAS_PTE_DEVMAP=y\n";
 
 /// A machine made of files.
-class Machine {
+class FakeMachine {
  public:
-  Machine(const std::string& release, const std::string& readme, const std::string& functions) {
+  FakeMachine(const std::string& release, const std::string& readme, const std::string& functions) {
     for (const char* name :
          {"tracing/options", "proc/sys/kernel", "proc/123/task/123", "proc/123/task/124", "boot", "tmp"})
       std::filesystem::create_directories(path() / name);
@@ -98,16 +98,16 @@ std::map<std::string, std::vector<std::string>> definitions(const std::string& t
 
 TEST(CaptureScript, IsPlainShell) {
   for (const char* file : {"hmmscope-capture", "probes.sh"}) {
-    const std::string path = (root / "traces/capture" / file).string();
+    const std::string path = (source_root / "traces/capture" / file).string();
     EXPECT_EQ(std::system(("dash -n '" + path + "'").c_str()), 0) << file;
     EXPECT_EQ(
-        std::system(("cd '" + root.string() + "' && shellcheck -x -s sh traces/capture/" + file).c_str()), 0)
+        std::system(("cd '" + source_root.string() + "' && shellcheck -x -s sh traces/capture/" + file).c_str()), 0)
         << file;
   }
 }
 
 TEST(CaptureScript, BadUsageEndsWithTwo) {
-  const Machine machine("6.12.1", btf_readme, walker);
+  const FakeMachine machine("6.12.1", btf_readme, walker);
   for (const char* arguments :
        {"", "--moon", "--pid", "--pid x --dry-run", "--pid 99 --dry-run", "--pages 65 --all", "--all true",
         "--seconds 0 --all", "--callback 'a;b' --all", "--method magic --all"}) {
@@ -120,7 +120,7 @@ TEST(CaptureScript, BadUsageEndsWithTwo) {
 }
 
 TEST(CaptureScript, AKernelThatCannotBeTracedEndsWithThree) {
-  const Machine machine("6.12.1", btf_readme, "nothing\n");
+  const FakeMachine machine("6.12.1", btf_readme, "nothing\n");
   EXPECT_EQ(machine.run("--all").code, 3);
   std::filesystem::remove(machine.path() / "tracing/kprobe_events");
   EXPECT_EQ(machine.run("--all --method kprobe").code, 3);
@@ -129,7 +129,7 @@ TEST(CaptureScript, AKernelThatCannotBeTracedEndsWithThree) {
 
 /// The reader and the replay know every event that the script defines.
 TEST(CaptureScript, EveryEventIsKnownToTheReplay) {
-  const Machine machine("6.12.1", btf_readme,
+  const FakeMachine machine("6.12.1", btf_readme,
                         walker + "hmm_vma_handle_pte\nhmm_vma_handle_pmd\ndmirror_interval_invalidate\n");
   const Ran ran = machine.run("--all --dry-run");
   ASSERT_EQ(ran.code, 0) << ran.err;
@@ -145,7 +145,7 @@ TEST(CaptureScript, EveryEventIsKnownToTheReplay) {
 
 /// The events of a capture taken with the same probe set have every field the script asks for.
 TEST(CaptureScript, FieldsAreThoseOfTheSample) {
-  const Machine machine("6.12.117", new_readme,
+  const FakeMachine machine("6.12.117", new_readme,
                         walker + "hmm_vma_handle_pte\nhmm_vma_handle_pmd\ndmirror_interval_invalidate\n");
   const Ran ran = machine.run("--all --dry-run --pages 64");
   ASSERT_EQ(ran.code, 0) << ran.err;
@@ -170,17 +170,17 @@ TEST(CaptureScript, FieldsAreThoseOfTheSample) {
 
 TEST(CaptureScript, ProbesFollowWhatTheKernelOffers) {
   const std::string inlined = walker + "__pte_offset_map\n";
-  const Ran stock = Machine("6.12.1-amd64", btf_readme, inlined).run("--all --dry-run");
+  const Ran stock = FakeMachine("6.12.1-amd64", btf_readme, inlined).run("--all --dry-run");
   EXPECT_THAT(stock.out, HasSubstr("rf_in hmm_range_fault range=range:x64"));
   EXPECT_THAT(stock.out, HasSubstr("r:hmmscope/ptes __pte_offset_map"));
   EXPECT_THAT(stock.out, HasSubstr("h_pte: hmm_vma_handle_pte is inlined"));
   EXPECT_THAT(stock.out, HasSubstr("hc_inv: no driver's interval callback"));
 
-  const Ran driver = Machine("6.12.1", btf_readme, inlined + "my_invalidate [my]\n")
+  const Ran driver = FakeMachine("6.12.1", btf_readme, inlined + "my_invalidate [my]\n")
                          .run("--all --dry-run --callback my_invalidate");
   EXPECT_THAT(driver.out, HasSubstr("p:hmmscope/hc_inv my_invalidate sub=$arg1 start=+8($arg2)"));
 
-  const Machine old("6.1.150", old_readme, walker + "hmm_vma_handle_pte.isra.0\n");
+  const FakeMachine old("6.1.150", old_readme, walker + "hmm_vma_handle_pte.isra.0\n");
   const Ran before = old.run("--all --dry-run");
   EXPECT_THAT(before.out, HasSubstr("h_pte hmm_vma_handle_pte.isra.0 addr=$arg2 end=$arg3 pte=$arg5:x64"));
   EXPECT_THAT(before.out, HasSubstr("r:hmmscope/rf_out hmm_range_fault ret=$retval:s32\n"));
@@ -190,13 +190,13 @@ TEST(CaptureScript, ProbesFollowWhatTheKernelOffers) {
   const Ran helped = old.run("--all --dry-run --output-probe 'hmm_range_fault+0x56 ret=%ax:s32 range=%bx'");
   EXPECT_THAT(helped.out, HasSubstr("p:hmmscope/rf_out hmm_range_fault+0x56 ret=%ax:s32 range=%bx\n"));
 
-  const Ran fprobe = Machine("6.12.1", btf_readme, inlined).run("--all --dry-run --method fprobe");
+  const Ran fprobe = FakeMachine("6.12.1", btf_readme, inlined).run("--all --dry-run --method fprobe");
   EXPECT_THAT(fprobe.out, HasSubstr("f:hmmscope/rf_in hmm_range_fault range="));
   EXPECT_THAT(fprobe.out, HasSubstr("f:hmmscope/rf_out hmm_range_fault%return ret=$retval:s32"));
 }
 
 TEST(CaptureScript, ADryRunChangesNothing) {
-  const Machine machine("6.12.1", btf_readme, walker);
+  const FakeMachine machine("6.12.1", btf_readme, walker);
   EXPECT_EQ(machine.run("--all --dry-run").code, 0);
   EXPECT_THAT(machine.read("tracing/kprobe_events"), IsEmpty());
   EXPECT_FALSE(std::filesystem::exists(machine.path() / "tracing/tracing_on"));
@@ -206,9 +206,9 @@ TEST(CaptureScript, ADryRunChangesNothing) {
 
 /// The sample's events through a pretended kernel: the capture opens and every call agrees.
 TEST(CaptureScript, WhatItWritesIsOpenedAndChecked) {
-  const Machine machine("6.12.117-test", btf_readme, walker);
+  const FakeMachine machine("6.12.117-test", btf_readme, walker);
   std::string events;
-  std::istringstream lines(content_of(sample));
+  std::istringstream lines(content_of(text_sample));
   for (std::string line; std::getline(lines, line);)
     if (!line.starts_with('#')) events += line + "\n";
   machine.write("tracing/trace_pipe",
@@ -240,7 +240,7 @@ TEST(CaptureScript, WhatItWritesIsOpenedAndChecked) {
 
 /// Page map entries of the first pages of a process, by address.
 TEST(CaptureScript, NotesThePageMap) {
-  const Machine machine("6.12.117-test", btf_readme, walker);
+  const FakeMachine machine("6.12.117-test", btf_readme, walker);
   machine.write("proc/123/maps",
                 "000000001000-000000004000 rw-p 00000000 00:00 0 \nffffffffff600000-ffffffffff601000 --xp "
                 "00000000 00:00 0 [vsyscall]\n");
@@ -262,7 +262,7 @@ TEST(CaptureScript, NotesThePageMap) {
 /// INT, TERM and HUP while it captures: what was traced is written, and everything is as before.
 TEST(CaptureScript, EverySignalEndsItCleanly) {
   for (const std::string signal : {"INT", "TERM", "HUP"}) {
-    const Machine machine("6.12.117-test", btf_readme, walker);
+    const FakeMachine machine("6.12.117-test", btf_readme, walker);
     machine.write("tracing/options/record-tgid", "0\n");
     const std::string pipe = (machine.path() / "tracing/trace_pipe").string(),
                       output = (machine.path() / "capture").string(), pid = (machine.path() / "pid").string();
@@ -286,7 +286,7 @@ TEST(CaptureScript, EverySignalEndsItCleanly) {
 
 /// What fails on the way undoes what was done so far.
 TEST(CaptureScript, AnErrorEndsItCleanly) {
-  const Machine machine("6.12.117-test", btf_readme, walker);
+  const FakeMachine machine("6.12.117-test", btf_readme, walker);
   EXPECT_EQ(machine.run("--no-instance --all -o " + (machine.path() / "no/such/place").string()).code, 1);
   EXPECT_TRUE(machine.left_nothing());
   EXPECT_THAT(machine.read("tracing/kprobe_events"), HasSubstr("-:hmmscope/rf_in\n"));
@@ -303,7 +303,7 @@ TEST(CaptureScript, AnErrorEndsItCleanly) {
 
 /// The command begins when the trace is on, and its pid is among those that are traced.
 TEST(CaptureScript, TheCommandWaitsForTheTrace) {
-  const Machine machine("6.12.117-test", btf_readme, walker);
+  const FakeMachine machine("6.12.117-test", btf_readme, walker);
   machine.write("tracing/trace_pipe", "            prog-123     [001] d....  1.000001: mmf: addr=0x1000\n");
   machine.write("tracing/tracing_on", "0\n");
   const std::string seen = (machine.path() / "seen").string();
@@ -320,11 +320,11 @@ TEST(CaptureScript, TheCommandWaitsForTheTrace) {
 
 /// A whole capture of a process: its notes between the marks, a real kernel's events behind them, opened and checked.
 TEST(CaptureScript, ItsNotesBecomeFacts) {
-  const Machine machine("6.12.117-test", btf_readme, walker);
+  const FakeMachine machine("6.12.117-test", btf_readme, walker);
   std::string events =
       "              sh-99      [000] .....     0.000001: tracing_mark_write: hmmscope: snapshot 123 start begin\n"
       "              sh-99      [000] .....     0.000002: tracing_mark_write: hmmscope: snapshot 123 start end\n";
-  std::istringstream lines(content_of(sample));
+  std::istringstream lines(content_of(text_sample));
   for (std::string line; std::getline(lines, line);)
     if (!line.starts_with('#')) events += line + "\n";
   machine.write("tracing/trace_pipe", events);
@@ -359,7 +359,7 @@ TEST(CaptureScript, BpftracePiecesBecomeATrace) {
                                     "W 8 0x0\nZ 9\nW 8 0xc000000000000001\nZ 8\n"
                                     "W 5 0x1\nE 6 3000000000 0 6 prog rf_out ret=-16\n");
   const auto lines = (scratch.path() / "lines").string();
-  const std::string awk = (root / "traces/capture/bpftrace.awk").string();
+  const std::string awk = (source_root / "traces/capture/bpftrace.awk").string();
   ASSERT_EQ(
       std::system(
           ("awk -f '" + awk + "' " + pieces.string() + " | sort -s -k 1,1n | cut -f 2- >" + lines).c_str()),

@@ -58,19 +58,19 @@ void build(World& w, std::mt19937_64& rng) {
   };
 }
 
-struct Outcome {
+struct WalkOutcome {
   RangeFaultResult result;
   std::vector<uint64_t> words;
   std::shared_ptr<const Recording> recording;
 };
 
-Outcome run(const char* model, uint64_t seed, bool recorded, PtePath path = PtePath::block_when_possible) {
+WalkOutcome run(const char* model, uint64_t seed, bool recorded, PtePath path = PtePath::block_when_possible) {
   std::mt19937_64 rng(seed);
   World w(model, [&](KernelModel& m) { m.config.levels = seed % 2 ? 5 : 4; });
   build(w, rng);
   w.call.range = [&] { return add_range_words(w.machine(), w.call); }();
   if (recorded) w.start_recording();
-  Outcome outcome;
+  WalkOutcome outcome;
   outcome.result = w.run(path);
   if (recorded) outcome.recording = w.stop_recording();
   outcome.words.assign(w.machine().memory().words().begin(), w.machine().memory().words().end());
@@ -82,7 +82,7 @@ class RandomWalk : public testing::TestWithParam<const char*> {};
 TEST_P(RandomWalk, IsTheSameRecordedUnrecordedAndByRulesOnly) {
   std::map<int, int> returns;
   for (uint64_t seed = 0; seed < 60; ++seed) {
-    const Outcome plain = run(GetParam(), seed, false), recorded = run(GetParam(), seed, true);
+    const WalkOutcome plain = run(GetParam(), seed, false), recorded = run(GetParam(), seed, true);
     ASSERT_EQ(plain.result.ret, recorded.result.ret) << "seed " << seed;
     ASSERT_EQ(plain.result.faults, recorded.result.faults) << "seed " << seed;
     ASSERT_EQ(plain.words, recorded.words) << "seed " << seed;
@@ -95,7 +95,7 @@ TEST_P(RandomWalk, IsTheSameRecordedUnrecordedAndByRulesOnly) {
 
 TEST_P(RandomWalk, StepsBackToEveryEarlierState) {
   for (uint64_t seed = 0; seed < 8; ++seed) {
-    const Outcome outcome = run(GetParam(), seed, true);
+    const WalkOutcome outcome = run(GetParam(), seed, true);
     Cursor cursor(outcome.recording);
     std::vector<uint64_t> hashes;
     const StepIndex steps = outcome.recording->steps();
@@ -117,7 +117,7 @@ TEST_P(RandomWalk, StepsBackToEveryEarlierState) {
 
 TEST_P(RandomWalk, KeepsTheRestartInvariant) {
   for (uint64_t seed = 0; seed < 40; ++seed) {
-    const Outcome outcome = run(GetParam(), seed, true);
+    const WalkOutcome outcome = run(GetParam(), seed, true);
     // Every restart goes on at the last fault or wait, and last never moves back.
     uint64_t last = 0;
     for (StepIndex s = 0; s < outcome.recording->steps(); ++s) {

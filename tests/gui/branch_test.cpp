@@ -14,6 +14,7 @@
 #include "app/gui/main_window.h"
 #include "app/gui/message_bar.h"
 #include "tests/gui/small_document.h"
+#include "tests/gui/wait.h"
 
 namespace hmmscope::app {
 namespace {
@@ -153,7 +154,6 @@ TEST(BranchInTheWindow, SpaceTogglesABitTheEngineRunsOnAndUndoTakesItBack) {
   MainWindow window(setup);
   window.show();
   window.open(QString::fromLatin1(scenario_path));
-  const auto wait_for = [](const std::function<bool()>& done) { return QTest::qWaitFor(done, 10000); };
   ASSERT_TRUE(wait_for([&] { return window.session().document() != nullptr; }));
   EXPECT_FALSE(window.session().editable());
   const auto [position, word] = first_slot(*window.session().recording());

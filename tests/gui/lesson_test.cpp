@@ -13,11 +13,10 @@
 #include "app/gui/lesson_view.h"
 #include "app/gui/main_window.h"
 #include "tests/gui/small_document.h"
+#include "tests/gui/wait.h"
 
 namespace hmmscope::app {
 namespace {
-
-bool wait_for(const std::function<bool()>& done) { return QTest::qWaitFor(done, 60000); }
 
 TEST(BitEditor, ClicksAndKeysFlipBits) {
   BitEditor editor;

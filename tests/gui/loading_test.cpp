@@ -12,6 +12,7 @@
 #include "app/gui/main_window.h"
 #include "app/gui/message_bar.h"
 #include "tests/gui/small_document.h"
+#include "tests/gui/wait.h"
 
 namespace hmmscope::app {
 namespace {
@@ -24,7 +25,6 @@ class Loading : public testing::Test {
     window_ = std::make_unique<MainWindow>(setup);
     window_->show();
   }
-  bool wait_for(const std::function<bool()>& done) { return QTest::qWaitFor(done, 10000); }
   /// As if `path` were being read and this were its beginning.
   DocumentPtr preview(const QString& path, uint64_t shown = 30, uint64_t total = 100) {
     const DocumentPtr document = test::small_document();

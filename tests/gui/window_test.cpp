@@ -23,14 +23,13 @@
 #include "app/gui/tool_bar.h"
 #include "engine/recording/recording_file.h"
 #include "tests/gui/small_document.h"
+#include "tests/gui/wait.h"
 #include "ui/panels/lane_index.h"
 
 namespace hmmscope::app {
 namespace {
 
 /// Runs the event loop until `done`; false after ten seconds.
-bool wait_for(const std::function<bool()>& done) { return QTest::qWaitFor(done, 10000); }
-
 class Window : public testing::Test {
  protected:
   WindowSetup setup() {

@@ -13,7 +13,7 @@
 namespace hmmscope::lessons {
 namespace {
 
-const std::filesystem::path lessons_directory = std::filesystem::path(HMMSCOPE_SOURCE_DIR) / "lessons";
+const std::filesystem::path lesson_files = std::filesystem::path(HMMSCOPE_SOURCE_DIR) / "lessons";
 
 std::string without_placeholders(std::string text) {
   const auto found = placeholders(text);
@@ -45,7 +45,7 @@ TEST(TypedNumbers, TheScanFindsThem) {
 }
 
 TEST(TypedNumbers, NoLessonHasOneInItsText) {
-  const auto list = list_lessons(lessons_directory);
+  const auto list = list_lessons(lesson_files);
   ASSERT_TRUE(list);
   for (const LessonInfo& info : *list) {
     const auto lesson = load_lesson(info.file);
@@ -77,7 +77,7 @@ void scan_expression(const Expression& expression, bool is_slot, const std::stri
 }
 
 TEST(TypedNumbers, NoLessonHasOneInItsExpressions) {
-  const auto list = list_lessons(lessons_directory);
+  const auto list = list_lessons(lesson_files);
   ASSERT_TRUE(list);
   for (const LessonInfo& info : *list) {
     const auto lesson = load_lesson(info.file);

@@ -179,7 +179,7 @@ std::vector<uint8_t> decompress(std::span<const uint8_t> stored, const format::S
   return out;
 }
 
-uint32_t crc(uint32_t start, const void* data, size_t size) {
+uint32_t crc_of(uint32_t start, const void* data, size_t size) {
   return static_cast<uint32_t>(crc32_z(start, static_cast<const Bytef*>(data), size));
 }
 
@@ -201,11 +201,11 @@ std::vector<uint8_t> Forge::file() const {
   uint64_t offset = sizeof header + sections.size() * sizeof(format::SectionEntry);
   for (const Section& s : sections) {
     table.push_back(
-        {s.tag, 0, offset, s.bytes.size(), s.bytes.size(), crc(0, s.bytes.data(), s.bytes.size()), 0});
+        {s.tag, 0, offset, s.bytes.size(), s.bytes.size(), crc_of(0, s.bytes.data(), s.bytes.size()), 0});
     offset += s.bytes.size();
   }
   const size_t table_size = table.size() * sizeof(format::SectionEntry);
-  header.checksum = crc(crc(0, &header, sizeof header), table.data(), table_size);
+  header.checksum = crc_of(crc_of(0, &header, sizeof header), table.data(), table_size);
   std::vector<uint8_t> file(sizeof header + table_size);
   std::memcpy(file.data(), &header, sizeof header);
   std::memcpy(file.data() + sizeof header, table.data(), table_size);

@@ -17,13 +17,13 @@ Result<Outcome> run_text(const std::string& operations, const std::string& pages
   return run(*parsed, "");
 }
 
-bool fired(const Outcome& outcome, RuleId rule) {
+bool fires(const Outcome& outcome, RuleId rule) {
   for (StepIndex step = 0; step < outcome.recording.steps(); ++step)
     if (outcome.recording.rule_of(step) == rule) return true;
   return false;
 }
 
-std::string failures(const Outcome& outcome) {
+std::string failure_texts(const Outcome& outcome) {
   std::string text;
   for (const Failure& failure : outcome.failures) text += failure.text + "\n";
   return text;
@@ -37,8 +37,8 @@ TEST(FaultScript, SetsThePagesItSays) {
     {"op": "expect", "array": "a", "index": 0, "word": "0xc000000000005000"},
     {"op": "expect", "array": "a", "index": 1, "word": "0x8000000000002222"})");
   ASSERT_TRUE(outcome) << outcome.error().to_string();
-  EXPECT_TRUE(outcome->failures.empty()) << failures(*outcome);
-  EXPECT_TRUE(fired(*outcome, RuleId::scenario_fault));
+  EXPECT_TRUE(outcome->failures.empty()) << failure_texts(*outcome);
+  EXPECT_TRUE(fires(*outcome, RuleId::scenario_fault));
 }
 
 TEST(FaultScript, EndsFaultsAndInvalidates) {
@@ -49,8 +49,8 @@ TEST(FaultScript, EndsFaultsAndInvalidates) {
      "faults": [{"at": "heap+1", "invalidates": true, "then": [{"at": "heap+1", "state": "present"}]}], "expect": "-EBUSY"},
     {"op": "range-fault", "array": "c", "at": "heap+1", "pages": 1, "device": "gpu", "stale": true, "rounds": 1, "expect": "-EBUSY"})");
   ASSERT_TRUE(outcome) << outcome.error().to_string();
-  EXPECT_TRUE(outcome->failures.empty()) << failures(*outcome);
-  EXPECT_TRUE(fired(*outcome, RuleId::scenario_stale));
+  EXPECT_TRUE(outcome->failures.empty()) << failure_texts(*outcome);
+  EXPECT_TRUE(fires(*outcome, RuleId::scenario_stale));
 }
 
 TEST(FaultScript, EndsWaits) {
@@ -63,11 +63,11 @@ TEST(FaultScript, EndsWaits) {
     "expect": "0"}, {"op": "expect", "array": "a", "index": 0, "word": "0xc0000000000abc02"})",
       pages);
   ASSERT_TRUE(ends) << ends.error().to_string();
-  EXPECT_TRUE(ends->failures.empty()) << failures(*ends);
-  EXPECT_TRUE(fired(*ends, RuleId::scenario_wait));
+  EXPECT_TRUE(ends->failures.empty()) << failure_texts(*ends);
+  EXPECT_TRUE(fires(*ends, RuleId::scenario_wait));
   const auto never = run_text(call + R"(, "waits": [{"at": "heap+1"}], "expect": "deadlock"})", pages);
   ASSERT_TRUE(never) << never.error().to_string();
-  EXPECT_TRUE(never->failures.empty()) << failures(*never);
+  EXPECT_TRUE(never->failures.empty()) << failure_texts(*never);
 }
 
 TEST(FaultScript, FaultsItDoesNotNameAreTheEngines) {
@@ -77,7 +77,7 @@ TEST(FaultScript, FaultsItDoesNotNameAreTheEngines) {
     {"op": "expect", "array": "a", "index": 0, "flags": "VALID|WRITE"},
     {"op": "expect", "array": "a", "index": 1, "word": "0xc000000000005000"})");
   ASSERT_TRUE(outcome) << outcome.error().to_string();
-  EXPECT_TRUE(outcome->failures.empty()) << failures(*outcome);
+  EXPECT_TRUE(outcome->failures.empty()) << failure_texts(*outcome);
 }
 
 TEST(FaultScript, APageMayBeSharedOnlyWhenItSaysSo) {
@@ -91,7 +91,7 @@ TEST(FaultScript, APageMayBeSharedOnlyWhenItSaysSo) {
     {"op": "expect", "array": "a", "index": 1, "word": "0xc000000000005000"})",
                first + R"(, "shared": true}])");
   ASSERT_TRUE(shared) << shared.error().to_string();
-  EXPECT_TRUE(shared->failures.empty()) << failures(*shared);
+  EXPECT_TRUE(shared->failures.empty()) << failure_texts(*shared);
 }
 
 /// A mistake that comes to light inside the call is an error, not a result.

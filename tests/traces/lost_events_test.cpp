@@ -6,7 +6,6 @@
 
 #include "tests/traces/trace_text.h"
 #include "traces/check/facts.h"
-#include "traces/check/gaps.h"
 #include "traces/replay/gap_index.h"
 
 namespace hmmscope::traces {

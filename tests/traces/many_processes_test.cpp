@@ -26,7 +26,7 @@ size_t count_rule(const Recording& recording, RuleId rule) {
   return count;
 }
 
-Recording replayed(const TraceText& trace) {
+Recording recording_of(const TraceText& trace) {
   auto recording = replay_text(trace.text());
   EXPECT_TRUE(recording) << recording.error().to_string();
   return std::move(*recording);
@@ -52,8 +52,8 @@ TEST(ManyProcesses, RunsAtTheSameTimeAreKeptApart) {
   const TraceText a = sample_trace("6.12-anon_write_prot.trace.txt.xz"),
                   b = sample_trace("6.12-anon_write_huge.trace.txt.xz");
   const auto back = static_cast<int64_t>(time_of(a.events.front())) - static_cast<int64_t>(time_of(b.events.front()));
-  const Recording one = replayed(a), other = replayed(b);
-  const Recording both = replayed(merged(a, moved(b, static_cast<uint64_t>(back), 1000, 1)));
+  const Recording one = recording_of(a), other = recording_of(b);
+  const Recording both = recording_of(merged(a, moved(b, static_cast<uint64_t>(back), 1000, 1)));
   EXPECT_EQ(counts_of(both).agreed, counts_of(one).agreed + counts_of(other).agreed);
   EXPECT_EQ(counts_of(both).all, counts_of(one).all + counts_of(other).all);
   EXPECT_EQ(count_rule(both, RuleId::trace_address_space),
@@ -63,8 +63,8 @@ TEST(ManyProcesses, RunsAtTheSameTimeAreKeptApart) {
 /// The same run twice at the same time: the same virtual addresses hold different pages.
 TEST(ManyProcesses, TheSameAddressesInTwoSpaces) {
   const TraceText trace = sample_trace("6.12-anon_write_prot.trace.txt.xz");
-  const Recording one = replayed(trace);
-  const Recording both = replayed(merged(trace, moved(trace, 7, 5000, 2)));
+  const Recording one = recording_of(trace);
+  const Recording both = recording_of(merged(trace, moved(trace, 7, 5000, 2)));
   EXPECT_EQ(counts_of(both).all, 2 * counts_of(one).all);
   EXPECT_EQ(counts_of(both).agreed, 2 * counts_of(one).agreed);
 }
@@ -73,8 +73,8 @@ TEST(ManyProcesses, TheSameAddressesInTwoSpaces) {
 TEST(ManyProcesses, AReusedPidInheritsNothing) {
   for (const char* name : {"6.12-migrate_fault.trace.txt.xz", "6.12-exclusive.trace.txt.xz", "6.12-compound.trace.txt"}) {
     const TraceText trace = sample_trace(name);
-    const Recording one = replayed(trace);
-    const Recording both = replayed(behind(trace, moved(trace, length_of(trace), 0, 0)));
+    const Recording one = recording_of(trace);
+    const Recording both = recording_of(behind(trace, moved(trace, length_of(trace), 0, 0)));
     EXPECT_EQ(counts_of(both).all, 2 * counts_of(one).all) << name;
     EXPECT_EQ(counts_of(both).agreed, 2 * counts_of(one).agreed) << name;
   }
@@ -85,7 +85,7 @@ TEST(ManyProcesses, APidThatExitedIsAnotherTaskWhenItLivesAgain) {
   const TraceText trace = sample_trace("6.12-migrate_fault.trace.txt.xz");
   TraceText again = moved(trace, length_of(trace), 0, 0);
   std::erase_if(again.events, [](const std::string& event) { return event.find(": sched_process_") != std::string::npos; });
-  const Recording one = replayed(trace), both = replayed(behind(trace, again));
+  const Recording one = recording_of(trace), both = recording_of(behind(trace, again));
   EXPECT_EQ(counts_of(both).all, 2 * counts_of(one).all);
   EXPECT_EQ(counts_of(both).agreed, 2 * counts_of(one).agreed);
   EXPECT_GT(count_rule(both, RuleId::trace_address_space), count_rule(one, RuleId::trace_address_space));

@@ -12,7 +12,7 @@
 namespace hmmscope::traces {
 namespace {
 
-const std::filesystem::path samples = std::filesystem::path(HMMSCOPE_SOURCE_DIR) / "traces" / "samples";
+const std::filesystem::path text_samples = std::filesystem::path(HMMSCOPE_SOURCE_DIR) / "traces" / "samples";
 
 Result<std::shared_ptr<const Trace>> read_text(std::string_view text, const Progress& progress = {}) {
   return read_trace({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, "test.txt", progress);
@@ -228,7 +228,7 @@ class Sample : public testing::TestWithParam<std::string> {};
 
 std::vector<std::string> sample_names() {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(samples)) {
+  for (const auto& entry : std::filesystem::directory_iterator(text_samples)) {
     if (entry.path().filename().string().find(".trace.txt") != std::string::npos) names.push_back(entry.path().filename().string());
   }
   std::sort(names.begin(), names.end());
@@ -236,7 +236,7 @@ std::vector<std::string> sample_names() {
 }
 
 TEST_P(Sample, HasEveryEventItsHeaderAnnounces) {
-  const auto read = open_trace(samples / GetParam());
+  const auto read = open_trace(text_samples / GetParam());
   ASSERT_TRUE(read) << read.error().to_string();
   const Trace& trace = **read;
   EXPECT_TRUE(trace.info().has_entry_counts);
@@ -250,7 +250,7 @@ TEST_P(Sample, HasEveryEventItsHeaderAnnounces) {
 }
 
 TEST_P(Sample, EveryFieldOfEveryCallIsReadable) {
-  const auto read = open_trace(samples / GetParam());
+  const auto read = open_trace(text_samples / GetParam());
   ASSERT_TRUE(read);
   uint64_t words[64];
   size_t calls = 0;
@@ -287,7 +287,7 @@ INSTANTIATE_TEST_SUITE_P(Captures, Sample, testing::ValuesIn(sample_names()), []
 });
 
 TEST(TraceReader, EveryTruncationOfASampleIsAnError) {
-  const std::string text = read_file(samples / "6.12-snapshot.trace.txt");
+  const std::string text = read_file(text_samples / "6.12-snapshot.trace.txt");
   ASSERT_GT(text.size(), 100000u);
   std::mt19937 random(7);
   for (int round = 0; round < 400; ++round) {
@@ -299,7 +299,7 @@ TEST(TraceReader, EveryTruncationOfASampleIsAnError) {
 
 /// Whatever the bytes, reading and decoding end in a trace or an error that names the file.
 TEST(TraceReader, SurvivesFlippedBytes) {
-  const std::string original = read_file(samples / "6.12-snapshot.trace.txt").substr(0, 40000);
+  const std::string original = read_file(text_samples / "6.12-snapshot.trace.txt").substr(0, 40000);
   std::mt19937 random(11);
   uint64_t words[64];
   for (int round = 0; round < 150; ++round) {

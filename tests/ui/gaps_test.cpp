@@ -1,6 +1,4 @@
 /// Lost events, comparisons, and documents that are still being read, in the panels.
-#include "ui/panels/gaps.h"
-
 #include <gtest/gtest.h>
 
 #include "engine/recording/recorder.h"
@@ -32,8 +30,11 @@ std::shared_ptr<const traces::Document> lossy_document() {
     event.cpu = cpus[i];
     event.kind = i == 5 ? lost : kind;
     const EventIndex index = recorder.add_event(event);
-    if (i == 5) continue;  // a mark tells of no step
     recorder.set_event(index);
+    if (i == 5) {
+      recorder.step(RuleId::trace_lost_events, {12, 1, 1000, 5000});
+      continue;
+    }
     recorder.step(RuleId::pte_none_zero, {});
     recorder.write(0, i + 1);
   }
@@ -56,13 +57,13 @@ int count_colour(const Image& image, int x, Color color) {
 
 TEST(Gaps, SpanWhatTheirCpuDidNotShow) {
   const auto document = lossy_document();
-  const auto gaps = find_gaps(*document->recording);
+  const auto gaps = gaps_of(*document->recording);
   ASSERT_EQ(gaps.size(), 1u);
   EXPECT_EQ(gaps[0].begin, 2u);  // behind event 1, the last one of CPU 1 before its mark
-  EXPECT_EQ(gaps[0].end, 5u);    // before event 6, whose step is the sixth
+  EXPECT_EQ(gaps[0].step, 5u);   // the mark's own step
   EXPECT_EQ(gaps[0].event, 5u);
-  EXPECT_NE(gap_text(*document->recording, gaps[0]).find("CPU 1, before line 15"), std::string::npos);
-  EXPECT_TRUE(find_gaps(*walk_document(true)->recording).empty());
+  EXPECT_EQ(gap_text(gaps[0]), "CPU 1 lost 12 events between 0.000001000 and 0.000005000");
+  EXPECT_TRUE(gaps_of(*walk_document(true)->recording).empty());
   EXPECT_EQ(LaneIndex(*document->recording).gaps().size(), 1u);
 }
 
@@ -71,8 +72,8 @@ TEST(Gaps, AreDrawnThroughTheLanesAndListed) {
   stage.size = {800, 200, 1};
   const Image image = stage.picture();
   const Theme& theme = hmmscope::ui::theme(ThemeKind::dark);
-  // The track begins at 140 and is 644 wide for seven steps; the gap begins at the second.
-  const int edge = 140 + 644 * 2 / 7;
+  // The track begins at 140 and is 644 wide for eight steps; the gap begins at the second.
+  const int edge = 140 + 644 * 2 / 8;
   int most = 0;
   for (int x = edge - 1; x <= edge + 1; ++x) most = std::max(most, count_colour(image, x, theme.warning));
   EXPECT_GT(most, 100);
@@ -104,11 +105,11 @@ TEST(Loading, TheUnreadPartHasItsShareOfTheTimeline) {
 }
 
 TEST(Compared, BitsShowTheWordAsItWasAtTheOtherMoment) {
-  Stage stage("bits", lossy_document(), 7);
+  Stage stage("bits", lossy_document(), 8);
   stage.view.compared = 3;
   const Table table = stage.canvas().panel().table(stage.view);
   EXPECT_EQ(table.header[2], "step 3");
-  EXPECT_EQ(table.header[3], "now, step 7");
+  EXPECT_EQ(table.header[3], "now, step 8");
   ASSERT_FALSE(table.rows.empty());
   EXPECT_EQ(table.rows[0][2], hex(3, 16));
   EXPECT_EQ(table.rows[0][3], hex(8, 16));

@@ -14,11 +14,11 @@
 namespace hmmscope::scenario {
 namespace {
 
-using Row = std::map<std::string, std::string>;
+using CsvRow = std::map<std::string, std::string>;
 
-std::vector<Row> kernel_rows() {
+std::vector<CsvRow> kernel_rows() {
   std::ifstream in(HMMSCOPE_SOURCE_DIR "/tests/unified/data/unified_counts.csv");
-  std::vector<Row> rows;
+  std::vector<CsvRow> rows;
   std::vector<std::string> names;
   for (std::string line; std::getline(in, line);) {
     std::istringstream fields(line);
@@ -28,14 +28,14 @@ std::vector<Row> kernel_rows() {
       names = values;
       continue;
     }
-    Row row;
+    CsvRow row;
     for (size_t k = 0; k < values.size(); ++k) row[names[k]] = values[k];
     rows.push_back(row);
   }
   return rows;
 }
 
-Result<SequenceCell> engine_cell(const Row& row) {
+Result<SequenceCell> engine_cell(const CsvRow& row) {
   const auto mix =
       std::find(page_mix_names.begin(), page_mix_names.end(), row.at("mix")) - page_mix_names.begin();
   const int contender = row.at("sequence")[1] - '1' + (row.at("kernel") == "rfc" ? 2 : 0);
@@ -44,10 +44,10 @@ Result<SequenceCell> engine_cell(const Row& row) {
 }
 
 TEST(CompareSequences, EveryCountIsTheKernels) {
-  const std::vector<Row> rows = kernel_rows();
+  const std::vector<CsvRow> rows = kernel_rows();
   ASSERT_EQ(rows.size(), 200u);
   size_t compared = 0;
-  for (const Row& row : rows) {
+  for (const CsvRow& row : rows) {
     const auto cell = engine_cell(row);
     ASSERT_TRUE(cell) << cell.error().to_string();
     for (const CountColumn& column : count_columns()) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "traces/check/gaps.h"
 #include "traces/export/call_array.h"
 #include "traces/reader/bytes.h"
 

@@ -32,12 +32,6 @@ std::string call_text(const Recording& recording, CallId call) {
                               : fmt::format("{} {:#x}-{:#x}", name, arguments[0], arguments[1]);
 }
 
-uint64_t line_of(const Recording& recording, StepIndex step) {
-  if (step == no_step || step >= recording.steps()) return 0;
-  const EventIndex event = recording.event_of(step);
-  return event == no_event ? 0 : recording.events()[event].line;
-}
-
 }  // namespace
 
 CheckCounts& CheckCounts::operator+=(const CheckCounts& other) {
@@ -107,7 +101,7 @@ std::vector<Hang> hangs(const Recording& recording) {
     Hang hang;
     hang.call = recording.call_of(step);
     hang.step = step;
-    hang.line = line_of(recording, step);
+    hang.line = recording.line_of(step);
     hang.text = why == RuleId::stuck_own_entry
                     ? fmt::format("waits for its own migration entry at {:#x}: ", recording.operands(step)[0])
                     : std::string("sleeps for ever: ");
@@ -129,7 +123,7 @@ std::string hang_text(const Recording& recording, const Hang& hang) {
 CheckExplanation explain(const Recording& recording, const KernelModel& model, const CallCheck& check) {
   CheckExplanation text;
   text.check = &check;
-  text.line = line_of(recording, check.step);
+  text.line = recording.line_of(check.step);
   text.what = check.word == no_word ? call_text(recording, check.call) : recording.word_name(check.word);
   if (check.verdict != Verdict::diverged || check.word == no_word) return text;
   const RegionKind kind = recording.regions()[recording.region_of(check.word)].kind;

@@ -3,16 +3,6 @@
 #include "traces/export/text_writer.h"
 
 namespace hmmscope::traces {
-namespace {
-
-uint64_t line_of(const Recording& recording, StepIndex step) {
-  if (step >= recording.steps()) return 0;
-  const EventIndex event = recording.event_of(step);
-  return event == no_event ? 0 : recording.events()[event].line;
-}
-
-}  // namespace
-
 void write_calls_csv(const Document& document, Sink& sink) {
   const Recording& recording = *document.recording;
   TextWriter out(sink);
@@ -26,7 +16,7 @@ void write_calls_csv(const Document& document, Sink& sink) {
     out.print("{},", id);
     if (call.parent != no_call) out.print("{}", call.parent);
     out.raw(",").csv(recording.function_name_of(id));
-    out.print(",{},{},{},", span.begin_ns, span.end_ns, line_of(recording, call.first_step));
+    out.print(",{},{},{},", span.begin_ns, span.end_ns, recording.line_of(call.first_step));
     const bool known = call.task < recording.tasks().size();
     out.print("{},", known ? recording.tasks()[call.task].pid : 0)
         .csv(known ? recording.tasks()[call.task].name : "");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "engine/base/errno_name.h"
 #include "traces/extract/call_facts.h"
 #include "traces/extract/migration_scenario.h"
 #include "traces/extract/page_states.h"
@@ -22,7 +23,7 @@ class Writer {
       : document_(document), call_(call), facts_(std::move(facts)), pages_(document.model, facts_) {}
 
   Result<std::string> run() {
-    const std::string expected = scenario_parts::errno_name(facts_.result);
+    const std::string expected(errno_name(facts_.result).value_or(""));
     if (expected.empty())
       return fail(fmt::format("it returns {}, which a scenario cannot expect", facts_.result));
     Json root;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "engine/base/errno_name.h"
 #include "engine/migrate/migrate_vma.h"
 #include "traces/extract/migration_facts.h"
 #include "traces/extract/page_states.h"
@@ -28,7 +29,7 @@ class Writer {
         pages_(document.model, facts_.pages) {}
 
   Result<std::string> run() {
-    const std::string expected = scenario_parts::errno_name(facts_.result);
+    const std::string expected(errno_name(facts_.result).value_or(""));
     if (expected != "0" && expected != "-EINVAL")
       return fail(fmt::format("it returns {}, which a scenario cannot expect", facts_.result));
     Json root;

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 
+#include "traces/extract/scenario_parts.h"
+
 namespace hmmscope::traces {
 namespace {
 
 constexpr size_t max_devices = 16;
 constexpr uint64_t max_gap = 65536;  ///< between the caller's device pages, in pages
-std::string hex(uint64_t value) { return fmt::format("{:#x}", value); }
+using scenario_parts::hex;
 
 bool is_huge_level(const FactEntry& entry) { return entry.level != Level::pte; }
 

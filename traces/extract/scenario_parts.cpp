@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "engine/base/errno_name.h"
-
 namespace hmmscope::traces::scenario_parts {
 namespace {
 
@@ -27,8 +25,6 @@ std::string_view kind_name(const FactVma& vma) {
 }  // namespace
 
 std::string hex(uint64_t value) { return fmt::format("{:#x}", value); }
-
-std::string errno_name(int64_t result) { return std::string(hmmscope::errno_name(result).value_or("")); }
 
 nlohmann::ordered_json vmas(const std::vector<FactVma>& vmas) {
   auto list = nlohmann::ordered_json::array();

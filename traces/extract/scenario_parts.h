@@ -11,8 +11,6 @@
 namespace hmmscope::traces::scenario_parts {
 
 std::string hex(uint64_t value);  ///< "0x1f"
-/// "-EBUSY"; empty for a result that a scenario cannot expect.
-std::string errno_name(int64_t result);
 /// The "vmas" of a scenario, named vma1 and on.
 nlohmann::ordered_json vmas(const std::vector<FactVma>& vmas);
 

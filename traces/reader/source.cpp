@@ -10,8 +10,6 @@
 namespace hmmscope::traces {
 namespace {
 
-constexpr uint64_t head_size = 64u << 10;
-
 std::string known_formats() {
   std::string names;
   for (const TraceSource* source : trace_sources()) names += (names.empty() ? "" : ", ") + std::string(source->name());

@@ -15,11 +15,13 @@
 
 namespace hmmscope::traces {
 
+inline constexpr uint64_t head_size = 64u << 10;   ///< bytes of a file that its format is recognised by
+
 class TraceSource {
  public:
   virtual ~TraceSource() = default;
   virtual std::string_view name() const = 0;
-  /// How sure the format is that `head` (the first bytes, at most 64 KiB, already unpacked) is its own: 0 = not.
+  /// How sure the format is that `head` (the first bytes, at most head_size, already unpacked) is its own: 0 = not.
   virtual int recognise(std::string_view head) const = 0;
   /// Reads everything, and hands out prefixes as `watch` asks for them. `bytes` is kept by the decoder. Errors name `name`
   /// and the line or offset.

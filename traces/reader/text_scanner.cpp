@@ -12,7 +12,7 @@ namespace hmmscope::traces {
 namespace {
 
 constexpr uint64_t report_every = 1u << 20;
-constexpr uint64_t look_every = 1u << 16;    // bytes between two looks at cancelling and prefixes
+constexpr uint64_t bytes_a_look = 1u << 16;    // bytes between two looks at cancelling and prefixes
 constexpr size_t longest_name = 128;         // of an event; longer ones are not names
 constexpr size_t quoted_part = 60;           // of a line, in an error
 constexpr ptrdiff_t known_reach = 144;       // bytes of a line that the memos may look at
@@ -43,7 +43,7 @@ bool TextScanner::scan(const std::shared_ptr<const Bytes>& text, uint64_t from, 
   if (stopped_) return false;
   bytes_ = text;
   begin_ = text->view().data();
-  if (next_look_ == 0) next_look_ = from + look_every, next_report_ = from + report_every;
+  if (next_look_ == 0) next_look_ = from + bytes_a_look, next_report_ = from + report_every;
   const char* const end = begin_ + to;
   for (const char* at = begin_ + from; at != end;) {
     ++line_;
@@ -62,7 +62,7 @@ bool TextScanner::scan(const std::shared_ptr<const Bytes>& text, uint64_t from, 
       at = newline + 1;
     }
     if (const auto done = static_cast<uint64_t>(at - begin_); done >= next_look_) {
-      next_look_ = done + look_every;
+      next_look_ = done + bytes_a_look;
       if (progress_.cancelled()) {
         stop(Error{"cancelled", {}, 0, 0, false});
         return false;

@@ -26,6 +26,8 @@
 
 namespace hmmscope::traces {
 
+inline constexpr uint32_t array_limit = 64;   ///< elements of an array a probe shows at most
+
 /// A note of the capture scripts, "maps 123 start" and what it says, a line each.
 struct TraceSection {
   std::string title;

@@ -22,15 +22,14 @@ namespace hmmscope::traces {
 namespace {
 
 using namespace std::string_view_literals;
-constexpr std::string_view magic = "\x17\x08\x44tracing"sv;
 
 /// Bytes of records a file can hold: those of version 6 lie in it as they are, those of version 7 may be packed.
 uint64_t records_limit(std::string_view file) {
   constexpr uint64_t slack = 1u << 20;
-  return file.substr(magic.size()).starts_with('6') ? file.size() + slack : unpack_limit(file.size());
+  return file.substr(dat_magic.size()).starts_with('6') ? file.size() + slack : unpack_limit(file.size());
 }
 constexpr uint64_t report_every = 1u << 16;
-constexpr uint64_t look_every = 1u << 12;   // events between two looks at prefixes
+constexpr uint64_t events_a_look = 1u << 12;   // events between two looks at prefixes
 
 /// The library takes and frees tens of megabytes in small pieces; what is kept lies between them.
 struct ReturnFreedMemory {
@@ -119,7 +118,7 @@ class Collector {
       if (progress_.cancelled()) return stop("cancelled");
       progress_.at("reading", parts_.events.size(), 0);
     }
-    if (parts_.events.size() % look_every == 0 && watch_.due(parts_.events.size())) watch_.hand_out(prefix());
+    if (parts_.events.size() % events_a_look == 0 && watch_.due(parts_.events.size())) watch_.hand_out(prefix());
     if (record.size < 0 || record.size > std::numeric_limits<uint16_t>::max() || record.data == nullptr) return stop("has a record of impossible size");
     if (record.cpu < 0 || record.cpu > std::numeric_limits<uint16_t>::max()) return stop("has a record of an impossible cpu");
     if (record.missed_events != 0 && !take_lost(record)) return false;
@@ -369,7 +368,7 @@ class Collector {
 class TraceDat final : public TraceSource {
  public:
   std::string_view name() const override { return "trace.dat"; }
-  int recognise(std::string_view head) const override { return head.starts_with(magic) ? 100 : 0; }
+  int recognise(std::string_view head) const override { return head.starts_with(dat_magic) ? 100 : 0; }
 
   Result<Trace::Parts> read(std::shared_ptr<const Bytes> bytes, std::string_view name, ReadWatch& watch) const override {
     tracecmd_set_loglevel(TEP_LOG_NONE);

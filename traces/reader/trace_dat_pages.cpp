@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::string_view_literals;
 constexpr uint64_t most_in_a_chunk = uint64_t{64} << 20;
-constexpr uint64_t look_every = 4096;   // pages between two looks at cancel
+constexpr uint64_t pages_a_look = 4096;   // pages between two looks at cancel
 
 Error damaged(std::string_view name, uint64_t offset, std::string what) {
   return Error::at_offset(name, offset, "is a damaged trace.dat file: " + std::move(what));
@@ -65,7 +65,7 @@ Result<std::optional<RecordPages>> buffer_of(std::string_view file, std::string_
 template <class OffsetOf>
 Result<void> check_pages(std::string_view bytes, std::string_view name, const RecordPages& pages, uint32_t cpu, const Progress& progress, OffsetOf offset_of) {
   for (uint64_t at = 0, count = 0; at < bytes.size(); at += pages.page_size, ++count) {
-    if (count % look_every == 0 && progress.cancelled()) return fail("cancelled");
+    if (count % pages_a_look == 0 && progress.cancelled()) return fail("cancelled");
     const auto what = page_damage(bytes.substr(at, pages.page_size), pages.page_size, pages.word);
     if (what) return fail(damaged(name, offset_of(at), fmt::format("a page of CPU {} {}", cpu, *what)));
   }

@@ -12,7 +12,6 @@ namespace hmmscope::traces {
 namespace {
 
 using namespace std::string_view_literals;
-constexpr std::string_view magic = "\x17\x08\x44tracing"sv;
 constexpr uint16_t options_id = 0, symbols_id = 19;
 constexpr uint64_t section_header = 16, option_header = 6;
 constexpr int max_option_sections = 256;
@@ -40,10 +39,10 @@ bool parse_symbol(std::string_view line, uint64_t offset, Symbol& out) {
 }  // namespace
 
 std::optional<DatHeader> dat_header(std::string_view file) {
-  if (!file.starts_with(magic)) return std::nullopt;
-  const std::string_view version = file.substr(magic.size(), 2);
+  if (!file.starts_with(dat_magic)) return std::nullopt;
+  const std::string_view version = file.substr(dat_magic.size(), 2);
   if (version != "6\0"sv && version != "7\0"sv) return std::nullopt;
-  uint64_t at = magic.size() + version.size();
+  uint64_t at = dat_magic.size() + version.size();
   DatHeader header;
   header.has_sections = version[0] == '7';
   header.long_size_at = at + 1;

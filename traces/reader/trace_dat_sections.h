@@ -24,6 +24,8 @@
 
 namespace hmmscope::traces {
 
+inline constexpr std::string_view dat_magic = "\x17\x08\x44" "tracing";
+
 /// The front of a file of version 6 or 7.
 struct DatHeader {
   bool has_sections = false;          ///< version 7

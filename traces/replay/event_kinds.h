@@ -10,6 +10,11 @@
 
 namespace hmmscope::traces {
 
+/// What an invalidation is for, enum mmu_notifier_event (include/linux/mmu_notifier.h, 6.1 and 6.12).
+namespace mmu_notify {
+inline constexpr uint64_t clear = 1, migrate = 6;
+}
+
 /// Named as the events of the capture scripts; see the row table in event_kinds.cpp for what each shows.
 enum class EventKind : uint8_t {
   other,

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "traces/check/gaps.h"
+#include "engine/recording/gaps.h"
 
 namespace hmmscope::traces {
 namespace {
@@ -71,7 +71,7 @@ const TraceGap* GapIndex::during(uint32_t from, uint32_t to) const {
 }
 
 std::string gap_text(const TraceGap& gap) {
-  return gap_text(Gap{no_step, gap.end, gap.lost, gap.cpu, gap.from_ns, gap.to_ns});
+  return hmmscope::gap_text(Gap{0, no_step, gap.end, gap.lost, gap.cpu, gap.from_ns, gap.to_ns});
 }
 
 }  // namespace hmmscope::traces

@@ -4,13 +4,11 @@
 #include <algorithm>
 
 #include "traces/replay/migrate_call.h"
+#include "traces/replay/event_kinds.h"
 #include "traces/replay/replayer.h"
 
 namespace hmmscope::traces {
 namespace {
-
-/// MMU_NOTIFY_MIGRATE (include/linux/mmu_notifier.h, 6.1 and 6.12).
-constexpr uint64_t event_migrate = 6;
 
 /// Bits of a rebuilt entry that earlier events decide: not A, D and soft-dirty, which the CPU and its users
 /// set without telling anybody. `frozen`: A and D of the migration entry it was are known.
@@ -53,7 +51,7 @@ void MigrateCall::pass(uint32_t index) {
     case EventKind::remove_migration_pte:
       return;  // the engine writes these itself; what is left over is looked at in the end
     case EventKind::mn_start:
-      if (number(index, "event") == event_migrate && judge_.in_step())
+      if (number(index, "event") == mmu_notify::migrate && judge_.in_step())
         part(number(index, "start"), number(index, "end"), 0,
              fmt::format("the kernel announces a migration of {:#x}-{:#x}, the engine does not",
                          number(index, "start"), number(index, "end")));

@@ -5,18 +5,11 @@
 #include <array>
 
 #include "engine/machine/machine.h"
+#include "traces/replay/event_kinds.h"
 #include "traces/replay/range_call.h"
 #include "traces/replay/refusal.h"
 
 namespace hmmscope::traces {
-namespace {
-
-/// MMU_NOTIFY_MIGRATE (include/linux/mmu_notifier.h, 6.12).
-constexpr uint64_t event_migrate = 6;
-constexpr uint32_t array_limit = 64;
-
-}  // namespace
-
 RangePrepare::RangePrepare(RangeCall& walk) : walk_(walk), folios_(walk.world_) {}
 
 /// hmm_want_migrate() is not zero.
@@ -146,7 +139,7 @@ std::optional<bool> RangePrepare::split(uint64_t, uint64_t) {
 
 void RangePrepare::passing(uint32_t index) {
   if (walk_.call_.prepare_hooks == nullptr || !walk_.judge_.in_step()) return;
-  if (walk_.kind(index) != EventKind::mn_start || walk_.number(index, "event") != event_migrate) return;
+  if (walk_.kind(index) != EventKind::mn_start || walk_.number(index, "event") != mmu_notify::migrate) return;
   if (walk_.replayer_.migrations().in_call(index)) return;
   const uint64_t start = walk_.number(index, "start"), end = walk_.number(index, "end");
   walk_.part(start, end, 0,

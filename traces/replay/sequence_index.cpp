@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <string>
 
+#include "traces/replay/event_kinds.h"
+
 namespace hmmscope::traces {
 namespace {
-
-/// MMU_NOTIFY_MIGRATE, 6.1 and 6.12 (include/linux/mmu_notifier.h).
-constexpr uint64_t event_clear = 1, event_migrate = 6;
 
 /// Subscriptions of one mm whose callbacks are waited for; a trace with more is not a driver's.
 constexpr size_t max_active = 256;
@@ -159,8 +158,8 @@ class SequenceIndex::Builder {
   bool skips(const EventView& event, uint64_t notifier) const {
     const uint64_t owner = event.number("owner").value_or(0);
     if (owner == 0) return false;
-    if (event.number("event") == event_clear) return true;
-    if (event.number("event") != event_migrate) return false;
+    if (event.number("event") == mmu_notify::clear) return true;
+    if (event.number("event") != mmu_notify::migrate) return false;
     const auto own = owners_.find(notifier);
     return own != owners_.end() && own->second == owner;
   }

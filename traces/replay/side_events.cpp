@@ -14,8 +14,6 @@ constexpr uint64_t madv_dontneed = 4, madv_hugepage = 14, madv_nohugepage = 15;
 constexpr uint64_t clone_vm = 0x100;
 /// MAP_LOCKED and MAP_POPULATE: the pages are mapped when the call returns.
 constexpr uint64_t map_populated = 0x2000 | 0x8000;
-constexpr uint64_t may_access = 0x70;  ///< VM_MAYREAD, VM_MAYWRITE, VM_MAYEXEC
-constexpr uint32_t array_limit = 64;
 
 constexpr uint64_t page_up(uint64_t value) { return (value + page_bytes - 1) & ~(page_bytes - 1); }
 /// A system call's result is an error number or something else.
@@ -241,7 +239,7 @@ void SideEvents::mapped(const EventView& event, const Syscall& call) {
   ShownVma vma;
   vma.start = event.number("ret").value_or(0);
   vma.end = vma.start + page_up(call.b);
-  vma.flags = may_access | ((call.c & prot_read) != 0 ? vm::read : 0) |
+  vma.flags = vm::may_access | ((call.c & prot_read) != 0 ? vm::read : 0) |
               ((call.c & prot_write) != 0 ? vm::write : 0) | ((call.c & prot_exec) != 0 ? vm::exec : 0) |
               ((call.d & map_shared) != 0 ? vm::shared : 0);
   vma.pgoff = vma.start >> page_bits;

@@ -7,7 +7,6 @@
 namespace hmmscope::traces {
 namespace {
 
-constexpr uint32_t array_limit = 64;
 /// MMU_NOTIFY_UNMAP and MMU_NOTIFY_PROTECTION_VMA (include/linux/mmu_notifier.h, 6.1 and 6.12).
 constexpr uint64_t event_unmap = 0, event_protection_vma = 2;
 

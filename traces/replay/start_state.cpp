@@ -14,8 +14,6 @@ namespace hmmscope::traces {
 namespace {
 
 constexpr std::string_view mark_begins = "hmmscope: snapshot ";
-constexpr uint64_t may_access = 0x70;  ///< VM_MAYREAD, VM_MAYWRITE, VM_MAYEXEC
-constexpr uint64_t page_mask = ~(page_bytes - 1);
 constexpr uint64_t huge_bytes = uint64_t{1} << 21;
 
 std::string_view take(std::string_view& text, char until) {
@@ -43,7 +41,7 @@ std::optional<ShownVma> vma_of(std::string_view line) {
   ShownVma vma;
   std::tie(vma.start, vma.end) = *range;
   const bool shared = access[3] == 's';
-  vma.flags = may_access | (access[0] == 'r' ? vm::read : 0) | (access[1] == 'w' ? vm::write : 0) |
+  vma.flags = vm::may_access | (access[0] == 'r' ? vm::read : 0) | (access[1] == 'w' ? vm::write : 0) |
               (access[2] == 'x' ? vm::exec : 0) | (shared ? vm::shared : 0);
   const bool shmem = line.starts_with("/dev/shm/") || line.starts_with("/dev/zero") || line.starts_with("/memfd:") ||
                      line.starts_with("/SYSV");

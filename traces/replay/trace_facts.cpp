@@ -7,7 +7,6 @@ namespace hmmscope::traces {
 namespace {
 
 constexpr uint64_t chunk_pages = (256ull << 20) >> page_bits;
-constexpr uint32_t array_limit = 64;
 
 // include/linux/migrate.h
 constexpr uint64_t migrate_pfn_valid = 1;

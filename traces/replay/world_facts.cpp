@@ -11,7 +11,6 @@
 namespace hmmscope::traces {
 namespace {
 
-constexpr uint64_t page_mask = ~(page_bytes - 1);
 /// Names pages whose pfn nothing has shown yet; no machine has memory up there.
 constexpr uint64_t first_placeholder = uint64_t{1} << 33;
 /// A read fault of a file maps its neighbours, too (fault_around_bytes).

@@ -160,7 +160,8 @@ std::shared_ptr<const LaneIndex> LaneIndex::build(const Recording& recording, co
 
 bool LaneIndex::fill(const Recording& recording, const Proceed& proceed) {
   steps_ = recording.steps();
-  gaps_ = find_gaps(recording);
+  gaps_ = gaps_of(recording);
+  std::sort(gaps_.begin(), gaps_.end(), [](const Gap& a, const Gap& b) { return a.begin < b.begin; });
   FoundLanes found;
   const auto calls = recording.calls();
   for (const Call& call : calls) {

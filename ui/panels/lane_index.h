@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "engine/base/proceed.h"
+#include "engine/recording/gaps.h"
 #include "engine/recording/recording.h"
-#include "ui/panels/gaps.h"
 
 namespace hmmscope::ui {
 

@@ -148,7 +148,7 @@ void TimelinePanel::draw(const ViewContext& view, Intents& intents) {
   draw_ruler(p, axis, track.bottom());
   draw_stops(p, axis, view);
   draw_bookmarks(p, axis, view.bookmarks);
-  draw_gaps(p, axis, index_->gaps(), recording);
+  draw_gaps(p, axis, index_->gaps());
   if (view.loading != nullptr && index_->steps() < extent_) draw_unread(p, axis, index_->steps(), *view.loading);
   if (view.compared) draw_playhead(p, axis, *view.compared, true);
   draw_playhead(p, axis, view.cursor->position(), false);
@@ -338,7 +338,7 @@ Table TimelinePanel::table(const ViewContext& view) const {
     table.rows.push_back({"bookmark", at, at, mark.note});
   }
   for (const Gap& gap : index.gaps())
-    table.rows.push_back({"events lost", std::to_string(gap.begin), std::to_string(gap.end), gap_text(recording, gap)});
+    table.rows.push_back({"events lost", std::to_string(gap.begin), std::to_string(gap.step), gap_text(gap)});
   for (const Breakpoint& point : view.breakpoints)
     table.rows.push_back({"breakpoint", "", "", breakpoint_text(recording, point)});
   constexpr size_t limit = 10000;  // a screen reader's table, not an export

@@ -63,16 +63,16 @@ void draw_bookmarks(Painter& p, const TimelineAxis& axis, std::span<const Bookma
   if (!lines.empty()) p.tooltip(std::move(lines));
 }
 
-void draw_gaps(Painter& p, const TimelineAxis& axis, std::span<const Gap> gaps, const Recording& recording) {
+void draw_gaps(Painter& p, const TimelineAxis& axis, std::span<const Gap> gaps) {
   constexpr float least = 5;
   const Theme& t = p.theme();
-  const auto touches = [&](const Gap& gap) { return gap.end >= axis.first; };
+  const auto touches = [&](const Gap& gap) { return gap.step >= axis.first; };
   auto gap = std::find_if(gaps.begin(), gaps.end(), touches);
   while (gap != gaps.end() && gap->begin <= axis.first + axis.span) {
     const auto first = gap;
-    float x0 = axis.x_of(gap->begin), x1 = std::max(axis.x_of(gap->end), x0 + least);
+    float x0 = axis.x_of(gap->begin), x1 = std::max(axis.x_of(gap->step), x0 + least);
     for (++gap; gap != gaps.end() && axis.x_of(gap->begin) <= x1 + 1; ++gap)
-      x1 = std::max(x1, axis.x_of(gap->end));
+      x1 = std::max(x1, axis.x_of(gap->step));
     x0 = std::max(x0, axis.track.x);
     x1 = std::min(x1, axis.track.right());
     if (x1 - x0 < least) x0 = std::max(axis.track.x, x1 - least);
@@ -85,7 +85,7 @@ void draw_gaps(Painter& p, const TimelineAxis& axis, std::span<const Gap> gaps, 
     const auto count = static_cast<uint64_t>(gap - first);
     std::vector<std::string> lines{count == 1 ? "Events were lost here"
                                               : "Events were lost at " + grouped(count) + " places here"};
-    for (auto each = first; each != gap && lines.size() < 6; ++each) lines.push_back(gap_text(recording, *each));
+    for (auto each = first; each != gap && lines.size() < 6; ++each) lines.push_back(gap_text(*each));
     lines.emplace_back("What happened meanwhile is not in the trace");
     p.tooltip(std::move(lines));
   }

@@ -3,8 +3,8 @@
 
 #include <span>
 
+#include "engine/recording/gaps.h"
 #include "ui/canvas/painter.h"
-#include "ui/panels/gaps.h"
 #include "ui/view.h"
 
 namespace hmmscope::ui {
@@ -28,7 +28,7 @@ void draw_playhead(Painter& p, const TimelineAxis& axis, StepIndex position, boo
 void draw_bookmarks(Painter& p, const TimelineAxis& axis, std::span<const Bookmark> bookmarks);
 /// Hatched bars through all lanes where events were lost, never narrower than a few pixels; those that fall on
 /// the same pixels are one bar. `gaps` by begin.
-void draw_gaps(Painter& p, const TimelineAxis& axis, std::span<const Gap> gaps, const Recording& recording);
+void draw_gaps(Painter& p, const TimelineAxis& axis, std::span<const Gap> gaps);
 /// The part of a file that has not been read, behind the `steps` that were: there is something, what it is
 /// nobody knows yet.
 void draw_unread(Painter& p, const TimelineAxis& axis, StepIndex steps, const Loading& loading);
