@@ -111,7 +111,7 @@ uint32_t CpuFault::handle_pmd(Fault& fault) {
   if (!x86::pmd_present(pmd) && is_device_private(e.swap.kind(pmd)) && m.model().compound_migration) {
     m.step(RuleId::fault_pmd_device, {fault.addr, pmd, fault.flags});
     m.enter(Function::do_huge_pmd_device_private, {fault.addr, fault.flags});
-    const uint32_t ret = do_huge_pmd_device_private(fault, word);
+    const uint32_t ret = do_huge_pmd_device_private(fault, word, pmd);
     m.leave(ret);
     return ret;
   }

@@ -76,7 +76,7 @@ class CpuFault final : public FaultHandler {
   uint32_t swap_in(Fault& fault, WordIndex pte);
   uint32_t bring_home(Fault& fault, WordIndex pte, const SwapEntry& entry);
   uint32_t end_exclusive(Fault& fault, WordIndex pte);
-  uint32_t do_huge_pmd_device_private(Fault& fault, WordIndex pmd);
+  uint32_t do_huge_pmd_device_private(Fault& fault, WordIndex pmd, uint64_t read);
   // file.cpp
   uint32_t do_fault(Fault& fault, WordIndex pte);
   void fault_around(Fault& fault);

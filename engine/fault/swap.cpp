@@ -118,25 +118,31 @@ uint32_t CpuFault::bring_home(Fault& fault, WordIndex pte, const SwapEntry& entr
 }
 
 /// As bring_home(), for a 2M entry (mm/huge_memory.c, 7.3): the lock comes first, and the whole page goes.
-uint32_t CpuFault::do_huge_pmd_device_private(Fault& fault, WordIndex pmd) {
+uint32_t CpuFault::do_huge_pmd_device_private(Fault& fault, WordIndex pmd, uint64_t read) {
   Machine& m = fault.machine;
-  const uint64_t old = m.load(pmd), pfn = fault.entry.swap.pfn(old);
-  const Folio folio = Folio::of(m, pfn);
-  if (!folio || !m.physical().owner_of(pfn)) {
-    m.step(RuleId::huge_device_failed, {fault.addr, old, pfn});
-    return vm_fault::sigbus;
-  }
+  const uint64_t pfn = fault.entry.swap.pfn(read);
   if ((fault.flags & fault_flag::vma_lock) != 0) {
-    m.step(RuleId::huge_device_vma_lock, {fault.addr, old, fault.flags});
+    m.step(RuleId::huge_device_vma_lock, {fault.addr, read, fault.flags});
     return vm_fault::retry;
   }
-  if (folio.locked()) {
-    m.step(RuleId::huge_device_locked, {fault.addr, old, pfn, folio.get(FolioWord::lock_owner)});
-    return 0;
+  SpinGuard locked(m, pmd_lock(fault.space.id(), fault.addr));
+  if (pmd_raced(fault, read)) return 0;
+  const Folio folio = Folio::of(m, pfn);
+  if (!folio || !m.physical().owner_of(pfn)) {
+    m.step(RuleId::huge_device_failed, {fault.addr, read, pfn});
+    return vm_fault::sigbus;
   }
-  m.step(RuleId::huge_device_hold, {fault.addr, old, pfn, folio.refcount()});
-  folio.lock(FolioLocker::fault);
-  folio.take();
+  {
+    const AtomicGuard trylock(m);
+    if (folio.locked()) {
+      m.step(RuleId::huge_device_locked, {fault.addr, read, pfn, folio.get(FolioWord::lock_owner)});
+      return 0;
+    }
+    m.step(RuleId::huge_device_hold, {fault.addr, read, pfn, folio.refcount()});
+    folio.lock(FolioLocker::fault);
+    folio.take();
+  }
+  locked.unlock();
   const uint32_t ret = migrate_to_ram(m, fault.space, fault.vma, fault.addr, pfn,
                                       [&](uint32_t order) { return allocate(fault, order); }, migrate_hooks_,
                                       level_order(Level::pmd));

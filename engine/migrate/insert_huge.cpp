@@ -1,7 +1,9 @@
 // 2M pages in migrate_vma_pages: inserted into a hole, or split while nobody maps them (mm/migrate_device.c, 7.3).
 #include <algorithm>
+#include <cerrno>
 
 #include "engine/fault/cpu_fault.h"
+#include "engine/machine/spin_guard.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/migrate/migrate_internal.h"
 #include "engine/migrate/rmap.h"
@@ -16,16 +18,17 @@ bool suitable(const Vma& vma, uint64_t addr) {
   return addr % size == 0 && addr >= vma.start() && addr + size <= vma.end();
 }
 
-/// Records why nothing can be inserted; false when it can.
+/// The page table kept for a later split and the charge, which come before the lock.
+bool has_memory(const Migration& migration, uint64_t k, uint64_t addr) {
+  if (migration.hooks == nullptr || migration.hooks->has_memory(MigrateMemory::insertion, k, addr)) return true;
+  migration.machine.step(RuleId::insert_pmd_no_memory, {k, addr});
+  return false;
+}
+
+/// Under the pmd's lock: records why nothing can be inserted; false when it can.
 bool refused(const Migration& migration, uint64_t k, uint64_t addr, uint64_t pmd) {
   Machine& m = migration.machine;
   const Vma& vma = migration.args->vma;
-  const bool memory =
-      migration.hooks == nullptr || migration.hooks->has_memory(MigrateMemory::insertion, k, addr);
-  if (!memory) {
-    m.step(RuleId::insert_pmd_no_memory, {k, addr});
-    return true;
-  }
   if ((vma.flags() & vm::uffd_missing) != 0) {
     m.step(RuleId::insert_pmd_uffd, {k, addr, vma.flags()});
     return true;
@@ -67,9 +70,11 @@ void insert_huge_page(const Migration& migration, uint64_t slot, const Folio& fo
     migration.clear_migrate(slot);
     return;
   }
+  const bool memory = has_memory(migration, slot, addr);
+  const SpinGuard locked(m, pmd_lock(space.id(), addr));
   const WordIndex found = space.find_entry(Level::pmd, addr);
   const uint64_t pmd = found == no_word ? 0 : m.load(found);
-  if (refused(migration, slot, addr, pmd)) {
+  if (!memory || refused(migration, slot, addr, pmd)) {
     const uint64_t end = std::min<uint64_t>(slot + entries_per_table, migration.pages);
     for (uint64_t k = slot; k < end; ++k) {
       if (migration.format.migrates(migration.src_word(k))) migration.clear_migrate(k);
@@ -105,8 +110,9 @@ bool split_unmapped_folio(const Migration& migration, uint64_t slot, const Folio
     return true;
   });
   const uint64_t callers = 1;
+  const AtomicGuard freeze(m);   // folio_ref_freeze
   if (folio.mapped() || folio.refcount() != callers) {
-    m.leave(-11);  // -EAGAIN
+    m.leave(-EAGAIN);
     return false;
   }
   const uint64_t src = migration.src_word(slot) & ~format.compound;

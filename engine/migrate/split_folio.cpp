@@ -2,6 +2,7 @@
 // entries and back while it splits; what that leaves in the ptes is what splitting the mapping leaves, so
 // only the split and the announcements (CLEAR, one for the pmd and one for the unmapping) are recorded.
 #include <array>
+#include <cerrno>
 #include <vector>
 
 #include "engine/fault/cpu_fault.h"
@@ -100,7 +101,7 @@ bool split_folio(Machine& machine, const Folio& folio, MigrateHooks* hooks) {
   if (refused || folio.pages() != max_pages || found != folio.mapcount() ||
       folio.refcount() != folio.mapcount() + callers) {
     machine.step(RuleId::split_folio_pinned, {folio.pfn(), folio.refcount(), folio.mapcount(), found});
-    machine.leave(-11);  // -EAGAIN
+    machine.leave(-EAGAIN);
     return false;
   }
   for (const RmapPlace& place : places) {
@@ -116,7 +117,7 @@ bool split_folio(Machine& machine, const Folio& folio, MigrateHooks* hooks) {
   const uint64_t now_whole = count_mappings(machine, places, folio, counts);
   if (now_whole != 0 || total(counts, 0) != folio.mapcount() || folio.refcount() != folio.mapcount() + callers) {
     machine.step(RuleId::split_folio_pinned, {folio.pfn(), folio.refcount(), folio.mapcount(), total(counts, now_whole)});
-    machine.leave(-11);  // -EAGAIN
+    machine.leave(-EAGAIN);
     return false;
   }
   machine.step(RuleId::split_folio_done, {folio.pfn(), folio.refcount(), folio.mapcount()});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cerrno>
 #include <utility>
 
 #include "engine/machine/machine.h"
@@ -182,7 +183,7 @@ Invalidation NotifierSubscriptions::start(const InvalidateRange& range) {
     machine_->step(RuleId::notifier_start_refused,
                    {range.start, range.end, static_cast<uint64_t>(range.event), running.cur_seq});
     finish(range);
-    call.leave(-11);   // -EAGAIN
+    call.leave(-EAGAIN);
     return running;
   }
   call.leave(0);

@@ -34,6 +34,7 @@ class Copy {
       if (x86::pte_none(entry)) return next;
       if ((entry & (x86::present.mask() | x86::pse.mask())) == x86::present.mask()) continue;
       const PageTableLocks locked(m_, parent_, addr, addr + page_bytes);
+      if (m_.load(word) != entry) return addr;   // another task was faster: look again
       if (x86::pmd_present(entry))
         copy_leaf(level, addr, word);
       else

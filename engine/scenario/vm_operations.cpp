@@ -1,6 +1,7 @@
 #include "engine/scenario/vm_operations.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 
 #include "engine/fault/cpu_fault.h"
@@ -152,14 +153,14 @@ Result<void> munmap(Machine& machine, AddressSpace& space, uint64_t start, uint6
     ok = cut_vmas(space, start, end);
   }
   if (ok) for_vmas(space, start, end, [&](Vma vma) { space.remove_vma(vma); });
-  machine.leave(ok ? 0 : -22);
+  machine.leave(ok ? 0 : -EINVAL);
   return ok;
 }
 
 Result<void> madvise_dontneed(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end) {
   machine.enter(Function::madvise, {start, end - start});
   const Result<void> ok = remove_pages(machine, space, start, end, RuleId::dontneed_zap, NotifyEvent::clear);
-  machine.leave(ok ? 0 : -22);
+  machine.leave(ok ? 0 : -EINVAL);
   return ok;
 }
 
@@ -198,7 +199,7 @@ Result<void> mprotect(Machine& machine, AddressSpace& space, uint64_t start, uin
     locked.reset();
     if (!running.failed) space.notifiers().end(running);
   }
-  machine.leave(ok ? 0 : -22);
+  machine.leave(ok ? 0 : -EINVAL);
   return ok;
 }
 
