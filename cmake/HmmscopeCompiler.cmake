@@ -50,7 +50,7 @@ endif()
 
 # Reading the standard library again in every file is half of a build's time: its headers are compiled once and shared.
 # Only they: templates that a bigger header leaves pending (the JSON library, fmt) would be instantiated in every file. Files
-# still include what they use; the build without the window (preset ci-cli) proves it by doing without.
+# still include what they use; preset lone proves it by doing without.
 set(HMMSCOPE_PRECOMPILED
   <algorithm> <array> <bit> <charconv> <cstdint> <cstring> <deque> <functional> <limits> <map> <memory> <mutex> <optional>
   <set> <span> <string> <string_view> <tuple> <unordered_map> <unordered_set> <utility> <variant> <vector>
