@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <initializer_list>
+#include <iterator>
+#include <random>
 #include <string>
 
 #include "traces/reader/text_fields.h"
@@ -21,6 +24,27 @@ TEST(Fields, AreFoundByWholeName) {
   EXPECT_EQ(find_field(probe, "art"), std::nullopt);
   EXPECT_EQ(find_field(probe, "tar"), std::nullopt);
   EXPECT_EQ(find_field(probe, ""), std::nullopt);
+}
+
+/// Whatever the payload looks like, one pass finds what looking for each name finds.
+void expect_same(std::string_view payload, std::initializer_list<std::string_view> names) {
+  FieldSplit split;
+  split.split(payload);
+  for (const std::string_view name : names) EXPECT_EQ(split.find(name), find_field(payload, name)) << name << " in " << payload;
+}
+
+TEST(Fields, SplitInOnePassAreThoseFoundOneByOne) {
+  expect_same(probe, {"ret", "range", "ops", "name", "b", "start", "pfns", "tail", "art", ""});
+  std::string many;
+  for (int i = 0; i < 60; ++i) many += "f" + std::to_string(i) + "={" + std::to_string(i) + "}" + (i % 7 == 0 ? "x=1 " : " ");
+  for (int i = 0; i < 60; ++i) expect_same(many, {"f" + std::to_string(i), "x"});
+  std::mt19937 random(7);
+  constexpr std::string_view pieces[] = {"a", "b", "=", " ", "(", "{", "}", "\"", "ARRAY[", "]", "a=1", " b=", ", ", "ret=0x1", "\r"};
+  for (int round = 0; round < 20000; ++round) {
+    std::string payload;
+    for (uint32_t k = random() % 40; k > 0; --k) payload += pieces[random() % std::size(pieces)];
+    expect_same(payload, {"a", "b", "ret", "ba", "aa"});
+  }
 }
 
 TEST(Fields, KeepSpacesInsideValues) {

@@ -1,5 +1,7 @@
 #include "traces/reader/text_decoder.h"
 
+#include <atomic>
+
 #include "traces/reader/text_fields.h"
 
 namespace hmmscope::traces {
@@ -36,6 +38,8 @@ std::optional<std::string_view> probe_field(std::string_view payload, std::strin
 
 TextDecoder::TextDecoder(std::shared_ptr<const Bytes> bytes, const std::vector<std::string>& kinds)
     : bytes_(std::move(bytes)) {
+  static std::atomic<uint64_t> made = 0;
+  id_ = ++made;
   dialects_.reserve(kinds.size());
   for (const std::string& kind : kinds) {
     Dialect dialect = Dialect::plain;
@@ -54,6 +58,19 @@ std::string_view TextDecoder::line_from(uint64_t offset) const {
 
 std::string_view TextDecoder::payload_of(const TraceEvent& event) const {
   return line_from(event.offset + event.fields_at);
+}
+
+std::optional<std::string_view> TextDecoder::field_of(const TraceEvent& event, std::string_view name) const {
+  thread_local struct {
+    uint64_t decoder = 0, offset = 0;
+    FieldSplit fields;
+  } last;
+  if (last.decoder != id_ || last.offset != event.offset) {
+    last.fields.split(payload_of(event));
+    last.decoder = id_;
+    last.offset = event.offset;
+  }
+  return last.fields.find(name);
 }
 
 /// Text prints "comm=A pid=1 child_comm=B child_pid=2" for the fields parent_comm, parent_pid, child_comm, child_pid.
@@ -76,6 +93,10 @@ std::optional<std::string_view> TextDecoder::fork_field(std::string_view payload
 }
 
 std::optional<std::string_view> TextDecoder::text(const TraceEvent& event, std::string_view name) const {
+  if (form_of(event) == PayloadForm::fields && dialects_[event.kind] != Dialect::fork) {
+    if (const auto field = field_of(event, name); field || !name.starts_with("__probe_")) return field;
+    return probe_field(payload_of(event), name);
+  }
   const std::string_view payload = payload_of(event);
   switch (form_of(event)) {
     case PayloadForm::print:
@@ -88,10 +109,7 @@ std::optional<std::string_view> TextDecoder::text(const TraceEvent& event, std::
     case PayloadForm::lost: return std::nullopt;
     case PayloadForm::fields: break;
   }
-  if (dialects_[event.kind] == Dialect::fork) return fork_field(payload, name);
-  if (const auto field = find_field(payload, name)) return field;
-  if (name.starts_with("__probe_")) return probe_field(payload, name);
-  return std::nullopt;
+  return fork_field(payload, name);
 }
 
 std::optional<uint64_t> TextDecoder::number(const TraceEvent& event, std::string_view name) const {
@@ -111,7 +129,7 @@ std::optional<uint64_t> TextDecoder::number(const TraceEvent& event, std::string
 
 std::optional<uint32_t> TextDecoder::array(const TraceEvent& event, std::string_view name, std::span<uint64_t> out) const {
   if (form_of(event) != PayloadForm::fields) return std::nullopt;
-  const auto value = find_field(payload_of(event), name);
+  const auto value = field_of(event, name);
   if (!value) return std::nullopt;
   return parse_array(*value, out);
 }

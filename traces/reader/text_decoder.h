@@ -27,10 +27,13 @@ class TextDecoder final : public FieldDecoder {
 
   std::string_view line_from(uint64_t offset) const;
   std::string_view payload_of(const TraceEvent& event) const;
+  /// As find_field(payload_of(event), name); several fields of one event cost one pass.
+  std::optional<std::string_view> field_of(const TraceEvent& event, std::string_view name) const;
   std::optional<std::string_view> fork_field(std::string_view payload, std::string_view name) const;
 
   std::shared_ptr<const Bytes> bytes_;
   std::vector<Dialect> dialects_;
+  uint64_t id_;   ///< no two decoders have the same: tells whose event a thread has split last
 };
 
 }  // namespace hmmscope::traces

@@ -64,24 +64,55 @@ size_t open_end(std::string_view payload, size_t at) {
 
 }  // namespace
 
-std::optional<std::string_view> find_field(std::string_view payload, std::string_view name) {
-  size_t at = 0;
+namespace {
+
+/// The next field at or behind `at`, which is moved behind it; false when there is none. A '=' that follows no name
+/// belongs to a value.
+bool next_field(std::string_view payload, size_t& at, std::string_view& name, std::string_view& value) {
   while (true) {
     const size_t equals = payload.find('=', at);
-    if (equals == std::string_view::npos) return std::nullopt;
-    const size_t begin = name_begin(payload, equals);
-    const bool hit = begin != equals && payload.substr(begin, equals - begin) == name;
-    const size_t value = equals + 1;
-    const size_t end = delimited_end(payload, value);
-    if (end == std::string_view::npos) return std::nullopt;
-    if (!hit) {
-      at = end;
-      continue;
+    if (equals == std::string_view::npos) return false;
+    const size_t begin = name_begin(payload, equals), first = equals + 1;
+    const size_t end = delimited_end(payload, first);
+    if (end == std::string_view::npos) return false;
+    at = end;
+    if (begin == equals) continue;
+    name = payload.substr(begin, equals - begin);
+    if (end == first) {
+      at = open_end(payload, first);
+      value = trimmed(payload.substr(first, at - first));
+    } else {
+      value = payload[first] == 'A' ? payload.substr(first, end - first) : payload.substr(first + 1, end - first - 2);
     }
-    if (end == value) return trimmed(payload.substr(value, open_end(payload, value) - value));
-    if (payload[value] == 'A') return payload.substr(value, end - value);
-    return payload.substr(value + 1, end - value - 2);
+    return true;
   }
+}
+
+}  // namespace
+
+std::optional<std::string_view> find_field(std::string_view payload, std::string_view name) {
+  std::string_view found, value;
+  for (size_t at = 0; next_field(payload, at, found, value);) {
+    if (found == name) return value;
+  }
+  return std::nullopt;
+}
+
+void FieldSplit::split(std::string_view payload) {
+  count_ = 0;
+  rest_ = {};
+  for (size_t at = 0; next_field(payload, at, fields_[count_].name, fields_[count_].value);) {
+    if (++count_ < most) continue;
+    rest_ = payload.substr(at - 1);   // what stands before a name decides whether it is one
+    return;
+  }
+}
+
+std::optional<std::string_view> FieldSplit::find(std::string_view name) const {
+  for (size_t i = 0; i < count_; ++i) {
+    if (fields_[i].name == name) return fields_[i].value;
+  }
+  return rest_.empty() ? std::nullopt : find_field(rest_, name);
 }
 
 std::optional<std::string_view> find_argument(std::string_view payload, std::string_view name) {

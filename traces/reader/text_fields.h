@@ -8,6 +8,7 @@
 /// A printed number without 0x is decimal, except where the event is known to print hex: system call arguments and
 /// the migration-entry tracepoints (addr, pte).
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -18,6 +19,25 @@ namespace hmmscope::traces {
 /// The printed value of `name` in "name=value ..." text: without quotes and braces, without a trailing comma.
 /// A value ends where the next " name=" begins, so that spaces inside it are kept.
 std::optional<std::string_view> find_field(std::string_view payload, std::string_view name);
+
+/// The fields of one payload, found in one pass: what several look-ups of an event share.
+class FieldSplit {
+ public:
+  /// `payload` must live as long as what is found in it.
+  void split(std::string_view payload);
+  /// As find_field(payload, name).
+  std::optional<std::string_view> find(std::string_view name) const;
+
+ private:
+  static constexpr size_t most = 24;   ///< fields beyond are looked for one by one
+  struct Field {
+    std::string_view name, value;
+  };
+  std::array<Field, most> fields_;
+  size_t count_ = 0;
+  std::string_view rest_;              ///< behind the last of `fields_`, when there were more
+};
+
 /// As find_field for "name: value, name: value)".
 std::optional<std::string_view> find_argument(std::string_view payload, std::string_view name);
 /// The symbols in front of a probe event: "(ret_ip <- func)" or "(ip)".
