@@ -132,13 +132,13 @@ void apply(KernelModel& m, const Patch& patch) {
   m.unified = patch.unified;
   if (patch.unified == UnifiedStyle::none) return;
   m.fault_page_locked = true;   // the patches rely on a fault path that locks the device page
-  m.compound_migration = false;   // they split every 2M page they meet
+  if (patch.unified == UnifiedStyle::rfc) m.compound_migration = false;   // splits every 2M page it meets
 }
 
 std::vector<KernelModel> build_models() {
   std::vector<KernelModel> all;
   for (uint32_t version : {4014u, 4017u, 5002u, 5003u, 5004u, 5006u, 5007u, 5008u, 5009u, 5013u, 5015u, 6001u,
-                           6006u, 6012u, 6015u, 6016u, 6018u, 7001u, 7003u}) {
+                           6006u, 6012u, 6015u, 6016u, 6018u, 6019u, 7001u, 7003u}) {
     all.push_back(model_of(version, KernelConfig{}));
     for (const Patch& patch : patches) {
       if (patch.listed != version) continue;

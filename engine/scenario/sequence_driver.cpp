@@ -19,6 +19,7 @@ uint64_t select_bit(const KernelModel& model, const std::string& name) {
   if (name == "system") return migrate_select::system;
   if (name == "device-private") return migrate_select::device_private;
   if (name == "device-coherent") return migrate_select::device_coherent;
+  if (name == "compound") return model.compound_migration ? migrate_select::compound : 0;   // the bit is another's before
   return name == "fault" ? select_fault(model) : select_write(model);
 }
 
@@ -165,7 +166,8 @@ void SequenceDriver::move_pages() {
   migrate_vma_pages(machine_, args_);
   const MigrateFormat format = MigrateFormat::from(machine_.model());
   for (uint64_t k = 0; k < args_.npages; ++k) {
-    result_.moved += format.migrates(machine_.load(args_.src + static_cast<WordIndex>(k))) ? 1 : 0;
+    const uint64_t src = machine_.load(args_.src + static_cast<WordIndex>(k));
+    if (format.migrates(src)) result_.moved += (src & format.compound) != 0 ? entries_per_table : 1;
   }
 }
 

@@ -72,6 +72,20 @@ uint64_t MigratePrepare::fill_value(uint64_t addr, uint64_t end, uint64_t value)
   return value | hole_word_;
 }
 
+void MigratePrepare::filled(WordIndex slot, uint64_t addr, uint64_t end, uint64_t value) {
+  if (wanted() && value == hole_word_ && whole_units(addr, end)) whole_holes(slot, addr, end);
+}
+
+/// As migrate_vma_collect_hole of 6.19: the selftests that such a kernel has (migrate_anon_huge_empty) ask for it.
+void MigratePrepare::whole_holes(WordIndex slot, uint64_t addr, uint64_t end) {
+  const uint64_t word = hole_word_ | machine_.model().hmm_pfn->mask(Role::compound);
+  machine_.step(RuleId::prepare_huge_hole, {addr, end, word});
+  for (; addr < end; addr += level_size(Level::pmd), slot += entries_per_table) {
+    machine_.store(slot, word);
+    machine_.fill_keeping(slot + 1, entries_per_table - 1, 0, 0, 0);
+  }
+}
+
 bool MigratePrepare::finish(int ret) {
   if (!wanted() || starts_ == 0) return false;
   if (call_.dev_private_owner == 0 || call_.migrate == nullptr) {

@@ -56,14 +56,17 @@ class MigratePrepare {
   int capture(const Vma& vma, uint64_t start, uint64_t end);
   /// hmm_pfns_fill: the value the slots of [addr, end) get. Opens a step of its own when that is not `value`.
   uint64_t fill_value(uint64_t addr, uint64_t end, uint64_t value);
+  /// After hmm_pfns_fill wrote `value`: a hole of whole 2M is one slot when the caller takes huge pages whole (later).
+  void filled(WordIndex slot, uint64_t addr, uint64_t end, uint64_t value);
   /// hmm_vma_handle_migrate_prepare for the pte `word` and the slot that hmm_vma_handle_pte has just written.
   Next pte(const Vma& vma, WordIndex word, WordIndex slot, uint64_t addr, SpinGuard& ptl);
   /// The ptes of [addr, end) have been visited, or some of them: whatever the part owes the TLB.
   void part_done(uint64_t addr, uint64_t end);
   /// As posted, hmm_vma_walk_split for a present huge pmd. False: it cannot be split, the part becomes ERROR.
   bool split(WordIndex word, uint64_t addr, uint64_t end);
-  /// Later, hmm_vma_handle_migrate_prepare_pmd for a huge pmd whose slots have just been written.
-  Next huge(WordIndex word, WordIndex slot, uint64_t addr, uint64_t end);
+  /// Later, hmm_vma_handle_migrate_prepare_pmd for a huge page's pmd (or an owned device-private 2M entry) whose slots
+  /// have just been written from the value `visited`.
+  Next huge(WordIndex word, uint64_t visited, WordIndex slot, uint64_t addr, uint64_t end);
   /// The walk waits for the migration entry at addr: records it when this very task holds the page's lock.
   void name_own_entry(uint64_t addr, uint64_t entry);
   /// After the walk, which returned `ret`: tells migrate_vma what was walked, ends the notifier, takes back. True:
@@ -82,8 +85,10 @@ class MigratePrepare {
   Next lock_and_replace(WordIndex word, WordIndex slot, uint64_t addr, const Candidate& candidate);
   bool may_take(uint64_t addr, const Folio& folio);
   Next mapped_large(uint64_t addr, const Folio& folio);
-  Next huge_decide(WordIndex word, WordIndex slot, uint64_t addr, uint64_t end);
-  bool split_locked(uint64_t addr, const Folio& folio);
+  Next huge_decide(WordIndex word, uint64_t visited, WordIndex slot, uint64_t addr, uint64_t end);
+  Candidate huge_candidate(uint64_t pmd, WordIndex slot, uint64_t addr, uint64_t end);
+  bool take_whole(WordIndex word, WordIndex slot, uint64_t addr, const Folio& folio);
+  bool split_locked(uint64_t addr, const Folio& folio, bool took = true);
   void roll_back(int ret);
   bool take_exclusive(WordIndex word, uint64_t addr, const Folio& folio);
   void replace(WordIndex word, WordIndex slot, uint64_t addr, const Folio& folio, uint64_t pte, SwapKind kind);
@@ -103,9 +108,15 @@ class MigratePrepare {
     const auto answer = hooks() != nullptr ? hooks()->maybe_pinned(addr, folio.pfn()) : std::nullopt;
     return answer ? *answer : folio.maybe_dma_pinned();
   }
+  /// [addr, end) is aligned to 2M and the caller takes huge pages whole.
+  bool whole_units(uint64_t addr, uint64_t end) const {
+    return policy_.takes_huge && (select_ & migrate_select::compound) != 0 && addr % level_size(Level::pmd) == 0 &&
+           end % level_size(Level::pmd) == 0;
+  }
+  void whole_holes(WordIndex slot, uint64_t addr, uint64_t end);
   bool system_selected() const { return (select_ & migrate_select::system) != 0; }
   bool is_fault_folio(const Folio& folio) const {
-    return call_.migrate != nullptr && call_.migrate->fault_page != 0 && folio.pfn() == call_.migrate->fault_page;
+    return call_.migrate != nullptr && call_.migrate->fault_page != 0 && folio.holds(call_.migrate->fault_page);
   }
 
   Machine& machine_;

@@ -27,6 +27,7 @@ constexpr UnifiedPolicy later{
     .anonymous_only = true,
     .splits_mapped_large = true,
     .huge_keeps_pfns = true,
+    .takes_huge = true,
     .keeps_fault_lock = true,
     .rolls_back = true,
     .driver_checks_late = true,

@@ -34,6 +34,7 @@ struct UnifiedPolicy {
   bool anonymous_only = false;  ///< pages of files are left alone, so are swap-cache pages other entries refer to [mail]
   bool splits_mapped_large = false;   ///< a large folio mapped by ptes is split, not left alone [mail]
   bool huge_keeps_pfns = false; ///< a huge page that cannot be taken stays a VALID run; as posted it becomes ERROR [mail]
+  bool takes_huge = false;      ///< huge pages [mail] and 2M holes [selftests of 6.19] go whole for SELECT_COMPOUND
   bool keeps_fault_lock = false;    ///< a failed sharing leaves the fault path's lock alone [collector]
   bool rolls_back = false;      ///< a failed walk puts back what it prepared before it returns [mail]
   bool driver_checks_late = false;  ///< the test driver takes mmap_lock once, looks at the sequence after

@@ -28,7 +28,12 @@ int RangeWalk::pmd_decide(WordIndex word, uint64_t addr, uint64_t end) {
       fill(addr, end, 0);
       return 0;
     }
-    if (model_.pmd_device_private) return absent_pmd(pmd, addr, end);
+    if (model_.pmd_device_private) {
+      const int ret = absent_pmd(pmd, addr, end);
+      const bool device = is_device_private(entry_.swap.kind(pmd)) && owned(entry_.swap.pfn(pmd));
+      if (ret != 0 || !device || !prepare_ || !prepare_->wanted() || !prepare_->visits_huge_first()) return ret;
+      return prepare_visited(word, pmd, addr, end);
+    }
     return not_present_pmd(pmd, addr, end, range_need_fault(addr, end, 0));
   }
   if (prepare_ && prepare_->wanted() && entry_.is_huge(pmd)) return prepare_huge(word, addr, end);
@@ -60,8 +65,14 @@ int RangeWalk::prepare_huge(WordIndex word, uint64_t addr, uint64_t end) {
     const uint64_t pmd = machine_.load(word);
     machine_.step(RuleId::pmd_huge, {pmd});
     if (const int ret = handle_pmd(pmd, addr, end); ret != 0) return ret;
-    if (prepare_->huge(word, slot(addr), addr, end) == MigratePrepare::Next::go_on) return 0;
+    return prepare_visited(word, pmd, addr, end);
   }
+  set_last(addr);
+  return -EBUSY;
+}
+
+int RangeWalk::prepare_visited(WordIndex word, uint64_t pmd, uint64_t addr, uint64_t end) {
+  if (prepare_->huge(word, pmd, slot(addr), addr, end) == MigratePrepare::Next::go_on) return 0;
   set_last(addr);
   return -EBUSY;
 }

@@ -70,6 +70,7 @@ class RangeWalk {
   int pte_table(uint64_t addr, uint64_t end);
   int visit_ptes(uint64_t addr, uint64_t end);
   int prepare_huge(WordIndex word, uint64_t addr, uint64_t end);
+  int prepare_visited(WordIndex word, uint64_t pmd, uint64_t addr, uint64_t end);
   void let_go_of_pte();
 
   // pte_callback.cpp
@@ -92,6 +93,7 @@ class RangeWalk {
   void fill(uint64_t addr, uint64_t end, uint64_t value) {
     if (prepare_) value = prepare_->fill_value(addr, end, value);
     machine_.fill_keeping(slot(addr), pages(addr, end), value, 0, pfn_.sticky);
+    if (prepare_) prepare_->filled(slot(addr), addr, end, value);
   }
   void fill_pfns(uint64_t addr, uint64_t end, uint64_t pfn, uint64_t cpu_flags) {
     machine_.fill_keeping(slot(addr), pages(addr, end), pfn_.pfn(pfn) | cpu_flags, pfn_.pfn_stride(), pfn_.sticky);

@@ -56,6 +56,31 @@ TEST(UnifiedLater, ABusyHugePageKeepsItsPfns) {
   EXPECT_EQ(kept & layout.mask(Role::migrate), 0u);
 }
 
+TEST(UnifiedLater, AHugePageMovesWholeWhenTheCallerSelectsCompound) {
+  const std::string there = R"({"op": "expect-page", "at": "heap", "pages": 512, "state": "device-private-thp", "writable": true, "refcount": 1, "mapcount": 1})";
+  const std::string back = R"({"op": "expect-page", "at": "heap", "pages": 512, "state": "thp", "writable": true, "refcount": 1, "mapcount": 1, "locked": false})";
+  const std::string all = json_of(huge, thp(), then({sequence("S3", R"("select": ["system", "compound"], "expect": "0", "moved": 512)", 512), there,
+                                                     op("touch", R"("access": "write", "expect": "ok")", "heap+100"), back}));
+  const Outcome outcome = run_text(all, later);
+  const auto words = operands_of(outcome.recording, RuleId::prepare_huge_entry_write);
+  const Layout& layout = *kernel_model(later).value().hmm_pfn;
+  EXPECT_NE(words[3] & layout.mask(Role::compound), 0u);
+  EXPECT_NE(words[3] & layout.mask(Role::migrate), 0u);
+  EXPECT_EQ(count_rule(outcome, RuleId::split_folio_done), 0u);
+  // As posted there is no such selection: the page goes in 512 pieces.
+  const std::string pieces = json_of(huge, thp(), sequence("S3", R"("select": ["system", "compound"], "expect": "0", "moved": 512)", 512));
+  EXPECT_EQ(count_rule(run_text(pieces, rfc), RuleId::split_folio_done), 1u);
+}
+
+// A walk that fails further on puts a 2M migration entry back too.
+TEST(UnifiedLater, AFailedWalkPutsTheHugeMappingBack) {
+  const std::string two = R"({"name": "heap", "start": "0x7f0000200000", "size": "2M", "thp": true}, {"name": "next", "start": "0x7f0000400000", "size": "16K"})";
+  const std::string over_both = sequence("S3", R"("select": ["system", "compound"], "expect": "-ERANGE", "moved": 0)", 514);
+  const std::string untouched = R"({"op": "expect-page", "at": "heap", "pages": 512, "state": "thp", "locked": false, "refcount": 1, "mapcount": 1})";
+  const Outcome outcome = run_text(json_of(two, thp(), then({over_both, untouched})), later);
+  EXPECT_EQ(operands_of(outcome.recording, RuleId::range_rollback)[1], 512u);
+}
+
 TEST(UnifiedLater, TheFaultPathKeepsItsLockWhenSharingFails) {
   const std::string home = then({op("pin"), op("touch", R"("expect": "wait")")});
   const auto locked_after = [&](std::string_view kernel) {

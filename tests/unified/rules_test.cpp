@@ -26,6 +26,9 @@ std::vector<Case> cases() {
   const std::string behind = R"(, {"at": "heap+1", "state": "zero-page"})";
   const std::string mapped_by_ptes = op("madvise-dontneed", R"("pages": 1)", "heap+5");
   const std::string not_system = R"("request": false, "select": ["device-private"], "moved": 0)";
+  const auto whole = [](const std::string& moved) {
+    return sequence("S3", R"("select": ["system", "compound"], "expect": "0", "moved": )" + moved, 512);
+  };
   const char* k = "6.12-unified-rfc";
   const char* l = "7.1-unified-later";
   return {
@@ -105,6 +108,17 @@ std::vector<Case> cases() {
       {"prepare.huge.was_split", huge, thp(), sequence("S3", R"("expect": "0", "moved": 512)", 512), l},
       {"prepare.huge.split_failed", huge, thp(),
        then({op("get-page"), sequence("S3", R"("expect": "0", "moved": 0)", 512)}), l},
+      {"prepare.huge.hole", huge, "", sequence("S3", R"("select": ["system", "compound"], "fault": false)", 512), l},
+      {"prepare.large.fault_page", huge, thp(),
+       then({to_device("", 512), op("munmap", R"("pages": 1)"), op("touch", R"("expect": "ok")", "heap+7")}), l},
+      {"prepare.huge.lock", huge, thp(), whole("512"), l},
+      {"prepare.huge.entry.write", huge, thp(), whole("512"), l},
+      {"prepare.huge.entry.read_exclusive", huge, pages("thp", R"("writable": false)", 512), whole("512"), l},
+      {"prepare.huge.entry.read", huge, thp(), then({fork_child, whole("512")}), l},
+      {"prepare.huge.pinned", huge, thp(), then({op("pin"), whole("0")}), l},
+      {"prepare.huge.fault_folio", huge, thp(), then({to_device("", 512), op("touch", R"("expect": "ok")")}), l},
+      {"prepare.huge.device", huge, thp(), then({to_device("", 512), to_system(R"("cpages": 1)", 512)}), l},
+      {"prepare.huge.device_not_selected", huge, thp(), then({to_device("", 512), whole("0")}), l},
       {"driver.checks_late", heap, present, one_pass, l},
       {"driver.not_mapped", heap, present,
        sequence("S3", R"("interrupt": {"at": "heap+4", "pages": 1}, "expect": "0", "moved": 1)"), l},
@@ -182,6 +196,18 @@ std::vector<Recording> direct_calls() {
            EXPECT_EQ(hmm_range_fault(d.machine(), range).ret, 0);
            EXPECT_EQ(d.machine().load(range.pfns), 0xc000000000004242u);
          });
+  // The same for a huge page's entry.
+  record([](test::Direct& d) { d.mm().ensure_entry(Level::pmd, test::base); },
+         [](test::Direct& d, RangeFaultCall& range, MigrateVma&) {
+           MigratePrepare prepare(d.machine(), range);
+           const WordIndex pmd = d.mm().find_entry(Level::pmd, test::base);
+           d.machine().enter(Function::hmm_range_fault);
+           d.machine().step(RuleId::range_walk, {0, 0, 0});
+           const uint64_t visited = EntryFormat::make(0x110400, 0xe7 | x86::pse.mask());
+           EXPECT_EQ(prepare.huge(pmd, visited, range.pfns, test::base, range.end), MigratePrepare::Next::again);
+           d.machine().leave(0);
+         },
+         "7.1-unified-later");
   // An entry that became something else between the visit and the lock.
   record([](test::Direct& d) { d.mm().ensure_entry(Level::pte, test::base); },
          [](test::Direct& d, RangeFaultCall& range, MigrateVma&) {
