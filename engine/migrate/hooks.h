@@ -75,6 +75,8 @@ class MigrateHooks {
   /// The entry at addr is `now`: a mapping became a migration entry, a migration entry a mapping (`now` is
   /// what remove_migration_pte wrote), or a page was inserted. For a 2M page it is the pmd, once for all of it.
   virtual void replaced(AddressSpace& /*space*/, uint64_t /*addr*/, uint64_t /*old*/, uint64_t /*now*/) {}
+  /// Splitting a folio has put `now` back at addr. (The kernel unmaps a folio that it splits, and remaps it after.)
+  virtual void remapped(AddressSpace& /*space*/, uint64_t /*addr*/, uint64_t /*now*/) {}
 
   /// Kernels with the unified fault-and-migrate patches: the walk that migrate_vma_setup makes instead of
   /// collecting, and the migrate_hmm_range_setup after it. An answer says that it has been run already.

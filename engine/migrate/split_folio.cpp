@@ -69,6 +69,16 @@ void make_small_folios(Machine& m, const Folio& large, const Counts& counts) {
   }
 }
 
+void tell_remapped(const Machine& m, const std::vector<RmapPlace>& places, uint64_t pfn, MigrateHooks& hooks) {
+  for (const RmapPlace& place : places) {
+    for (uint64_t k = 0; k < place.pages; ++k) {
+      const uint64_t addr = place.addr + k * page_bytes;
+      const WordIndex word = find_mapping(m, *place.space, addr, pfn + place.page + k);
+      if (word != no_word) hooks.remapped(*place.space, addr, m.load(word));
+    }
+  }
+}
+
 }  // namespace
 
 void split_locked_folio(Machine& machine, const Folio& folio) {
@@ -121,7 +131,9 @@ bool split_folio(Machine& machine, const Folio& folio, MigrateHooks* hooks) {
     return false;
   }
   machine.step(RuleId::split_folio_done, {folio.pfn(), folio.refcount(), folio.mapcount()});
+  const uint64_t pfn = folio.pfn();
   make_small_folios(machine, folio, counts);
+  if (hooks != nullptr) tell_remapped(machine, places, pfn, *hooks);
   machine.leave(0);
   return true;
 }

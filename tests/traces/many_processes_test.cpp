@@ -187,12 +187,24 @@ TEST_F(Tasks, TheLastExitEndsTheSpace) {
 }
 
 /// A pid of a thread that exited, used again elsewhere: the space of the others is not counted down twice.
+// glibc's pthread_create calls clone3, whose arguments lie in memory that no probe reads; its fork calls clone.
+TEST_F(Tasks, AChildOfACallThatIsNotCloneSharesTheAddressSpace) {
+  mmap(10, "0x7f0000000000");
+  add(10, "sys_clone(clone_flags: 1200011, newsp: 0, parent_tidptr: 0, child_tidptr: 0, tls: 0)");
+  add(10, "sched_process_fork: comm=prog pid=10 child_comm=prog child_pid=11");
+  add(10, "sys_clone -> 0xb");
+  add(11, "sched_process_fork: comm=prog pid=11 child_comm=prog child_pid=12");
+  mmap(12, "0x7f0000010000");
+  EXPECT_EQ(spaces(), (Starts{{0x7f0000000000}, {0x7f0000000000, 0x7f0000010000}}));
+}
+
 TEST_F(Tasks, AReusedThreadIdLeavesTheOthersAlone) {
   mmap(10, "0x7f0000000000");
   add(10, "sys_clone(clone_flags: 3d0f00, newsp: 0, parent_tidptr: 0, child_tidptr: 0, tls: 0)");
   add(10, "sched_process_fork: comm=prog pid=10 child_comm=prog child_pid=11");
   add(10, "sys_clone -> 0xb");
   add(11, "sched_process_exit: comm=prog pid=11 prio=120");
+  add(20, "sys_clone(clone_flags: 1200011, newsp: 0, parent_tidptr: 0, child_tidptr: 0, tls: 0)");
   add(20, "sched_process_fork: comm=other pid=20 child_comm=other child_pid=11");
   mmap(11, "0x7f0000010000");
   add(11, "sched_process_exit: comm=other pid=11 prio=120");

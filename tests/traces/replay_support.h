@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/model/kernel_model.h"
+#include "traces/check/named_model.h"
 #include "traces/check/summary.h"
 #include "traces/reader/bytes.h"
 #include "traces/reader/source.h"
@@ -47,8 +48,7 @@ inline std::string without_counts(std::string text) {
 inline Result<Recording> replay_text(std::string_view text, std::string_view name = "test.txt") {
   const auto trace = read_trace({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, name);
   if (!trace) return tl::unexpected<Error>(trace.error());
-  const TraceInfo& info = (*trace)->info();
-  auto model = detect_model(info.kernel, info.patch, info.config);
+  const auto model = model_of((*trace)->info(), "");
   if (!model) return tl::unexpected<Error>(model.error());
   return replay(**trace, {*model, {}});
 }

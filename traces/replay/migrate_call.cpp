@@ -254,6 +254,9 @@ void MigrateCall::finish(int64_t ret) {
     if (traced_.child == no_index) keep_arrays();
     compare_array(args().src, src_out_, true);
     compare_array(args().dst, dst_out_, false);
+  } else if (judge_.in_step() && ret == -EINVAL && traced_.kind == EventKind::mv_setup_in) {
+    compare_untouched(args().src, "src", src_out_);
+    compare_untouched(args().dst, "dst", dst_out_);
   } else {
     judge_.unseen_words(src_out_.count + dst_out_.count);
   }
@@ -285,6 +288,14 @@ void MigrateCall::compare_array(WordIndex first, const Shown& kernel, bool is_sr
   for (uint32_t k = 0; k < std::min(pages, kernel.count); ++k)
     judge_.compare(first + k, kernel.words[k], engine[k], is_src ? known_[k] : known_dst_[k], call_id_);
   if (pages > kernel.count) judge_.unseen_words(pages - kernel.count);
+}
+
+/// A call that refuses its arguments leaves the arrays as the driver had them.
+void MigrateCall::compare_untouched(WordIndex first, std::string_view field, const Shown& kernel) {
+  const uint32_t before = std::min(shown(traced_.in, field).count, kernel.count);
+  for (uint32_t k = 0; k < before; ++k)
+    judge_.compare(first + k, kernel.words[k], world_.machine().load(first + k), ~uint64_t{0}, call_id_);
+  judge_.unseen_words(kernel.count - before);
 }
 
 void MigrateCall::run_without_engine(std::string reason) {

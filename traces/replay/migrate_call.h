@@ -13,6 +13,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <string_view>
 #include <vector>
 
@@ -48,6 +49,7 @@ class MigrateCall final : public MigrateHooks {
   uint64_t unseen_references(ReferenceCheck where, uint64_t slot, uint64_t pfn) override;
   void invalidating(AddressSpace& space, const InvalidateRange& range) override;
   void invalidated(AddressSpace& space, const InvalidateRange& range) override;
+  void remapped(AddressSpace& space, uint64_t addr, uint64_t now) override;
   void replaced(AddressSpace& space, uint64_t addr, uint64_t old, uint64_t now) override;
   std::optional<RangeFaultResult> range_fault(const RangeFaultCall& asked) override;
   bool range_setup(MigrateVma& migrate) override;
@@ -76,6 +78,7 @@ class MigrateCall final : public MigrateHooks {
   Shown shown(uint32_t index, std::string_view field) const;
   uint32_t result_event() const;
   void keep_arrays();
+  void compare_untouched(WordIndex first, std::string_view field, const Shown& kernel);
   void compare_array(WordIndex first, const Shown& kernel, bool is_src);
   void compare_field(std::string_view field, uint64_t engine);
 
@@ -120,6 +123,7 @@ class MigrateCall final : public MigrateHooks {
   void compare_entry(AddressSpace& space, uint64_t addr, uint64_t now, EventKind kind, bool frozen);
   void show_rebuilt(uint32_t index);
   void expect_all_rebuilt();
+  bool refused_unseen();
   void part(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason);
   std::string describe_next();
 
@@ -148,6 +152,7 @@ class MigrateCall final : public MigrateHooks {
   bool huge_pending_ = false;                                ///< the lock of a 2M folio is tried next
   /// Entries the kernel wrote, by kind and address: positions of the events still to be matched, in order.
   std::map<std::pair<EventKind, uint64_t>, std::vector<uint32_t>> rebuilt_;
+  std::unordered_set<uint64_t> remapped_;   ///< addresses in folios that the engine has split
 };
 
 }  // namespace hmmscope::traces

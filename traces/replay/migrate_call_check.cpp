@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "traces/replay/migrate_call.h"
 #include "traces/replay/event_kinds.h"
@@ -96,9 +97,22 @@ std::string MigrateCall::describe_next() {
                      event(next).line());
 }
 
+/// -EINVAL before anything else was done.
+bool MigrateCall::refused_unseen() {
+  if (traced_.kind != EventKind::mv_setup_in || traced_.out == no_index) return false;
+  const auto shows_work = [&](uint32_t index) {
+    const EventKind found = kind(index);
+    return found == EventKind::mn_start || found == EventKind::mv_cpmd || found == EventKind::mv_chole;
+  };
+  return event(traced_.out).integer("ret") == -EINVAL &&
+         std::ranges::none_of(replayer_.migrations().events(traced_), shows_work);
+}
+
 void MigrateCall::part(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason) {
   if (traced_.gap == nullptr && traced_.out == no_index)
     return judge_.lost(addr, "the trace does not show the return of the call");
+  if (refused_unseen())
+    return judge_.lost(addr, "the kernel refused the arguments; no probe shows whether src, dst or the kind of the fault page is why");
   judge_.other_way(addr, kernel, engine, std::move(reason));
 }
 
@@ -177,6 +191,13 @@ void MigrateCall::replaced(AddressSpace& where, uint64_t addr, uint64_t, uint64_
     compare_entry(where, addr, now, EventKind::remove_migration_pte, frozen);
 }
 
+void MigrateCall::remapped(AddressSpace& where, uint64_t addr, uint64_t now) {
+  remapped_.insert(addr);
+  world_.note_pte(where, addr, facts_of_entry(now));
+  if (!judge_.in_step() || !replayer_.kinds().has(EventKind::remove_migration_pte)) return;
+  compare_entry(where, addr, now, EventKind::remove_migration_pte, false);
+}
+
 void MigrateCall::compare_entry(AddressSpace& where, uint64_t addr, uint64_t now, EventKind wanted,
                                 bool frozen) {
   if (!replayer_.kinds().has(wanted)) return judge_.unseen_words(1);
@@ -218,6 +239,8 @@ void MigrateCall::expect_all_rebuilt() {
       uint32_t& elsewhere = running_.unseen[addr];
       if (what == EventKind::set_migration_pte) {
         ++elsewhere;
+      } else if (remapped_.contains(addr)) {
+        // put back by the split, for a process whose mapping no event has shown
       } else if (elsewhere != 0) {
         --elsewhere;
       } else {

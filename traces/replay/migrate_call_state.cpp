@@ -65,6 +65,8 @@ void MigrateCall::show_huge(uint64_t addr, uint64_t pmd, uint64_t end) {
   const bool covered = start >= args().vma.start() && start + level_size(Level::pmd) <= args().vma.end();
   if (zero) {
     machine.physical().set_huge_zero_pfn(base);
+    // The split leaves small zero pages. When no event shows theirs, any page that nobody has will do.
+    if (!replayer_.facts().zero_pfn()) machine.physical().set_zero_pfn(base);
     return;
   }
   if (covered && !too_large(base + entries_per_table)) folios_.large(args().vma, addr, base);
@@ -172,7 +174,8 @@ std::optional<bool> MigrateCall::trylock(uint64_t addr, uint64_t) {
   if (!judge_.in_step()) return false;
   if (huge_pending_) {
     huge_pending_ = false;
-    if (!kernel_took_any(split_start_, split_end_)) {
+    // A split puts every page's mapping back, also those that are not selected.
+    if (!kernel_took_any(split_start_, split_end_) && !restored_in_setup(split_start_)) {
       recorder_.step(RuleId::trace_migrate_refused,
                      {split_start_, split_end_, static_cast<uint64_t>(Refusal::split)});
       return false;

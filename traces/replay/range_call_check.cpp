@@ -232,7 +232,7 @@ uint32_t RangeCall::shown_fault(uint64_t addr, uint32_t flags) {
   const uint32_t back = take();
   const auto ret = static_cast<uint32_t>(number(back, "ret"));
   recorder_.step(RuleId::trace_fault_result, {addr, flags, ret});
-  world_.cpu_fault(*space_, addr, flags, ret);
+  world_.cpu_fault(*space_, addr, flags, ret, vm_flags_);
   return ret;
 }
 

@@ -93,6 +93,7 @@ void SideEvents::replay(uint32_t index, CallId floor) {
     case EventKind::mmf:
       task.fault_addr = event.number("addr").value_or(0);
       task.fault_flags = event.number("flags").value_or(0);
+      task.fault_vma_flags = event.number("vm_flags").value_or(0);
       task.faulting = true;
       recorder.enter(Function::handle_mm_fault, {task.fault_addr, task.fault_flags}, event.task());
       return;
@@ -102,11 +103,12 @@ void SideEvents::replay(uint32_t index, CallId floor) {
         // Its entry was lost, or came before the trace; since 6.9 the return says the same.
         task.fault_addr = event.number("addr").value_or(0);
         task.fault_flags = event.number("flags").value_or(0);
+        task.fault_vma_flags = 0;
       }
       recorder.step(RuleId::trace_cpu_fault, {task.fault_addr, task.fault_flags, ret});
       AddressSpace& space = world_.space_of(event.task());
       if (task.faulting || event.number("addr"))
-        world_.cpu_fault(space, task.fault_addr, task.fault_flags, ret);
+        world_.cpu_fault(space, task.fault_addr, task.fault_flags, ret, task.fault_vma_flags);
       else
         world_.forget_ptes(space);
       task.faulting = false;
@@ -178,6 +180,7 @@ void SideEvents::system_call(const EventView& event, EventKind kind, CallId floo
       break;
     case EventKind::enter_mprotect:
       task.syscall = {number("start"), number("len"), number("prot"), 0};
+      task.protecting = true;
       break;
     case EventKind::enter_madvise:
       task.syscall = {number("start"), number("len_in"), number("behavior"), 0};
@@ -200,6 +203,7 @@ void SideEvents::system_call(const EventView& event, EventKind kind, CallId floo
       const int64_t result = event.integer("ret").value_or(0);
       const Syscall call = std::exchange(task.syscall, Syscall{});
       if (kind == EventKind::exit_clone) task.cloning = false;
+      if (kind == EventKind::exit_mprotect) task.protecting = false;
       const bool changes = kind == EventKind::exit_mmap || kind == EventKind::exit_mremap ||
                            kind == EventKind::exit_munmap || kind == EventKind::exit_mprotect ||
                            kind == EventKind::exit_madvise;
@@ -314,13 +318,20 @@ void SideEvents::remapped(const EventView& event, const Syscall& call) {
   world_.forget_ptes(space, moved.start, moved.end);
 }
 
+/// A child of a call whose arguments no probe shows. Where clone(2) is probed and was not called, it was clone3 or vfork:
+/// pthread_create and posix_spawn share the address space, and fork() is clone(2) in glibc.
+bool SideEvents::shares_unseen(const Task& parent, int32_t child) const {
+  if (world_.is_thread(child)) return true;
+  return kinds_.has(EventKind::enter_clone) && !parent.after_gap;
+}
+
 void SideEvents::task_event(const EventView& event, EventKind kind) {
   Recorder& recorder = world_.recorder();
   if (kind == EventKind::task_fork) {
     world_.lives(event.task());
     const auto child = static_cast<int32_t>(event.number("child_pid").value_or(0));
     Task& task = tasks_[event.task()];
-    const bool shares = task.cloning && (task.clone_flags & clone_vm) != 0;
+    const bool shares = task.cloning ? (task.clone_flags & clone_vm) != 0 : shares_unseen(task, child);
     recorder.step(RuleId::trace_fork, {static_cast<uint64_t>(child), shares ? uint64_t{1} : uint64_t{0}});
     if (child != 0) world_.fork(event.task(), child, shares);
     return;

@@ -31,7 +31,8 @@ class SideEvents {
     Syscall syscall;
     uint64_t clone_flags = 0;
     bool cloning = false;
-    uint64_t fault_addr = 0, fault_flags = 0;
+    bool protecting = false;   ///< an mprotect is under way
+    uint64_t fault_addr = 0, fault_flags = 0, fault_vma_flags = 0;
     bool faulting = false;   ///< the two above are those of the fault under way
     bool after_gap = false;  ///< calls it has open may be over
     uint64_t reading = 0;  ///< notifier of a read_begin under way
@@ -43,6 +44,7 @@ class SideEvents {
   void protection(AddressSpace& space, uint64_t start, uint64_t end, uint64_t prot);
   void remapped(const EventView& event, const Syscall& call);
   void task_event(const EventView& event, EventKind kind);
+  bool shares_unseen(const Task& parent, int32_t child) const;
   void notifier(const EventView& event, uint32_t index, EventKind kind, CallId floor);
   void migration(const EventView& event, EventKind kind, CallId floor);
   void migrate_array(const EventView& event, RegionKind kind, std::string_view field);

@@ -66,6 +66,8 @@ void SideEvents::notifier(const EventView& event, uint32_t index, EventKind kind
                      event.task());
       recorder.step(RuleId::trace_invalidate_start,
                     {start, end, number(event, "event"), number(event, "owner")});
+      // Outside mprotect it is NUMA balancing, which takes all access away until the next touch.
+      if (why == event_protection_vma && !task.protecting) world_.forget_ptes(world_.space_of(event.task()), start, end);
       return;
     }
     case EventKind::mn_end:

@@ -105,6 +105,12 @@ AddressSpace& World::space_of_process(int32_t pid) {
   return found != spaces_.end() ? *found->second : new_space(pid);
 }
 
+bool World::is_thread(int32_t pid) const {
+  return std::ranges::any_of(trace_->tasks(), [pid](const TraceTask& task) {
+    return task.pid == pid && task.tgid != 0 && task.tgid != pid;
+  });
+}
+
 AddressSpace& World::space_of(uint32_t task) {
   const int32_t pid = trace_->tasks()[task].pid;
   const auto found = spaces_.find(pid);

@@ -66,6 +66,8 @@ class World {
 
   // address spaces
   AddressSpace& space_of(uint32_t task);
+  /// The trace names another process for that pid: it is a thread of it.
+  bool is_thread(int32_t pid) const;
   AddressSpace& space_of_process(int32_t pid);
   /// The task's address space is the one the kernel knows as `mm`.
   void bind(uint32_t task, uint64_t mm);
@@ -130,7 +132,8 @@ class World {
   /// Whatever the space's tables hold may have changed.
   void forget_ptes(const AddressSpace& space) { forget_ptes(space, 0, space.tables().limit()); }
   /// A fault ended like this: what must stand there now.
-  void cpu_fault(AddressSpace& space, uint64_t addr, uint64_t flags, uint64_t ret);
+  /// `vma_flags`: as the event shows them, 0 when it does not.
+  void cpu_fault(AddressSpace& space, uint64_t addr, uint64_t flags, uint64_t ret, uint64_t vma_flags);
   /// [start, end) of vma has got vma's protection.
   void protect(AddressSpace& space, const Vma& vma, uint64_t start, uint64_t end);
   /// Stands for the pfn of a page that only faults have told of, until an event names it.
@@ -165,10 +168,10 @@ class World {
   void note_pte_table(const AddressSpace& space, uint64_t addr);
   void forget_words(WordIndex first, uint32_t count);
   void doubt_words(WordIndex first, uint32_t count);
-  bool may_be_huge(const Vma& vma, uint64_t addr) const;
+  bool may_be_huge(const Vma& vma, uint64_t addr, uint64_t shown_flags) const;
   void carve(AddressSpace& space, uint64_t start, uint64_t end);
   void fault_on_unknown(AddressSpace& space, const Vma& vma, uint64_t addr, bool write);
-  void fault_on_none(AddressSpace& space, const Vma& vma, uint64_t addr, bool write);
+  void fault_on_none(AddressSpace& space, const Vma& vma, uint64_t addr, bool write, uint64_t vma_flags);
   void protect_pte(AddressSpace& space, const Vma& vma, uint64_t addr, KnownPte is, bool writable);
   void fork_ptes(AddressSpace& from, AddressSpace& to);
   void fork_pte(AddressSpace& from, AddressSpace& to, uint64_t addr, KnownPte is);

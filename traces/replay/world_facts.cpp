@@ -25,10 +25,11 @@ uint64_t present_flags(const Vma& vma, bool writable) {
 
 }  // namespace
 
-bool World::may_be_huge(const Vma& vma, uint64_t addr) const {
+bool World::may_be_huge(const Vma& vma, uint64_t addr, uint64_t shown_flags) const {
   const uint64_t start = addr & ~(level_size(Level::pmd) - 1);
   if (start < vma.start() || start + level_size(Level::pmd) > vma.end()) return false;
-  return (vma.flags() & vm::hugepage) != 0 || (huge_pages_always_ && (vma.flags() & vm::nohugepage) == 0);
+  const uint64_t flags = shown_flags != 0 ? shown_flags : vma.flags();   // madvise may have changed them since
+  return (flags & vm::hugepage) != 0 || (huge_pages_always_ && (flags & vm::nohugepage) == 0);
 }
 
 World::KnownPte World::known_pte(const AddressSpace& space, uint64_t addr) const {
@@ -106,7 +107,7 @@ void World::resolve_placeholder(uint64_t addr, uint64_t placeholder, uint64_t pf
   }
 }
 
-void World::cpu_fault(AddressSpace& space, uint64_t addr, uint64_t flags, uint64_t ret) {
+void World::cpu_fault(AddressSpace& space, uint64_t addr, uint64_t flags, uint64_t ret, uint64_t vma_flags) {
   if ((ret & (vm_fault::error | vm_fault::retry)) != 0 || addr >= space.tables().limit()) return;
   addr &= page_mask;
   const Vma vma = space.vma_at(addr);
@@ -121,7 +122,7 @@ void World::cpu_fault(AddressSpace& space, uint64_t addr, uint64_t flags, uint64
   const bool write = (flags & fault_flag::write) != 0;
   const KnownPte is = known_pte(space, addr);
   if ((is.known & pte_fact::kind) == 0) return fault_on_unknown(space, vma, addr, write);
-  if (x86::pte_none(is.pte)) return fault_on_none(space, vma, addr, write);
+  if (x86::pte_none(is.pte)) return fault_on_none(space, vma, addr, write, vma_flags);
   if (x86::pte_present(is.pte)) {
     if (!write || (x86::pte_write(is.pte) && (is.known & pte_fact::write) != 0)) return;
     // Copied or used again: either way writable now.
@@ -152,7 +153,7 @@ void World::fault_on_unknown(AddressSpace& space, const Vma& vma, uint64_t addr,
   know_pte(space, addr, pte, pte_fact::kind | pte_fact::write, Evidence::inferred);
 }
 
-void World::fault_on_none(AddressSpace& space, const Vma& vma, uint64_t addr, bool write) {
+void World::fault_on_none(AddressSpace& space, const Vma& vma, uint64_t addr, bool write, uint64_t vma_flags) {
   const uint64_t user_filled = vm::uffd_missing | vm::uffd_wp;
   if ((vma.flags() & user_filled) != 0) return forget_ptes(space, addr, addr + page_bytes);
   if (vma.kind() != VmaKind::anonymous) {
@@ -162,7 +163,7 @@ void World::fault_on_none(AddressSpace& space, const Vma& vma, uint64_t addr, bo
       if (x86::pte_none(known_pte(space, page).pte)) forget_ptes(space, page, page + page_bytes);
     return fault_on_unknown(space, vma, addr, write);
   }
-  if (may_be_huge(vma, addr)) {
+  if (may_be_huge(vma, addr, vma_flags)) {
     const uint64_t start = addr & ~(level_size(Level::pmd) - 1);
     forget_ptes(space, start, start + level_size(Level::pmd));
     return;
