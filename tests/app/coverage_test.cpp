@@ -18,9 +18,7 @@ const Result<std::vector<RuleCoverage>>& counted() {
   return coverage;
 }
 
-// The aim is two thirds. The captures of 6.12 that there are fire fewer: many rules need a pinned or poisoned page, a
-// large folio of another process, a driver's own loop, or calls the probes do not see.
-TEST(RuleCoverage, RealCapturesKeepFiringWhatTheyFireOf612) {
+TEST(RuleCoverage, RealCapturesFireTwoThirdsOf612) {
   const auto& coverage = counted();
   ASSERT_TRUE(coverage) << coverage.error().to_string();
   const auto wanted = range_fault_and_migrate_rules_of_6_12();
@@ -30,7 +28,7 @@ TEST(RuleCoverage, RealCapturesKeepFiringWhatTheyFireOf612) {
     if ((*coverage)[static_cast<size_t>(id)].captures != 0) ++fired;
     else missing += " " + std::string(rule(id).id);
   }
-  EXPECT_GE(fired, 81u) << "of " << wanted.size() << "; not fired:" << missing;
+  EXPECT_GE(3 * fired, 2 * wanted.size()) << fired << " of " << wanted.size() << "; not fired:" << missing;
 }
 
 TEST(RuleCoverage, EveryRuleIsInOneArea) {
