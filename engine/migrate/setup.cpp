@@ -24,7 +24,7 @@ bool refused(Machine& m, const MigrateVma& args, uint64_t unmasked_pages) {
   if (!vma) return no(RuleId::setup_no_vma, {args.start, args.end});
   if (vma.is_hugetlb()) return no(RuleId::setup_hugetlb, {args.start, vma.flags()});
   if ((vma.flags() & special_flags) != 0) return no(RuleId::setup_special, {args.start, vma.flags()});
-  if (static_cast<int64_t>(unmasked_pages) <= 0) return no(RuleId::setup_empty, {args.start, args.end});
+  if (unmasked_pages == 0) return no(RuleId::setup_empty, {args.start, args.end});
   if (args.start < vma.start() || args.start >= vma.end()) {
     return no(RuleId::setup_start_outside, {args.start, vma.start(), vma.end()});
   }
@@ -42,13 +42,16 @@ bool refused(Machine& m, const MigrateVma& args, uint64_t unmasked_pages) {
 }
 
 int setup(Machine& m, MigrateVma& args) {
-  // Signed, as the kernel's: a reversed range counts as empty. The count comes from the ends as given.
-  const auto length = static_cast<int64_t>(args.end - args.start);
-  const auto pages = static_cast<uint64_t>(length >> page_bits);
+  // Unsigned, as the kernel's: a reversed range has very many pages. The count comes from the ends as given.
+  const uint64_t pages = (args.end - args.start) >> page_bits;
   args.start &= ~(page_bytes - 1);
   args.end &= ~(page_bytes - 1);
   if (args.hooks != nullptr) args.hooks->before_vma(args.start, args.end);
   if (refused(m, args, pages)) return -EINVAL;
+  if (args.end < args.start) {
+    m.step(RuleId::setup_reversed, {args.start, args.end, pages});
+    return -EFAULT;
+  }
 
   m.step(RuleId::setup_begin, {args.start, args.end, args.select, args.pgmap_owner, args.fault_page});
   m.fill_keeping(args.src, static_cast<uint32_t>(pages), 0, 0, 0);

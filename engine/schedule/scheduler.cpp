@@ -187,7 +187,7 @@ bool Scheduler::nothing_new() {
   if (runnable_.size() < 2) return false;
   // Those who have run since have got nowhere. The others come first now, so that no unlucky choice alone keeps
   // everybody here; when there are no others it is a livelock.
-  const auto ran_since = [&](uint32_t k) { return tasks_[k]->last_run > place->second; };
+  const auto ran_since = [this, seen_at = place->second](uint32_t k) { return tasks_[k]->last_run > seen_at; };
   if (!std::all_of(runnable_.begin(), runnable_.end(), ran_since)) {
     std::erase_if(runnable_, ran_since);
     return false;

@@ -30,6 +30,10 @@ Recording setup_checks() {
     MigrateVma reversed = d.args();
     std::swap(reversed.start, reversed.end);
     expect_refused(reversed, d.machine());
+    MigrateVma inside = d.args();
+    inside.start += 2 * page_bytes;
+    inside.end = inside.start - page_bytes;
+    EXPECT_EQ(migrate_vma_setup(d.machine(), inside), -EFAULT) << "nothing in the kernel refuses it";
     MigrateVma before = d.args();
     before.start -= page_bytes;
     expect_refused(before, d.machine());
