@@ -39,6 +39,9 @@ std::string pointer_from(const std::vector<std::string>& context) {
 Result<JsonDocument> JsonDocument::parse(std::string_view text, std::string_view name) {
   if (text.size() > max_bytes)
     return fail(Error{"larger than any file of this kind should be", std::string(name), 0, 0, false});
+  // The parser takes a NUL for the end of the text, whatever follows.
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos)
+    return fail(Error::at_line(name, line_at(text, nul), "a NUL character, which no JSON has"));
   JsonDocument document;
   document.name_ = name;
   try {

@@ -21,6 +21,7 @@ TEST(ScenarioParse, NamesFileAndLine) {
   EXPECT_THAT(error_of("{\n\"hmmscope-scenario\": 1,\n\"title\": 3,\n\"vmas\": [], \"operations\": []}"), testing::StartsWith("bad.json:3: "));
   EXPECT_THAT(error_of(R"({"hmmscope-scenario": 2, "title": "t", "vmas": [], "operations": []})"), testing::StartsWith("bad.json:1: "));
   EXPECT_THAT(error_of("[]"), testing::StartsWith("bad.json:1: "));
+  EXPECT_THAT(error_of(std::string("{}\n\0\"", 5)), testing::StartsWith("bad.json:2: a NUL"));
 }
 
 TEST(ScenarioParse, UnknownNamesAreRefused) {

@@ -24,7 +24,8 @@ struct Task {
 
 }  // namespace
 
-TraceFacts::TraceFacts(const Trace& trace, const EventKinds& kinds, const EntryFormat& entries) {
+TraceFacts::TraceFacts(const Trace& trace, const EventKinds& kinds, const EntryFormat& entries)
+    : has_private_memory_(entries.swap.type(SwapKind::device_write) != SwapTypes::absent) {
   scan(trace, kinds, entries);
 }
 
@@ -126,7 +127,7 @@ std::vector<DeviceMemory> TraceFacts::devices() const {
     memory.first_pfn = chunk * chunk_pages;
     memory.pages = chunk_pages;
     memory.owner = owner.token;
-    memory.coherent = present_chunks_.contains(chunk);
+    memory.coherent = !has_private_memory_ || present_chunks_.contains(chunk);
     memory.name = "device memory";
     devices.push_back(std::move(memory));
   }

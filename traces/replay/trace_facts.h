@@ -20,7 +20,8 @@ class TraceFacts {
   TraceFacts(const Trace& trace, const EventKinds& kinds, const EntryFormat& entries);
 
   /// One for each 256 MiB piece of device memory whose owner some migration shows (drivers of this size of
-  /// chunk: lib/test_hmm.c), coherent where its pages are mapped by present ptes. A piece that two owners claim
+  /// chunk: lib/test_hmm.c), coherent where its pages are mapped by present ptes, or the
+  /// kernel knows no other. A piece that two owners claim
   /// is left out.
   std::vector<DeviceMemory> devices() const;
   bool owner_known(uint64_t pfn) const;
@@ -40,6 +41,7 @@ class TraceFacts {
   /// Pieces with pages that a migration mapped by a present pte: device-coherent, if a device's at all.
   std::set<uint64_t> present_chunks_;
   std::optional<uint64_t> zero_pfn_;
+  bool has_private_memory_;   ///< the kernel is configured for device-private pages
 };
 
 }  // namespace hmmscope::traces
