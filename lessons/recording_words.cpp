@@ -78,7 +78,7 @@ Result<Value> apply_origin(const Moment& moment, Cursor&, Arguments a) {
                        : Value(value);
 }
 
-constexpr std::array words = std::to_array<RecordingWord>({
+constexpr std::array recording_words = std::to_array<RecordingWord>({
     {"count", 4, 33, apply_count},
     {"found", 1, 1, apply_found},
     {"origin", 2, 2, apply_origin},
@@ -89,12 +89,12 @@ constexpr std::array words = std::to_array<RecordingWord>({
 
 }  // namespace
 
-std::span<const RecordingWord> recording_vocabulary() { return words; }
+std::span<const RecordingWord> recording_vocabulary() { return recording_words; }
 
 const RecordingWord* find_recording_word(std::string_view name) {
   const auto found =
-      std::find_if(words.begin(), words.end(), [&](const RecordingWord& word) { return word.name == name; });
-  return found == words.end() ? nullptr : &*found;
+      std::find_if(recording_words.begin(), recording_words.end(), [&](const RecordingWord& word) { return word.name == name; });
+  return found == recording_words.end() ? nullptr : &*found;
 }
 
 }  // namespace hmmscope::lessons

@@ -11,7 +11,7 @@ namespace {
 
 using selftest::Verdict;
 
-std::string_view verdict_name(Verdict verdict) {
+std::string_view selftest_verdict(Verdict verdict) {
   switch (verdict) {
     case Verdict::passed: return "ok";
     case Verdict::failed_as_documented: return "documented";
@@ -87,11 +87,11 @@ class SelftestCommand : public Command {
   }
 
   static std::string as_line(const selftest::Result& result) {
-    return fmt::format("{:<10}  {:<8}  {:<9}  {:<28}  {:>5} expectations{}{}\n", verdict_name(result.verdict), result.kernel, result.variant,
+    return fmt::format("{:<10}  {:<8}  {:<9}  {:<28}  {:>5} expectations{}{}\n", selftest_verdict(result.verdict), result.kernel, result.variant,
                        result.name, result.expectations, result.text.empty() ? "" : "  ", result.text);
   }
   static nlohmann::ordered_json as_json(const selftest::Result& result) {
-    return {{"name", result.name}, {"variant", result.variant}, {"kernel", result.kernel}, {"verdict", verdict_name(result.verdict)},
+    return {{"name", result.name}, {"variant", result.variant}, {"kernel", result.kernel}, {"verdict", selftest_verdict(result.verdict)},
             {"expectations", result.expectations}, {"steps", result.steps}, {"text", result.text}};
   }
 

@@ -7,21 +7,21 @@ namespace hmmscope {
 
 namespace {
 
-struct Named {
+struct NamedError {
   int number;
   std::string_view name;
 };
 constexpr std::array errors{
-    Named{EPERM, "-EPERM"},   Named{ENOENT, "-ENOENT"}, Named{EINTR, "-EINTR"},   Named{EAGAIN, "-EAGAIN"},
-    Named{ENOMEM, "-ENOMEM"}, Named{EFAULT, "-EFAULT"}, Named{EBUSY, "-EBUSY"},   Named{EINVAL, "-EINVAL"},
-    Named{ERANGE, "-ERANGE"}, Named{EDEADLK, "-EDEADLK"},
+    NamedError{EPERM, "-EPERM"},   NamedError{ENOENT, "-ENOENT"}, NamedError{EINTR, "-EINTR"},   NamedError{EAGAIN, "-EAGAIN"},
+    NamedError{ENOMEM, "-ENOMEM"}, NamedError{EFAULT, "-EFAULT"}, NamedError{EBUSY, "-EBUSY"},   NamedError{EINVAL, "-EINVAL"},
+    NamedError{ERANGE, "-ERANGE"}, NamedError{EDEADLK, "-EDEADLK"},
 };
 
 }  // namespace
 
 std::optional<std::string_view> errno_name(int64_t result) {
   if (result == 0) return "0";
-  for (const Named& error : errors) {
+  for (const NamedError& error : errors) {
     if (result == -int64_t{error.number}) return error.name;
   }
   return std::nullopt;

@@ -27,6 +27,11 @@ constexpr uint32_t level_order(Level level) { return 9u * static_cast<uint32_t>(
 constexpr uint32_t entry_index(Level level, uint64_t addr) {
   return static_cast<uint32_t>(addr >> level_shift(level)) & (entries_per_table - 1);
 }
+constexpr Level below(Level level) { return static_cast<Level>(static_cast<uint8_t>(level) - 1); }
+/// The entry is present and no leaf.
+constexpr bool points_to_table(uint64_t entry) {
+  return (entry & (x86::present.mask() | x86::pse.mask())) == x86::present.mask();
+}
 /// End of the entry that covers addr, at most `end` (the kernel's pmd_addr_end and kin).
 constexpr uint64_t level_end(Level level, uint64_t addr, uint64_t end) {
   const uint64_t boundary = (addr & ~(level_size(level) - 1)) + level_size(level);

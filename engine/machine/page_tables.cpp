@@ -18,12 +18,6 @@ RegionKind kind_of(Level level, uint32_t levels) {
   return RegionKind::pte;
 }
 
-Level below(Level level) { return static_cast<Level>(static_cast<uint8_t>(level) - 1); }
-
-bool points_to_table(uint64_t entry) {
-  return (entry & (x86::present.mask() | x86::pse.mask())) == x86::present.mask();
-}
-
 }  // namespace
 
 PageTables::PageTables(Machine& machine, uint32_t owner)

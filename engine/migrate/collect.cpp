@@ -2,10 +2,7 @@
 #include "engine/migrate/collect.h"
 
 namespace hmmscope {
-
 namespace {
-
-constexpr Level below(Level level) { return static_cast<Level>(static_cast<uint8_t>(level) - 1); }
 
 RuleId hole_rule(Level level) {
   switch (level) {
@@ -18,10 +15,6 @@ RuleId hole_rule(Level level) {
     default:
       return RuleId::walk_pmd_hole;
   }
-}
-
-bool is_table(uint64_t entry) {
-  return (entry & (x86::present.mask() | x86::pse.mask())) == x86::present.mask();
 }
 
 }  // namespace
@@ -54,7 +47,7 @@ bool Collect::walk(Level level, uint64_t addr, uint64_t end) {
       hole(addr, next, depth(level));
     } else if (level == Level::pmd) {
       if (!pmd(word, addr, next)) return false;
-    } else if (is_table(entry)) {
+    } else if (points_to_table(entry)) {
       if (!walk(below(level), addr, next)) return false;
     } else {
       // split_huge_pud takes a leaf out; whatever else stands there cannot be descended into.
@@ -147,11 +140,11 @@ bool Collect::pmd(WordIndex word, uint64_t addr, uint64_t end) {
 }
 
 Collect::Pmd Collect::huge_pmd(WordIndex word, uint64_t addr, uint64_t end) {
-  if (is_table(machine_.load(word))) return Pmd::table;
+  if (points_to_table(machine_.load(word))) return Pmd::table;
   SpinGuard locked(machine_, pmd_lock(args_.mm->id(), addr));
   const uint64_t pmd = machine_.load(word);
   const KernelModel& model = machine_.model();
-  if (is_table(pmd)) return Pmd::table;
+  if (points_to_table(pmd)) return Pmd::table;
   if (model.collect_splits_mapped_large) return collect_huge_pmd(word, addr, end, locked);
   if (!x86::pmd_present(pmd)) {
     if (model.collect_spins_on_pmd_migration) {

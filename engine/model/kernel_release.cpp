@@ -34,13 +34,13 @@ std::string_view trimmed(std::string_view text) {
 }
 
 /// The options of the line that decide something; nothing = not named.
-struct Named {
+struct NamedRelease {
   std::optional<bool> device_private, migration, memory_failure, numa_balancing, mem_soft_dirty, pte_marker;
   std::optional<bool> devmap, thp, pud_thp;
   std::optional<uint8_t> levels, page_shift;
 };
 
-std::optional<bool>* switch_of(Named& named, std::string_view key) {
+std::optional<bool>* switch_of(NamedRelease& named, std::string_view key) {
   if (key == "DEVICE_PRIVATE") return &named.device_private;
   if (key == "MIGRATION") return &named.migration;
   if (key == "MEMORY_FAILURE") return &named.memory_failure;
@@ -53,7 +53,7 @@ std::optional<bool>* switch_of(Named& named, std::string_view key) {
   return nullptr;
 }
 
-Result<void> set_item(Named& named, std::string_view item) {
+Result<void> set_item(NamedRelease& named, std::string_view item) {
   const size_t equals = item.find('=');
   if (equals == item.npos)
     return fail(fmt::format("configuration item '{}' is not of the form OPTION=y", item));
@@ -93,7 +93,7 @@ Result<Release> parse_release(std::string_view text) {
 }
 
 Result<KernelConfig> parse_config(std::string_view text, const Release& release) {
-  Named named;
+  NamedRelease named;
   while (!text.empty()) {
     const size_t comma = std::min(text.find(','), text.size());
     const std::string_view item = trimmed(text.substr(0, comma));

@@ -18,7 +18,7 @@ struct ByteName {
   std::string_view name;
   uint8_t bits;
 };
-constexpr ByteName kinds[] = {{"ZERO", dmirror_prot::zero},
+constexpr ByteName byte_kinds[] = {{"ZERO", dmirror_prot::zero},
                               {"DEV_PRIVATE_LOCAL", dmirror_prot::dev_private_local},
                               {"DEV_PRIVATE_REMOTE", dmirror_prot::dev_private_remote},
                               {"DEV_COHERENT_LOCAL", dmirror_prot::dev_coherent_local},
@@ -30,7 +30,7 @@ std::string byte_name(uint8_t byte) {
   if (byte == dmirror_prot::none) return "NONE";
   std::string name;
   const auto add = [&](std::string_view part) { name += (name.empty() ? "" : "|") + std::string(part); };
-  for (const ByteName& kind : kinds) {
+  for (const ByteName& kind : byte_kinds) {
     if ((byte & 0xf0) == kind.bits) add(kind.name);
   }
   for (const ByteName& bit : bits) {

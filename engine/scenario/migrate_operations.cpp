@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "engine/base/errno_name.h"
 #include "engine/migrate/device_exclusive.h"
 #include "engine/migrate/device_migration.h"
 #include "engine/scenario/operations.h"
@@ -27,8 +28,6 @@ std::string result_name(int ret) {
       return std::to_string(ret);
   }
 }
-
-uint64_t as_code(int ret) { return static_cast<uint64_t>(static_cast<int64_t>(ret)); }
 
 }  // namespace
 

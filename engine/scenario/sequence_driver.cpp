@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "engine/base/errno_name.h"
 #include "engine/scenario/outcome_name.h"
 #include "engine/unified/migrate_prepare.h"
 
@@ -12,8 +13,6 @@ namespace {
 
 using Sequence = FaultAndMigrateOp::Sequence;
 using Until = FaultAndMigrateOp::Until;
-
-uint64_t as_code(int ret) { return static_cast<uint64_t>(static_cast<int64_t>(ret)); }
 
 uint64_t select_bit(const KernelModel& model, const std::string& name) {
   if (name == "system") return migrate_select::system;

@@ -1,6 +1,7 @@
 // S3: fault and prepare in one pass, as the drivers of the two forms of the unified patches do it.
 #include <cerrno>
 
+#include "engine/base/errno_name.h"
 #include "engine/scenario/sequence_driver.h"
 #include "engine/unified/migrate_prepare.h"
 
@@ -9,8 +10,6 @@ namespace hmmscope::scenario {
 namespace {
 
 using Until = FaultAndMigrateOp::Until;
-
-uint64_t as_code(int ret) { return static_cast<uint64_t>(static_cast<int64_t>(ret)); }
 
 }  // namespace
 

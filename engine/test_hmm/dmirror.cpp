@@ -13,7 +13,7 @@
 namespace hmmscope {
 namespace {
 
-constexpr uint64_t chunk_pages = 64;
+constexpr uint64_t pages_a_copy = 64;
 constexpr uint64_t flag_fail_alloc = 1;  // HMM_DMIRROR_FLAG_FAIL_ALLOC
 
 constexpr std::array<std::string_view, 11> names = {
@@ -136,7 +136,7 @@ DmirrorResult Dmirror::access(uint64_t addr, uint64_t npages, std::span<uint64_t
 
 int Dmirror::fault(uint64_t start, uint64_t end, bool write) {
   for (uint64_t addr = start, next = start; addr < end; addr = next) {
-    next = std::min(end, addr + chunk_pages * page_bytes);
+    next = std::min(end, addr + pages_a_copy * page_bytes);
     if (const int ret = range_fault(addr, next, write); ret != 0) return ret;
   }
   return 0;
@@ -311,7 +311,7 @@ DmirrorResult Dmirror::snapshot(uint64_t addr, uint64_t npages, std::span<uint64
   DmirrorResult result;
   const uint64_t end = addr + npages * page_bytes;
   for (uint64_t next = addr; addr < end; addr = next) {
-    next = std::min(end, addr + chunk_pages * page_bytes);
+    next = std::min(end, addr + pages_a_copy * page_bytes);
     const uint64_t pages = (next - addr) / page_bytes;
     result.ret = snapshot_chunk(addr, next, buffer.subspan(result.cpages, pages));
     if (result.ret != 0) break;

@@ -6,13 +6,6 @@
 #include "engine/walk/range_walk.h"
 
 namespace hmmscope {
-namespace {
-
-bool is_table(uint64_t entry) {
-  return x86::pud_present(entry) && (entry & x86::pse.mask()) == 0;
-}
-
-}  // namespace
 
 int RangeWalk::walk_page_range(uint64_t start, uint64_t end) {
   machine_.enter(Function::walk_page_range, {start, end});
@@ -93,7 +86,7 @@ int RangeWalk::walk_upper_range(Level level, uint64_t addr, uint64_t end) {
     if (x86::pte_none(entry)) {
       machine_.step(is_pgd ? RuleId::walk_pgd_hole : RuleId::walk_p4d_hole, {addr, next, entry});
       ret = hole(addr, next, depth);
-    } else if (!is_table(entry)) {
+    } else if (!points_to_table(entry)) {
       machine_.step(RuleId::walk_table_bad, {addr, next, entry});
       machine_.store(word, 0);
       ret = hole(addr, next, depth);
@@ -131,7 +124,7 @@ int RangeWalk::walk_pud(uint64_t addr, uint64_t next) {
       return 0;
     }
     const uint64_t below = machine_.load(word);
-    if (is_table(below)) return walk_pmd_range(addr, next);
+    if (points_to_table(below)) return walk_pmd_range(addr, next);
     // split_huge_pud takes the leaf out; whatever else stands there cannot be descended into either.
     machine_.step(entry_.is_huge(below) ? RuleId::walk_pud_split : RuleId::walk_table_bad, {addr, next, below});
     machine_.store(word, 0);

@@ -7,9 +7,9 @@ namespace {
 
 constexpr size_t max_entries = 1u << 16;
 
-class Collector {
+class CallFactCollector {
  public:
-  Collector(const Document& document, CallId call)
+  CallFactCollector(const Document& document, CallId call)
       : recording_(*document.recording),
         document_(document),
         id_(call),
@@ -81,6 +81,8 @@ class Collector {
         return entry({Level::pte, at(0), at(1), false});
       case RuleId::trace_ptes_shown:
         return take_ptes(step, at(0));
+      case RuleId::trace_pte_overtaken:
+        return overtaken(at(0), at(1));
       case RuleId::trace_hugetlb_shown:
         return entry({at(2) >= level_size(Level::pud) ? Level::pud : Level::pmd, at(0), at(1), true});
       case RuleId::trace_fault_result:
@@ -186,6 +188,19 @@ class Collector {
     batch->then.push_back(shown);
   }
 
+  /// The walk met another entry than the one shown just before: a scenario begins with what it met.
+  void overtaken(uint64_t addr, uint64_t pte) {
+    known_[{Level::pte, addr}] = pte;
+    const auto met = [&](std::vector<FactEntry>& list) {
+      const auto last = std::find_if(list.rbegin(), list.rend(), [&](const FactEntry& one) {
+        return one.level == Level::pte && one.addr == addr;
+      });
+      if (last != list.rend()) last->value = pte;
+      return last != list.rend();
+    };
+    if (facts_.batches.empty() || !met(facts_.batches[batch_begin_].then)) met(facts_.entries);
+  }
+
   void fault(uint64_t start, uint64_t end, uint32_t result) {
     if (looked_ || facts_.batches.empty()) batch_begin_ = facts_.batches.size();
     const bool joins = !looked_ && facts_.batches.size() > batch_begin_;
@@ -269,7 +284,7 @@ class Collector {
 }  // namespace
 
 Result<CallFacts> facts_of_call(const Document& document, CallId call) {
-  return Collector(document, call).run();
+  return CallFactCollector(document, call).run();
 }
 
 }  // namespace hmmscope::traces

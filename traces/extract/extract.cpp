@@ -17,9 +17,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 using scenario_parts::hex;
 
-class Writer {
+class FaultWriter {
  public:
-  Writer(const Document& document, const ExtractableCall& call, CallFacts facts)
+  FaultWriter(const Document& document, const ExtractableCall& call, CallFacts facts)
       : document_(document), call_(call), facts_(std::move(facts)), pages_(document.model, facts_) {}
 
   Result<std::string> run() {
@@ -179,7 +179,7 @@ Result<std::string> extract_call(const Document& document, uint32_t number) {
   }
   auto facts = facts_of_call(document, call.call);
   if (!facts) return named(facts.error());
-  auto text = Writer(document, call, std::move(*facts)).run();
+  auto text = FaultWriter(document, call, std::move(*facts)).run();
   if (!text) return named(text.error());
   return text;
 }

@@ -13,9 +13,9 @@ namespace {
 
 constexpr uint64_t max_migration_pages = 65536;
 
-class Collector {
+class MigrationFactCollector {
  public:
-  Collector(const Document& document, CallId setup)
+  MigrationFactCollector(const Document& document, CallId setup)
       : document_(document),
         recording_(*document.recording),
         setup_(setup),
@@ -101,13 +101,21 @@ class Collector {
     }
   }
 
-  /// The pte table that covers addr; nullptr when there is none.
-  const Region* table_of(uint64_t addr) const {
+  /// The table of that level that covers addr; nullptr when there is none.
+  const Region* table_of(uint64_t addr, RegionKind level = RegionKind::pte) const {
     for (const Region& region : recording_.regions())
-      if (region.kind == RegionKind::pte && region.owner == space_ && addr >= region.address &&
+      if (region.kind == level && region.owner == space_ && addr >= region.address &&
           addr - region.address < region.count * region.stride)
         return &region;
     return nullptr;
+  }
+
+  /// A 2M mapping stands at addr; a table of ptes may lie ready for its split.
+  bool is_huge(std::span<const uint64_t> state, uint64_t addr) const {
+    const Region* table = table_of(addr, RegionKind::pmd);
+    if (table == nullptr) return false;
+    const uint64_t pmd = state[table->first + static_cast<WordIndex>((addr - table->address) >> level_shift(Level::pmd))];
+    return x86::pmd_present(pmd) && format_.is_huge(pmd);
   }
 
   /// The entries as the collector read them: what stood there, and what the replay put there before it looked.
@@ -124,7 +132,9 @@ class Collector {
 
   std::optional<uint64_t> huge_entry(uint64_t addr) const {
     for (StepIndex step = call_.first_step; step < call_.end_step; ++step) {
-      if (recording_.rule_of(step) != RuleId::trace_pmd_shown || recording_.operands(step)[0] != addr) continue;
+      const RuleId rule = recording_.rule_of(step);
+      if (rule != RuleId::trace_pmd_shown && rule != RuleId::trace_pmd_restored) continue;
+      if (recording_.operands(step)[0] != addr) continue;
       const uint64_t pmd = recording_.operands(step)[1];
       if (x86::pmd_present(pmd) && format_.is_huge(pmd)) return pmd;
     }
@@ -224,7 +234,7 @@ class Collector {
     const Region* table = nullptr;
     for (uint64_t addr = facts_.pages.start; addr < facts_.pages.end; addr += page_bytes) {
       if (table == nullptr || addr % level_size(Level::pmd) == 0) table = table_of(addr);
-      if (table == nullptr) continue;
+      if (table == nullptr || is_huge(state, addr)) continue;
       const auto word = table->first + static_cast<WordIndex>((addr - table->address) >> page_bits);
       facts_.after.push_back({Level::pte, addr, state[word], false});
     }
@@ -257,7 +267,7 @@ class Collector {
 }  // namespace
 
 Result<MigrationFacts> facts_of_migration(const Document& document, CallId setup) {
-  return Collector(document, setup).run();
+  return MigrationFactCollector(document, setup).run();
 }
 
 }  // namespace hmmscope::traces

@@ -18,9 +18,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 using scenario_parts::hex;
 
-class Writer {
+class MigrationWriter {
  public:
-  Writer(const Document& document, const ExtractableCall& call, MigrationFacts facts)
+  MigrationWriter(const Document& document, const ExtractableCall& call, MigrationFacts facts)
       : document_(document),
         call_(call),
         facts_(std::move(facts)),
@@ -204,7 +204,7 @@ class Writer {
 Result<std::string> migration_scenario(const Document& document, const ExtractableCall& call) {
   auto facts = facts_of_migration(document, call.call);
   if (!facts) return tl::unexpected(facts.error());
-  return Writer(document, call, std::move(*facts)).run();
+  return MigrationWriter(document, call, std::move(*facts)).run();
 }
 
 }  // namespace hmmscope::traces

@@ -11,7 +11,7 @@
 namespace hmmscope::traces {
 namespace {
 
-constexpr uint64_t report_every = 1u << 20;
+constexpr uint64_t bytes_a_report = 1u << 20;
 constexpr uint64_t bytes_a_look = 1u << 16;    // bytes between two looks at cancelling and prefixes
 constexpr size_t longest_name = 128;         // of an event; longer ones are not names
 constexpr size_t quoted_part = 60;           // of a line, in an error
@@ -43,7 +43,7 @@ bool TextScanner::scan(const std::shared_ptr<const Bytes>& text, uint64_t from, 
   if (stopped_) return false;
   bytes_ = text;
   begin_ = text->view().data();
-  if (next_look_ == 0) next_look_ = from + bytes_a_look, next_report_ = from + report_every;
+  if (next_look_ == 0) next_look_ = from + bytes_a_look, next_report_ = from + bytes_a_report;
   const char* const end = begin_ + to;
   for (const char* at = begin_ + from; at != end;) {
     ++line_;
@@ -70,7 +70,7 @@ bool TextScanner::scan(const std::shared_ptr<const Bytes>& text, uint64_t from, 
       look();
       if (done < next_report_) continue;
       if (first_) progress_.at("reading", expected == 0 ? done : std::min<uint64_t>(done * pieces, expected), expected);
-      next_report_ = done + report_every;
+      next_report_ = done + bytes_a_report;
     }
   }
   return true;

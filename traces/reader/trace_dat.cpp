@@ -28,7 +28,7 @@ uint64_t records_limit(std::string_view file) {
   constexpr uint64_t slack = 1u << 20;
   return file.substr(dat_magic.size()).starts_with('6') ? file.size() + slack : unpack_limit(file.size());
 }
-constexpr uint64_t report_every = 1u << 16;
+constexpr uint64_t events_a_report = 1u << 16;
 constexpr uint64_t events_a_look = 1u << 12;   // events between two looks at prefixes
 
 /// The library takes and frees tens of megabytes in small pieces; what is kept lies between them.
@@ -43,9 +43,9 @@ struct ReturnFreedMemory {
   }
 };
 
-class Collector {
+class DatCollector {
  public:
-  Collector(std::string_view file, std::optional<SymbolTablePlace> table, std::string_view name, ReadWatch& watch)
+  DatCollector(std::string_view file, std::optional<SymbolTablePlace> table, std::string_view name, ReadWatch& watch)
       : file_(file), table_(table), watch_(watch), progress_(watch.progress()), records_(std::make_shared<GrowBuffer>(records_limit(file))) {
     parts_.info.name = name;
     parts_.info.format = "trace.dat";
@@ -114,7 +114,7 @@ class Collector {
   }
 
   bool take(const tep_record& record) {
-    if (parts_.events.size() % report_every == 0) {
+    if (parts_.events.size() % events_a_report == 0) {
       if (progress_.cancelled()) return stop("cancelled");
       progress_.at("reading", parts_.events.size(), 0);
     }
@@ -376,7 +376,7 @@ class TraceDat final : public TraceSource {
     const ReturnFreedMemory at_the_end;
     const auto input = open_trace_dat(bytes->view(), name, symbols, watch.progress());
     if (!input) return tl::unexpected(input.error());
-    return Collector(bytes->view(), symbols, name, watch).run(input->get());
+    return DatCollector(bytes->view(), symbols, name, watch).run(input->get());
   }
 };
 

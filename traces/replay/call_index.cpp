@@ -29,7 +29,7 @@ struct CallIndex::TaskState {
 namespace {
 
 /// Ranges deeper than this are not calls inside faults but damage.
-constexpr size_t max_nesting = 16;
+constexpr size_t max_open_calls = 16;
 constexpr size_t max_pending_windows = 64;
 
 }  // namespace
@@ -50,7 +50,7 @@ CallIndex::CallIndex(const Trace& trace, const EventKinds& kinds, const GapIndex
       continue;
     }
     // A call that never returned leaves its entry behind; too many of them show that they are over.
-    if (kind == EventKind::rf_in && task.open.size() >= max_nesting) task.open.clear();
+    if (kind == EventKind::rf_in && task.open.size() >= max_open_calls) task.open.clear();
     if (kind == EventKind::rf_in) task.close_stale();
     if (kind == EventKind::mmf && !task.open.empty()) ++task.open.back().faults;
     if (kind == EventKind::mmf_r && !task.open.empty() && task.open.back().faults != 0) --task.open.back().faults;

@@ -10,9 +10,9 @@
 namespace hmmscope::traces {
 namespace {
 
-constexpr uint64_t max_pages = uint64_t{1} << 20;
+constexpr uint64_t max_migrated_pages = uint64_t{1} << 20;
 
-Function function_of(EventKind kind) {
+Function migrate_function(EventKind kind) {
   switch (kind) {
     case EventKind::mv_setup_in:
       return Function::migrate_vma_setup;
@@ -103,7 +103,7 @@ std::string MigrateCall::why_not_run() const {
     return "the setup of this migration is not in the trace, or could not be followed";
   if (args().end > space().tables().limit() || args().start > args().end)
     return "the range lies beyond the page tables";
-  if (pages_ > max_pages || !world_.spend_pages(pages_)) return "the range is too large to be replayed";
+  if (pages_ > max_migrated_pages || !world_.spend_pages(pages_)) return "the range is too large to be replayed";
   if (pages_ > 1 && !replayer_.trace().info().arrays_reliable)
     return "the trace prints every element of an array as the first (trace-cmd report without -R)";
   return {};
@@ -300,7 +300,7 @@ void MigrateCall::compare_untouched(WordIndex first, std::string_view field, con
 
 void MigrateCall::run_without_engine(std::string reason) {
   call_id_ =
-      recorder_.enter(function_of(traced_.kind), {args().start, args().end, args().select}, traced_.task);
+      recorder_.enter(migrate_function(traced_.kind), {args().start, args().end, args().select}, traced_.task);
   judge_.lost(args().start, std::move(reason));
   pass_rest();
   for (const auto& [key, events] : rebuilt_)

@@ -94,6 +94,7 @@ class MigrateCall final : public MigrateHooks {
   // migrate_call_state.cpp: what the kernel found
   void show_level(Level level, uint64_t addr, uint64_t end, uint64_t depth);
   void show_huge(uint64_t addr, uint64_t pmd, uint64_t end);
+  std::optional<uint64_t> came_back(uint64_t addr, uint64_t pmd) const;
   bool kernel_took_any(uint64_t addr, uint64_t end) const;
   std::optional<uint64_t> telling_word(uint64_t k, uint64_t undecided);
   uint64_t with_kernels_page(uint64_t k, World::KnownPte is);

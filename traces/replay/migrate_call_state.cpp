@@ -39,11 +39,28 @@ void MigrateCall::before_pmd(uint64_t addr, uint64_t end) {
   if (!judge_.in_step()) return;
   const uint32_t next = peek(EventKind::mv_cpmd, EventKind::mv_chole);
   if (next == no_index || kind(next) != EventKind::mv_cpmd) return show_level(Level::pmd, addr, end, 3);
-  const auto pmd = event(next).number("pmd");
+  auto pmd = event(next).number("pmd");
   if (number(next, "start") != addr || !pmd) return;
   recorder_.step(RuleId::trace_pmd_shown, {addr, *pmd});
   world_.show_entry(space(), Level::pmd, addr, *pmd, Evidence::observed);
+  if (const auto back = came_back(addr, *pmd)) {
+    pmd = back;
+    recorder_.step(RuleId::trace_pmd_restored, {addr, *pmd});
+    world_.show_entry(space(), Level::pmd, addr, *pmd, Evidence::inferred);
+  }
   if (x86::pmd_present(*pmd) && world_.entries().is_huge(*pmd)) show_huge(addr, *pmd, end);
+}
+
+/// The huge pmd that the collector split, when the one shown was still another task's migration entry: the
+/// collector tries such a pmd again until it is a mapping (mm/migrate_device.c, 6.12).
+std::optional<uint64_t> MigrateCall::came_back(uint64_t addr, uint64_t pmd) const {
+  const SwapFormat& swap = world_.entries().swap;
+  if (x86::pmd_none(pmd) || x86::pmd_present(pmd) || !is_migration(swap.kind(pmd))) return std::nullopt;
+  const auto restored = restored_in_setup(addr);
+  if (!restored || !x86::pte_present(*restored)) return std::nullopt;
+  const uint64_t pages_in = (addr & (level_size(Level::pmd) - 1)) >> page_bits, pfn = x86::pte_pfn(*restored);
+  if (pfn < pages_in || ((pfn - pages_in) & (entries_per_table - 1)) != 0) return std::nullopt;
+  return EntryFormat::make(pfn - pages_in, (*restored & ~x86::pfn.mask()) | x86::pse.mask());
 }
 
 /// The kernel's words say that it took some page of [addr, end), or marked a hole there.

@@ -8,7 +8,7 @@ namespace {
 /// A call with more events of its own lost its return.
 constexpr size_t max_own_events = size_t{1} << 16;
 /// Deeper nesting is damage: a setup's walk faults, the fault migrates, and so on.
-constexpr size_t max_nesting = 32;
+constexpr size_t max_open_migrations = 32;
 
 EventKind return_of(EventKind entry) {
   switch (entry) {
@@ -92,7 +92,7 @@ class MigrateIndex::Builder {
       if (call.kind == EventKind::mv_setup_in && call.walk == no_index) call.walk = at;
       own(stack, at);
     }
-    if (stack.size() >= max_nesting) stack.clear();
+    if (stack.size() >= max_open_migrations) stack.clear();
     stack.push_back({no_index, event.number("range").value_or(0), {}});
   }
 
@@ -128,7 +128,7 @@ class MigrateIndex::Builder {
     }
     if (kind == EventKind::hmm_setup_in) index_.range_setups_[{call.task, call.args}].push_back(number);
     link(call, number);
-    if (stack.size() >= max_nesting) stack.clear();
+    if (stack.size() >= max_open_migrations) stack.clear();
     stack.push_back({number, 0, {}});
     index_.calls_.push_back(call);
   }

@@ -10,7 +10,7 @@ namespace hmmscope::traces {
 namespace {
 
 constexpr uint32_t window_words = 64;
-constexpr uint64_t max_pages = uint64_t{1} << 24;
+constexpr uint64_t max_faulted_pages = uint64_t{1} << 24;
 constexpr std::array<std::string_view, 6> window_fields{"a", "b", "c", "d", "e", "f"};
 
 }  // namespace
@@ -25,7 +25,8 @@ RangeCall::RangeCall(Replayer& replayer, uint32_t call, RunningMigration* setup,
       asked_(asked),
       prepare_(*this),
       next_(traced_.first),
-      taken_(traced_.in) {}
+      taken_(traced_.in),
+      overtaken_(replayer.trace(), replayer.kinds(), traced_.task, traced_.in) {}
 
 void RangeCall::run() {
   world_.at(traced_.in);
@@ -83,7 +84,7 @@ std::string RangeCall::why_not_run() {
     return "the trace prints every element of an array as the first (trace-cmd report without -R)";
   if (((call_.start | call_.end) & (page_bytes - 1)) != 0) return "the range is not page aligned";
   if (call_.end > space_->tables().limit()) return "the range lies beyond the page tables";
-  if (pages_ > max_pages || !world_.spend_pages(pages_)) return "the range is too large to be replayed";
+  if (pages_ > max_faulted_pages || !world_.spend_pages(pages_)) return "the range is too large to be replayed";
   return {};
 }
 
@@ -243,6 +244,16 @@ void RangeCall::each_result_window(Visit visit) {
       first += window_words;
     }
   }
+}
+
+/// The word of this slot as the call returned it, when an event shows it.
+std::optional<uint64_t> RangeCall::result_word(uint64_t slot) {
+  std::optional<uint64_t> word;
+  if (traced_.out == no_index) return word;
+  each_result_window([&](uint64_t first, std::span<const uint64_t> words) {
+    if (slot >= first && slot < first + words.size()) word = words[slot - first];
+  });
+  return word;
 }
 
 void RangeCall::find_written_slots() {

@@ -12,6 +12,7 @@
 #include "engine/walk/hooks.h"
 #include "engine/walk/range_fault.h"
 #include "traces/check/judge.h"
+#include "traces/replay/overtaken_ptes.h"
 #include "traces/replay/range_prepare.h"
 #include "traces/replay/replayer.h"
 #include "traces/replay/running_migration.h"
@@ -96,6 +97,8 @@ class RangeCall final : public WalkHooks {
   void show_absent(Level level, uint64_t addr, uint64_t end, int depth);
   void show_upper(Level level, uint64_t addr, uint64_t end, int hole_depth);
   void load_ptes();
+  void settle_overtaken(uint64_t addr);
+  std::optional<uint64_t> result_word(uint64_t slot);
   std::optional<uint64_t> stored_next();
   void note_special(uint64_t addr, uint64_t pte);
 
@@ -145,6 +148,7 @@ class RangeCall final : public WalkHooks {
   uint64_t vm_flags_ = 0;      ///< of the VMA under way
   uint64_t pmd_end_ = 0;
   uint64_t ptes_start_ = 0, ptes_end_ = 0;  ///< ptes that a `ptes` event has shown
+  OvertakenPtes overtaken_;                 ///< of these
   bool hung_ = false;                       ///< the engine unwinds from a wait that the kernel never left
   bool faulted_ = false;                    ///< the last function that returned is the fault helper
   bool unseen_noted_ = false;               ///< a fault without event was noted for the helper under way

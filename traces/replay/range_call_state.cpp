@@ -186,6 +186,7 @@ void RangeCall::before_pte(uint64_t addr, uint64_t) {
     return note_special(addr, *pte);
   }
   consult(addr, addr + page_bytes);
+  if (addr >= ptes_start_ && addr < ptes_end_ && overtaken_.any()) settle_overtaken(addr);
   if (addr >= ptes_start_ && addr < ptes_end_)
     return note_special(addr, world_.machine().load(space_->tables().ensure_word(Level::pte, addr)));
   if (!replayer_.kinds().has(EventKind::h_pte))
@@ -198,7 +199,7 @@ void RangeCall::before_pte(uint64_t addr, uint64_t) {
 
 /// What a kernel without a probe at each pte shows instead: up to 64 ptes of the table, as it was mapped.
 void RangeCall::load_ptes() {
-  const uint32_t index = take();
+  const uint32_t before = taken_, index = take();
   std::array<uint64_t, ptes_limit> ptes{};
   const uint64_t addr = number(index, "addr");
   const uint32_t shown = std::min(event(index).array("ptes", ptes).value_or(0), ptes_limit);
@@ -209,6 +210,33 @@ void RangeCall::load_ptes() {
   world_.show_ptes(*space_, addr, std::span(ptes).first(count), Evidence::observed);
   ptes_start_ = addr;
   ptes_end_ = addr + count * page_bytes;
+  const uint32_t after = peek() != no_index          ? peek()
+                         : traced_.out != no_index ? traced_.out
+                                                   : static_cast<uint32_t>(replayer_.trace().size());
+  overtaken_.show(ptes_start_, ptes_end_, before, after);
+}
+
+/// Which entry the walk met at addr, where another CPU was changing it: one without a page when it waited
+/// there (the return of the pmd handler names the address) or left no page in the word; else that page. Where
+/// neither is shown, the entry as the event shows it.
+void RangeCall::settle_overtaken(uint64_t addr) {
+  const uint32_t next = peek();
+  if (next == no_index || kind(next) != EventKind::w_pmd_r) return;
+  const bool waited = event(next).integer("ret") == -EBUSY && number(next, "last") == addr;
+  std::optional<uint64_t> pfn;
+  if (!waited) {
+    if (event(next).integer("ret") == -EBUSY && number(next, "last") < addr) return;
+    const auto word = result_word((addr - call_.start) >> page_bits);
+    if (!word) return;
+    const PfnFormat& format = world_.machine().pfn_format();
+    if ((*word & format.valid) != 0)
+      pfn = (*word & world_.machine().model().hmm_pfn->mask(Role::pfn)) >> format.pfn_shift;
+  }
+  const uint64_t shown = world_.machine().load(space_->tables().ensure_word(Level::pte, addr));
+  const auto other = overtaken_.other(addr, shown, pfn);
+  if (!other) return;
+  recorder_.step(RuleId::trace_pte_overtaken, {addr, *other});
+  world_.show_entry(*space_, Level::pte, addr, *other, Evidence::inferred);
 }
 
 /// The word that the kernel made of the pte it looks at now, when an event shows it.

@@ -30,7 +30,7 @@ constexpr bool keeps_pages(uint64_t advice) {
          advice == madv_populate_write;
 }
 
-Function function_of(EventKind kind) {
+Function side_function(EventKind kind) {
   switch (kind) {
     case EventKind::enter_mmap:
     case EventKind::exit_mmap:
@@ -166,7 +166,7 @@ void SideEvents::replay(uint32_t index, CallId floor) {
 void SideEvents::system_call(const EventView& event, EventKind kind, CallId floor) {
   Recorder& recorder = world_.recorder();
   Task& task = tasks_[event.task()];
-  const Function function = function_of(kind);
+  const Function function = side_function(kind);
   const auto number = [&](std::string_view name) { return event.number(name).value_or(0); };
   if (kind == EventKind::enter_mmap || kind == EventKind::enter_munmap || kind == EventKind::enter_mprotect ||
       kind == EventKind::enter_madvise || kind == EventKind::enter_mremap || kind == EventKind::enter_clone)

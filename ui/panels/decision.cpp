@@ -15,7 +15,7 @@ namespace {
 
 constexpr float line = 17;
 constexpr float number_width = 28;
-constexpr float low_panel = 230;
+constexpr float low_decision = 230;
 
 class DecisionPanel final : public Panel {
  public:
@@ -180,7 +180,7 @@ float DecisionPanel::draw_verdict(Painter& p, const CallCheck& check, const Rect
       break;
   }
   auto lines = p.wrap(text, Font::small, all.w - 48);
-  const size_t most = all.h < low_panel ? 1 : 3;
+  const size_t most = all.h < low_decision ? 1 : 3;
   if (lines.size() > most) lines.resize(most);
   const float height = 10 + line * static_cast<float>(lines.size());
   const Rect box{16, all.bottom() - height - 10, all.w - 32, height};
@@ -210,7 +210,7 @@ void DecisionPanel::draw(const ViewContext& view, Intents& intents) {
   const Theme& t = p.theme();
   const Rect all = p.area();
   p.fill(all, t.surface);
-  const bool low = all.h < low_panel;
+  const bool low = all.h < low_decision;
   float y = low ? draw_short_path(p, recording, step, {16, 6, all.w - 32, 0}) + 4
                 : draw_path(p, recording, step, {16, 10, all.w - 32, 0}, intents) + 8;
   p.horizontal(0, all.w, y, t.border);

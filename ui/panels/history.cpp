@@ -15,7 +15,7 @@ namespace {
 
 constexpr float row_height = 42;
 constexpr float radius = 9;
-constexpr float low_panel = 220;
+constexpr float low_history = 220;
 
 class HistoryPanel final : public Panel {
  public:
@@ -79,7 +79,7 @@ void HistoryPanel::draw(const ViewContext& view, Intents& intents) {
   const Rect all = p.area();
   p.fill(all, t.surface);
   // A low panel leaves out what its title says already.
-  const bool low = all.h < low_panel;
+  const bool low = all.h < low_history;
   float y = low ? 4 : 8;
   if (!low) {
     p.text_in({16, y, all.w - 32, 20}, what(view, word), Font::mono, t.text);

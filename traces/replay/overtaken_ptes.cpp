@@ -1,0 +1,48 @@
+#include "traces/replay/overtaken_ptes.h"
+
+#include <algorithm>
+
+#include "engine/encoding/x86_bits.h"
+
+namespace hmmscope::traces {
+
+void OvertakenPtes::scan(uint32_t to) {
+  for (; scanned_ < to; ++scanned_) {
+    const EventView event = trace_[scanned_];
+    if (event.task() == task_) continue;
+    switch (kinds_.of(event)) {
+      case EventKind::set_migration_pte:
+      case EventKind::remove_migration_pte:
+        changes_.push_back({scanned_, event.number("addr").value_or(0), event.number("pte").value_or(0)});
+        break;
+      case EventKind::mn_start:
+        zaps_.push_back({event.number("start").value_or(0), event.number("end").value_or(0)});
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+void OvertakenPtes::show(uint64_t addr, uint64_t end, uint32_t before, uint32_t after) {
+  scan(after);
+  from_ = before;
+  const auto first = std::lower_bound(changes_.begin(), changes_.end(), before,
+                                      [](const Change& change, uint32_t event) { return change.event < event; });
+  any_ = std::any_of(first, changes_.end(), [&](const Change& c) { return c.addr >= addr && c.addr < end; }) ||
+         std::ranges::any_of(zaps_, [&](const Zap& zap) { return zap.start < end && zap.end > addr; });
+}
+
+std::optional<uint64_t> OvertakenPtes::other(uint64_t addr, uint64_t shown, std::optional<uint64_t> pfn) const {
+  const auto fits = [&](uint64_t pte) {
+    return pfn ? x86::pte_present(pte) && x86::pte_pfn(pte) == *pfn : !x86::pte_present(pte);
+  };
+  if (fits(shown)) return std::nullopt;
+  for (const Change& change : changes_)
+    if (change.event >= from_ && change.addr == addr && fits(change.pte)) return change.pte;
+  const auto covers = [&](const Zap& zap) { return zap.start <= addr && addr < zap.end; };
+  if (!pfn && std::ranges::any_of(zaps_, covers)) return 0;
+  return std::nullopt;
+}
+
+}  // namespace hmmscope::traces
