@@ -207,13 +207,13 @@ void allocate_device_pages(Machine& machine, const MigrateVma& args, const Devic
 }
 
 uint64_t allocate_system_pages(Machine& machine, const MigrateVma& args, DeviceDriver* driver,
-                               const AllocatePage& allocate) {
+                               const AllocatePage& allocate, bool for_holes) {
   const MigrateFormat format = MigrateFormat::from(machine.model());
   uint64_t missing = 0;
   for (uint64_t k = 0; k < args.npages; ++k) {
     const uint64_t src = machine.load(slot(args.src, k));
-    if (!format.migrates(src) || !format.has_page(src)) continue;
-    if (machine.physical().device_of(format.pfn(src)) == nullptr) {
+    if (!format.migrates(src) || (!format.has_page(src) && !for_holes)) continue;
+    if (format.has_page(src) && machine.physical().device_of(format.pfn(src)) == nullptr) {
       machine.step(RuleId::driver_system_page, {k, src});
       continue;
     }

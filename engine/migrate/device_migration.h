@@ -38,10 +38,10 @@ using AllocatePage = std::function<uint64_t(uint32_t order)>;
 void allocate_device_pages(Machine& machine, const MigrateVma& args, const DeviceMemory& memory,
                            DeviceDriver* driver = nullptr);
 /// Between setup and pages: a locked system page for every device page with MIGRATE (2M with COMPOUND, as above); the
-/// device's mapping goes first. Returns how many could not be allocated; of 512 small pages for a large one it is all or
-/// none.
+/// device's mapping goes first. `for_holes`: also one for every hole, as a driver that moves system memory about does.
+/// Returns how many could not be allocated; of 512 small pages for a large one it is all or none.
 uint64_t allocate_system_pages(Machine& machine, const MigrateVma& args, DeviceDriver* driver,
-                               const AllocatePage& allocate);
+                               const AllocatePage& allocate, bool for_holes = false);
 /// Between pages and finalize: the device maps what has moved.
 void map_migrated_pages(Machine& machine, const MigrateVma& args, DeviceDriver& driver);
 /// The same for a driver that holds its lock already (DeviceDriver::lock_table is not called).

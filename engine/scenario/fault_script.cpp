@@ -14,13 +14,20 @@ bool FaultScript::covers(const FaultDecl& decl, uint64_t addr) {
 }
 
 FaultScript::Match FaultScript::take(const std::vector<FaultDecl>& items, Place& place, uint64_t addr) {
+  std::optional<size_t> again;  // the item under way has answered for this address before
   for (size_t item = place.item; item < items.size(); ++item) {
     if (!covers(items[item], addr)) continue;
+    if (item == place.item && place.used && addr <= place.last) {
+      again = item;
+      continue;
+    }
     const bool first = item != place.item || !place.used;
-    place = {item, true};
+    place = {item, true, addr};
     return {&items[item], first};
   }
-  return {};
+  if (!again) return {};
+  place.last = addr;
+  return {&items[*again], false};
 }
 
 void FaultScript::happen(const FaultDecl& decl, uint64_t addr) {

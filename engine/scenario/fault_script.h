@@ -2,7 +2,8 @@
 /// What a scenario says about the faults inside one range-fault: how they end, what they leave in the page tables, and
 /// whom they invalidate. Faults it does not name go to the engine's own CPU faults.
 ///
-/// Each list is used in order: a fault takes the first item, not before the one used last, that covers its address.
+/// Each list is used in order: a fault takes the first item, not before the one used last, that covers its address. A
+/// page that faults again takes a later item that covers it, and the same one when there is none.
 /// Ownership: refers to the world and the operation. Threads: one.
 
 #include <optional>
@@ -29,6 +30,7 @@ class FaultScript final : public WalkHooks {
   struct Place {
     size_t item = 0;
     bool used = false;
+    uint64_t last = 0;    ///< address it answered for last
   };
   struct Match {
     const FaultDecl* decl = nullptr;

@@ -104,7 +104,8 @@ Result<void> Operations::perform(const MigratePagesOp& op, Line line) {
     if (to_device)
       allocate_device_pages(machine_, part, world_.memory_of(device), &device);
     else
-      allocate_system_pages(machine_, part, &device, [&](uint32_t order) { return machine_.physical().allocate(order); });
+      allocate_system_pages(machine_, part, &device, [&](uint32_t order) { return machine_.physical().allocate(order); },
+                            op.slots.has_value());
   };
   if (!op.slots)
     allocate(0, args.npages);

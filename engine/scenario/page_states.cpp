@@ -201,11 +201,14 @@ Result<void> World::set_leaf(const PageDecl& page, uint64_t addr, uint64_t index
       const auto pfn = page_pfn(page, index, level_order(level));
       if (!pfn) return fail(pfn.error());
       if (*pfn % (1ull << level_order(level)) != 0) return fail(error(page.line, "the pfn of a huge page must be aligned to its size"));
-      if (!mapped_already(page, *pfn, level_order(level))) {
+      if (page.devmap && !machine_->entry_format().devmap)
+        return fail(error(page.line, "kernel " + machine_->model().id + " has no devmap entries"));
+      if (!page.devmap && !mapped_already(page, *pfn, level_order(level))) {
         add_anon_folio(*machine_, vma, addr, *pfn, level_order(level), page.exclusive);
       }
-      uint64_t flags = mapping_flags(vma, writable) | bit::huge;
-      if (page.state == PageState::protnone) flags = (flags & ~bit::present) | x86::protnone.mask();
+      uint64_t flags = declared_bits(page, mapping_flags(vma, writable) | bit::huge);
+      if (page.devmap) flags |= x86::devmap.mask();
+      if (page.state == PageState::protnone || page.protnone) flags = (flags & ~bit::present) | x86::protnone.mask();
       entry = EntryFormat::make(*pfn, flags);
       break;
     }

@@ -84,6 +84,8 @@ PageDecl page(const json& object) {
   decl.dirty = flag("dirty");
   decl.soft_dirty = flag("soft_dirty");
   decl.uffd_wp = flag("uffd_wp");
+  decl.protnone = object.value("protnone", false);
+  decl.devmap = object.value("devmap", false);
   return decl;
 }
 

@@ -67,6 +67,8 @@ struct PageDecl {
   bool shared = false;             ///< the pfn may be mapped already: this entry maps the same page once more
   SwapCache swapcache = SwapCache::none;
   std::optional<bool> accessed, dirty, soft_dirty, uffd_wp;   ///< bits of a present entry, when not the usual ones
+  bool protnone = false;           ///< a huge entry with a NUMA hint; for 4 KiB pages that is a state of its own
+  bool devmap = false;             ///< a huge entry that a ZONE_DEVICE driver made; it has no folio of its own here
   Line line = 0;
 };
 

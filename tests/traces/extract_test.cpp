@@ -38,19 +38,13 @@ uint32_t number_of(const Document& document, Function function) {
   return 0;
 }
 
-/// Every call of every sample that the engine agrees with; the words the kernel gave are the scenario's
-/// expectations. Of the many migrations of one page some will do.
-/// What no scenario can hold yet: ranges without an array, 1G leaves and splits of a driver's own mapping, NUMA hints of
-/// huge pages, uffd markers of shared memory, and a page that another task maps between setup and pages.
-const std::set<std::string> beyond_scenarios = {
-    "6.12-debian-holes.trace.txt.xz call 19",   "6.12-debian-injected.trace.txt.xz call 26",
-    "6.12-debian-markers.trace.txt.xz call 4",  "6.12-debian-markers.trace.txt.xz call 15",
-    "6.12-debian-numa.trace.txt.xz call 2",     "6.12-debian-numa.trace.txt.xz call 6",
-    "6.12-debian-pud.trace.txt.xz call 1",      "6.12-debian-pud.trace.txt.xz call 2",
-    "6.12-debian-pud.trace.txt.xz call 3",      "6.12-debian-pud.trace.txt.xz call 4",
-    "6.12-debian-pud.trace.txt.xz call 5",      "6.12-debian-pud.trace.txt.xz call 7",
-    "6.12-debian-pud_livelock.trace.txt.xz call 1"};
+/// What no scenario can hold: a range of no pages, and a 2M folio that another task locks after the collector has split
+/// it and before it takes its pages.
+const std::set<std::string> beyond_scenarios = {"6.12-debian-holes.trace.txt.xz call 19",
+                                                "6.12-debian-race.trace.txt.xz call 144"};
 
+/// Every call of every sample that the engine agrees with; the words the kernel gave are the scenario's
+/// expectations. Of the many migrations of one page some will do; a capture of one situation each is taken whole.
 TEST(Extract, EveryCallOfEverySampleRunsAsTheKernelDid) {
   size_t calls = 0, migrations = 0, refused = 0;
   std::set<std::string> beyond;
@@ -59,7 +53,8 @@ TEST(Extract, EveryCallOfEverySampleRunsAsTheKernelDid) {
     ASSERT_TRUE(document) << document.error().to_string();
     for (const ExtractableCall& call : extractable_calls(*(*document)->recording)) {
       const std::string where = path.filename().string() + " call " + std::to_string(call.number);
-      if (call.function == Function::migrate_vma_setup && migrations++ % 5 != 0) continue;
+      const bool each = where.starts_with("6.12-debian-");
+      if (call.function == Function::migrate_vma_setup && migrations++ % 5 != 0 && !each) continue;
       const auto text = extract_call(**document, call.number);
       if (!text && path.filename().string().find("unified") != std::string::npos) {
         EXPECT_THAT(text.error().message, HasSubstr("prepares pages for a migration")) << where;
@@ -74,7 +69,8 @@ TEST(Extract, EveryCallOfEverySampleRunsAsTheKernelDid) {
       ASSERT_TRUE(parsed) << parsed.error().to_string();
       const auto outcome = scenario::run(*parsed, "");
       ASSERT_TRUE(outcome) << outcome.error().to_string();
-      EXPECT_GT(outcome->expectations, 1u) << where;
+      // Of a refused setup there is the error number alone.
+      EXPECT_GT(outcome->expectations, call.function == Function::migrate_vma_setup ? 0u : 1u) << where;
       if (!outcome->failures.empty()) {
         beyond.insert(where);
         std::cout << where << ": " << first_failure(*outcome) << "\n";

@@ -83,6 +83,10 @@ class CallFactCollector {
         return take_ptes(step, at(0));
       case RuleId::trace_pte_overtaken:
         return overtaken(at(0), at(1));
+      case RuleId::walk_pud_split:
+        // Split, a driver's leaf is gone: shown once more it is a new one.
+        known_[{Level::pud, at(0) & ~(level_size(Level::pud) - 1)}] = 0;
+        return;
       case RuleId::trace_hugetlb_shown:
         return entry({at(2) >= level_size(Level::pud) ? Level::pud : Level::pmd, at(0), at(1), true});
       case RuleId::trace_fault_result:

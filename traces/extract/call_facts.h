@@ -43,6 +43,7 @@ struct CallFacts {
   std::vector<FactVma> vmas;
   std::vector<FactEntry> entries;  ///< at the beginning
   std::vector<FactBatch> batches;
+  std::optional<uint64_t> huge_zero_pfn;      ///< when a 2M entry shows it
   std::map<uint64_t, bool> own_device_pages;  ///< device pfn -> belongs to the caller
   std::vector<uint64_t> in, out;              ///< the array
 };

@@ -158,7 +158,8 @@ static bool prepares_pages(const Recording& recording, CallId id) {
 Result<std::string> extract_call(const Document& document, uint32_t number) {
   const auto calls = extractable_calls(*document.recording);
   if (calls.empty())
-    return fail(Error{"holds no judged call of hmm_range_fault or migrate_vma_setup", document.path.string(), 0, 0, false});
+    return fail(Error{"holds no judged call of hmm_range_fault or migrate_vma_setup", document.path.string(),
+                      0, 0, false});
   if (number == 0 || number > calls.size()) {
     return fail(Error{fmt::format("has no call {}: they are numbered from 1 to {}", number, calls.size()),
                       document.path.string(), 0, 0, false});

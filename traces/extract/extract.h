@@ -17,7 +17,7 @@ struct ExtractableCall {
   uint32_t number = 0;
   CallId call = no_call;
   Function function = Function::hmm_range_fault;  ///< or migrate_vma_setup, for a migration as a whole
-  uint64_t line = 0;  ///< of the trace, 0 when there is none
+  uint64_t line = 0;                              ///< of the trace, 0 when there is none
   uint64_t start = 0, end = 0;
   int64_t result = 0;
   Verdict verdict = Verdict::unknown;
@@ -27,8 +27,8 @@ std::vector<ExtractableCall> extractable_calls(const Recording& recording);
 
 /// The scenario of call `number` as JSON. Run under the document's own model it ends as the kernel's call
 /// did, with the kernel's words; its `expect` operations say so. Words that no event shows are taken as 0. A
-/// migration's scenario goes on with pages and finalize where the trace has them; the pages it goes to are other
-/// ones, so that of them only flags are expected. A setup that a CPU fault made becomes the fault.
+/// migration's scenario goes on with pages and finalize where the trace has them; the pages it goes to are
+/// other ones, so that of them only flags are expected. A setup that a CPU fault made becomes the fault.
 /// Errors: there is no such call; the engine did not follow it to its end (why is in the message); it shows
 /// more than a scenario can hold.
 Result<std::string> extract_call(const Document& document, uint32_t number);

@@ -44,7 +44,9 @@ class MigrationFactCollector {
   /// The struct and its arrays are shown just before the call.
   Result<void> arguments() {
     StepIndex step = call_.first_step;
-    while (step > 0 && recording_.rule_of(step - 1) != RuleId::trace_migrate_args && call_.first_step - step < 8) --step;
+    while (step > 0 && recording_.rule_of(step - 1) != RuleId::trace_migrate_args &&
+           call_.first_step - step < 8)
+      --step;
     if (step == 0 || recording_.rule_of(step - 1) != RuleId::trace_migrate_args)
       return fail("the recording does not show its struct migrate_vma");
     const auto shown = recording_.operands(step - 1);
@@ -63,7 +65,8 @@ class MigrationFactCollector {
     }
     if (src_ == no_word) return fail("the recording does not show its arrays");
     for (const Region& region : recording_.regions())
-      if (region.kind == RegionKind::migrate_dst && region.first == src_ + recording_.regions()[recording_.region_of(src_)].count)
+      if (region.kind == RegionKind::migrate_dst &&
+          region.first == src_ + recording_.regions()[recording_.region_of(src_)].count)
         dst_ = region.first;
     return {};
   }
@@ -94,9 +97,10 @@ class MigrationFactCollector {
     for (const Region& region : recording_.regions()) {
       if (region.kind != RegionKind::vma || region.owner != space_) continue;
       const auto word = [&](VmaWord which) { return state[region.first + static_cast<WordIndex>(which)]; };
-      if (word(VmaWord::start) > facts_.pages.start || word(VmaWord::end) < facts_.pages.end) continue;
-      facts_.pages.vmas = {{word(VmaWord::start), word(VmaWord::end), word(VmaWord::flags), word(VmaWord::file),
-                            static_cast<VmaKind>(word(VmaWord::kind)),
+      // One that ends before the range does is why setup refuses it.
+      if (word(VmaWord::start) > facts_.pages.start || word(VmaWord::end) <= facts_.pages.start) continue;
+      facts_.pages.vmas = {{word(VmaWord::start), word(VmaWord::end), word(VmaWord::flags),
+                            word(VmaWord::file), static_cast<VmaKind>(word(VmaWord::kind)),
                             static_cast<uint32_t>(word(VmaWord::page_shift))}};
     }
   }
@@ -114,20 +118,48 @@ class MigrationFactCollector {
   bool is_huge(std::span<const uint64_t> state, uint64_t addr) const {
     const Region* table = table_of(addr, RegionKind::pmd);
     if (table == nullptr) return false;
-    const uint64_t pmd = state[table->first + static_cast<WordIndex>((addr - table->address) >> level_shift(Level::pmd))];
+    const uint64_t pmd =
+        state[table->first + static_cast<WordIndex>((addr - table->address) >> level_shift(Level::pmd))];
     return x86::pmd_present(pmd) && format_.is_huge(pmd);
   }
 
-  /// The entries as the collector read them: what stood there, and what the replay put there before it looked.
+  /// The entries as the collector read them: what stood there, and what the replay put there before it
+  /// looked.
   void find_entries() {
-    for (uint64_t addr = facts_.pages.start; addr < facts_.pages.end;) {
-      const uint64_t end = std::min(facts_.pages.end, (addr | (level_size(Level::pmd) - 1)) + 1);
-      if (const auto huge = huge_entry(addr))
+    // A refusal looks at no entry, and hugetlb pages are refused.
+    if (facts_.pages.vmas.front().kind == VmaKind::hugetlb) return;
+    const uint64_t stop = std::min(facts_.pages.end, facts_.pages.vmas.front().end);
+    for (uint64_t addr = facts_.pages.start; addr < stop;) {
+      const uint64_t end = std::min(stop, (addr | (level_size(Level::pmd) - 1)) + 1);
+      if (const auto huge = huge_entry(addr)) {
         facts_.pages.entries.push_back({Level::pmd, addr & ~(level_size(Level::pmd) - 1), *huge, false});
-      else
+        if (taken_as_holes(addr, end)) facts_.pages.huge_zero_pfn = leaf_pfn(Level::pmd, *huge);
+      } else if (!has_no_table(addr))
         table_entries(addr, end);
       addr = end;
     }
+  }
+
+  /// Setup marked every page of the part as a hole: so it does with the zero page.
+  bool taken_as_holes(uint64_t addr, uint64_t end) {
+    const uint64_t hole = MigrateFormat::from(document_.model).migrate;
+    const std::vector<uint64_t> words = words_at(call_.end_step, src_);
+    cursor_.seek(call_.first_step);
+    const size_t first = (addr - facts_.pages.start) >> page_bits,
+                 last = (end - facts_.pages.start) >> page_bits;
+    return last <= words.size() && std::all_of(words.begin() + static_cast<std::ptrdiff_t>(first),
+                                               words.begin() + static_cast<std::ptrdiff_t>(last),
+                                               [&](uint64_t word) { return word == hole; });
+  }
+
+  /// The collector met no table of ptes for this part.
+  bool has_no_table(uint64_t addr) const {
+    for (StepIndex step = call_.first_step; step < call_.end_step; ++step) {
+      if (recording_.rule_of(step) != RuleId::trace_table_absent) continue;
+      const auto hole = recording_.operands(step);
+      if (addr >= hole[0] && addr < hole[1]) return true;
+    }
+    return false;
   }
 
   std::optional<uint64_t> huge_entry(uint64_t addr) const {
@@ -142,18 +174,23 @@ class MigrationFactCollector {
   }
 
   void table_entries(uint64_t addr, uint64_t end) {
-    const Region* table = table_of(addr);
-    if (table == nullptr) {
-      for (; addr < end; addr += page_bytes) facts_.pages.entries.push_back({Level::pte, addr, 0, false});
-      return;
-    }
-    const auto first = table->first + static_cast<WordIndex>((addr - table->address) >> page_bits);
+    const std::vector<uint64_t> words = entries_met(call_, addr, end);
+    for (uint32_t k = 0; k < words.size(); ++k)
+      facts_.pages.entries.push_back({Level::pte, addr + k * page_bytes, words[k], false});
+  }
+
+  /// The ptes of [addr, end), within one table, as the call met them: what stands there now, at its first
+  /// step, and what the replay put there before the engine wrote. Nothing without a table.
+  std::vector<uint64_t> entries_met(const Call& call, uint64_t addr, uint64_t end) const {
     const auto count = static_cast<uint32_t>((end - addr) >> page_bits);
-    const auto state = cursor_.state();
     std::vector<uint64_t> words(count, 0);
+    const Region* table = table_of(addr);
+    if (table == nullptr) return words;
+    const auto first = table->first + static_cast<WordIndex>((addr - table->address) >> page_bits);
+    const auto state = cursor_.state();
     for (uint32_t k = 0; k < count; ++k) words[k] = first + k < state.size() ? state[first + k] : 0;
     std::vector<bool> engines(count, false);
-    for (StepIndex step = call_.first_step; step < call_.end_step; ++step) {
+    for (StepIndex step = call.first_step; step < call.end_step; ++step) {
       for (uint32_t n = 0; n < recording_.write_count(step); ++n) {
         const WriteView write = recording_.write(step, n);
         for (uint32_t k = 0; k < write.count; ++k) {
@@ -166,8 +203,41 @@ class MigrationFactCollector {
         }
       }
     }
-    for (uint32_t k = 0; k < count; ++k)
-      facts_.pages.entries.push_back({Level::pte, addr + k * page_bytes, words[k], false});
+    return words;
+  }
+
+  /// Entries that others changed between the end of setup and the call of pages.
+  void find_meanwhile(const Call& pages) {
+    for (uint64_t addr = facts_.pages.start; addr < facts_.pages.end;) {
+      const uint64_t end = std::min(facts_.pages.end, (addr | (level_size(Level::pmd) - 1)) + 1);
+      cursor_.seek(call_.end_step);
+      const bool was_huge = is_huge(cursor_.state(), addr);
+      const std::vector<uint64_t> left = words_of_table(addr, end);
+      cursor_.seek(pages.first_step);
+      const bool huge = is_huge(cursor_.state(), addr);
+      if (huge && !was_huge) facts_.meanwhile.push_back({addr, FactMeanwhile::Did::touched});
+      const std::vector<uint64_t> met = entries_met(pages, addr, end);
+      for (uint32_t k = 0; !huge && k < left.size(); ++k) {
+        const uint64_t at = addr + k * page_bytes;
+        if (x86::pte_none(left[k]) && x86::pte_present(met[k]))
+          facts_.meanwhile.push_back(
+              {at, x86::pte_write(met[k]) ? FactMeanwhile::Did::touched : FactMeanwhile::Did::read});
+        else if (x86::pte_none(met[k]) && is_migration(format_.swap.kind(left[k])))
+          facts_.meanwhile.push_back({at, FactMeanwhile::Did::zapped});
+      }
+      addr = end;
+    }
+  }
+
+  /// The ptes of [addr, end) as they stand now; zeroes without a table.
+  std::vector<uint64_t> words_of_table(uint64_t addr, uint64_t end) const {
+    std::vector<uint64_t> words((end - addr) >> page_bits, 0);
+    const Region* table = table_of(addr);
+    if (table == nullptr) return words;
+    const auto state = cursor_.state();
+    const size_t first = table->first + ((addr - table->address) >> page_bits);
+    for (size_t k = 0; k < words.size() && first + k < state.size(); ++k) words[k] = state[first + k];
+    return words;
   }
 
   std::vector<FactRefusal> refusals(const Call& call) const {
@@ -205,7 +275,8 @@ class MigrationFactCollector {
     if (!facts_.touch) failure_ = "it answers a CPU fault that the trace does not show";
   }
 
-  /// The next call of this function for the same range by the same task; no_call when another setup comes first.
+  /// The next call of this function for the same range by the same task; no_call when another setup comes
+  /// first.
   CallId next_call(CallId after, Function wanted) const {
     for (CallId id = after + 1; id < recording_.calls().size(); ++id) {
       const Call& call = recording_.calls()[id];
@@ -226,6 +297,7 @@ class MigrationFactCollector {
     facts_.dst_in = words_at(moving.first_step, dst_);
     facts_.src_moved = words_at(moving.end_step, src_);
     facts_.refused_in_pages = refusals(moving);
+    find_meanwhile(moving);
     const CallId finalize = next_call(pages, Function::migrate_vma_finalize);
     if (finalize == no_call || !followed(finalize)) return;
     facts_.has_finalize = true;

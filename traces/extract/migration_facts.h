@@ -24,17 +24,24 @@ struct FactTouch {
   bool write = false;
 };
 
+/// What another task made of an entry between setup and pages.
+struct FactMeanwhile {
+  uint64_t addr = 0;
+  enum class Did : uint8_t { touched, read, zapped } did = Did::touched;
+};
+
 struct MigrationFacts {
   CallFacts pages;  ///< start, end, VMAs, entries as setup found them; no arrays
   uint64_t select = 0, owner = 0;
-  int64_t result = 0;                      ///< of setup
-  std::vector<uint64_t> src;               ///< as setup left it
-  std::vector<FactRefusal> refused;        ///< during setup
+  int64_t result = 0;                ///< of setup
+  std::vector<uint64_t> src;         ///< as setup left it
+  std::vector<FactRefusal> refused;  ///< during setup
   bool has_pages = false, has_finalize = false;
-  std::vector<uint64_t> dst_in, src_moved;       ///< at entry of pages, and as it left src
+  std::vector<uint64_t> dst_in, src_moved;  ///< at entry of pages, and as it left src
   std::vector<FactRefusal> refused_in_pages;
-  std::vector<FactEntry> after;            ///< entries of the range after finalize
-  std::optional<FactTouch> touch;          ///< made by a CPU fault
+  std::vector<FactMeanwhile> meanwhile;  ///< before pages, in order of address
+  std::vector<FactEntry> after;          ///< entries of the range after finalize
+  std::optional<FactTouch> touch;        ///< made by a CPU fault
 
   uint64_t npages_of_range() const { return (pages.end - pages.start) >> page_bits; }
 };

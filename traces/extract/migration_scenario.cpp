@@ -37,10 +37,11 @@ class MigrationWriter {
     root["title"] = fmt::format("{}, call {}", document_.title, call_.number);
     root["description"] = fmt::format(
         "{} of {:#x}-{:#x}{}: the pages as the kernel found them, as a scenario.",
-        facts_.touch ? "The CPU fault behind migrate_vma_setup" : "The migration", facts_.pages.start, facts_.pages.end,
-        call_.line != 0 ? fmt::format(" in line {} of the trace", call_.line) : "");
+        facts_.touch ? "The CPU fault behind migrate_vma_setup" : "The migration", facts_.pages.start,
+        facts_.pages.end, call_.line != 0 ? fmt::format(" in line {} of the trace", call_.line) : "");
     root["kernel"] = document_.model.id;
-    if (const std::string config = document_.recording->meta("config"); !config.empty()) root["config"] = config;
+    if (const std::string config = document_.recording->meta("config"); !config.empty())
+      root["config"] = config;
     root["levels"] = document_.model.config.levels;
     if (const auto zero = pages_.zero_pfn()) root["zero_pfn"] = hex(*zero);
     root["devices"] = devices();
@@ -75,7 +76,8 @@ class MigrationWriter {
     return std::any_of(facts_.after.begin(), facts_.after.end(), [&](const FactEntry& entry) {
       const uint64_t slot = (entry.addr - facts_.pages.start) >> page_bits;
       return x86::pte_present(entry.value) && slot < facts_.dst_in.size() && slot < facts_.src_moved.size() &&
-             format_.migrates(facts_.src_moved[slot]) && format_.pfn(facts_.dst_in[slot]) == x86::pte_pfn(entry.value);
+             format_.migrates(facts_.src_moved[slot]) &&
+             format_.pfn(facts_.dst_in[slot]) == x86::pte_pfn(entry.value);
     });
   }
 
@@ -107,6 +109,7 @@ class MigrationWriter {
     if (facts_.result != 0) return;
     expect_words(operations, facts_.src);
     if (!facts_.has_pages) return;
+    meanwhile(operations);
     hold(operations, facts_.refused_in_pages);
     Json pages = {{"op", "migrate-pages"}, {"migration", "m"}};
     pages["slots"] = destinations();
@@ -117,6 +120,27 @@ class MigrationWriter {
     if (!facts_.has_finalize) return;
     operations.push_back({{"op", "migrate-finalize"}, {"migration", "m"}});
     expect_entries(operations);
+  }
+
+  /// What other tasks did before the driver called pages; neighbours become one operation.
+  void meanwhile(Json& operations) const {
+    for (size_t at = 0; at < facts_.meanwhile.size();) {
+      const FactMeanwhile& first = facts_.meanwhile[at];
+      size_t end = at + 1;
+      while (end < facts_.meanwhile.size() && facts_.meanwhile[end].did == first.did &&
+             facts_.meanwhile[end].addr == first.addr + (end - at) * page_bytes)
+        ++end;
+      if (first.did == FactMeanwhile::Did::zapped) {
+        operations.push_back({{"op", "madvise-dontneed"}, {"at", hex(first.addr)}, {"pages", end - at}});
+      } else {
+        for (size_t k = at; k < end; ++k)
+          operations.push_back({{"op", "touch"},
+                                {"at", hex(facts_.meanwhile[k].addr)},
+                                {"access", first.did == FactMeanwhile::Did::read ? "read" : "write"},
+                                {"expect", "ok"}});
+      }
+      at = end;
+    }
   }
 
   /// Slots that the driver found a destination for.
@@ -135,9 +159,9 @@ class MigrationWriter {
   static void hold(Json& operations, const std::vector<FactRefusal>& refused) {
     for (const FactRefusal& one : refused) {
       const auto why = static_cast<Refusal>(one.why);
-      operations.push_back({{"op", why == Refusal::lock       ? "lock-folio"
-                                   : why == Refusal::isolate  ? "isolate-folio"
-                                                              : "get-page"},
+      operations.push_back({{"op", why == Refusal::lock      ? "lock-folio"
+                                   : why == Refusal::isolate ? "isolate-folio"
+                                                             : "get-page"},
                             {"at", hex(one.start)}});
       if (why != Refusal::split) operations.back()["pages"] = (one.end - one.start) >> page_bits;
     }
@@ -150,7 +174,8 @@ class MigrationWriter {
       const bool page = format_.has_page(words[at]);
       size_t end = at + 1;
       while (end < words.size() && words[end] == words[at] + (page ? (end - at) * step : 0)) ++end;
-      Json op = {{"op", "expect-migrate"}, {"migration", "m"}, {"array", "src"}, {"index", at}, {"count", end - at}};
+      Json op = {
+          {"op", "expect-migrate"}, {"migration", "m"}, {"array", "src"}, {"index", at}, {"count", end - at}};
       if (page) {
         op["flags"] = hex(words[at] & flags);
         op["pfn"] = hex(format_.pfn(words[at]));
@@ -183,7 +208,10 @@ class MigrationWriter {
       size_t end = at + 1;
       while (end < facts_.after.size() && kind_of(facts_.after[end].value) == kind) ++end;
       if (!kind.state.empty()) {
-        Json op = {{"op", "expect-page"}, {"at", hex(facts_.after[at].addr)}, {"pages", end - at}, {"state", kind.state}};
+        Json op = {{"op", "expect-page"},
+                   {"at", hex(facts_.after[at].addr)},
+                   {"pages", end - at},
+                   {"state", kind.state}};
         if (kind.state != "none") op["writable"] = kind.writable;
         operations.push_back(std::move(op));
       }

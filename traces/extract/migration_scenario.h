@@ -1,6 +1,6 @@
 #pragma once
-/// A migration of a trace as a scenario: its VMA, the pages as setup found them, who held the pages that it left
-/// alone, and the operations migrate-setup, migrate-pages and migrate-finalize.
+/// A migration of a trace as a scenario: its VMA, the pages as setup found them, who held the pages that it
+/// left alone, and the operations migrate-setup, migrate-pages and migrate-finalize.
 
 #include <string>
 

@@ -99,21 +99,25 @@ bool PageStates::declared_before(uint64_t pfn, uint64_t pages) {
 std::optional<PageStates::State> PageStates::present(const FactEntry& entry, State state) {
   state.writable = (entry.value & x86::rw.mask()) != 0;
   state.pfn = leaf_pfn(entry.level, entry.value);
+  state.uffd_wp = (entry.value & x86::uffd_wp.mask()) != 0;
   const bool no_access = !x86::pte_none(entry.value) && (entry.value & x86::present.mask()) == 0;
-  if (no_access)
+  const bool huge = is_huge_level(entry) && !entry.hugetlb;
+  state.protnone = no_access && huge;
+  state.devmap = huge && format_.is_devmap(entry.value);
+  if (no_access && !huge)
     state.name = "protnone";
   else if (entry.hugetlb)
     state.name = "present";
   else if (entry.level == Level::pud)
     state.name = "pud-leaf";
+  else if (entry.level == Level::pmd && facts_.huge_zero_pfn == state.pfn)
+    state.name = "huge-zero", state.pfn.reset();
   else if (entry.level == Level::pmd)
     state.name = "thp";
   else if (is_zero_page(entry))
     state.name = "zero-page", state.pfn.reset();
   else
     state.name = x86::pte_special(entry.value) ? "special" : "present";
-  if (no_access && is_huge_level(entry) && !entry.hugetlb)
-    failure_ = "it shows a PROTNONE huge page, which a scenario cannot hold";
   return state;
 }
 
@@ -193,7 +197,9 @@ PageStates::Json PageStates::declare(std::vector<FactEntry> entries) {
       const bool follows = vma_at(last.addr) == vma_at(state->addr) &&
                            last.addr + last.pages * page_bytes == state->addr && last.unit == state->unit &&
                            last.name == state->name && last.device == state->device &&
-                           last.writable == state->writable && last.pfn.has_value() == state->pfn.has_value();
+                           last.writable == state->writable && last.uffd_wp == state->uffd_wp &&
+                           last.protnone == state->protnone && last.devmap == state->devmap &&
+                           last.pfn.has_value() == state->pfn.has_value();
       if (follows && (!last.pfn || *last.pfn + last.pages == *state->pfn)) {
         last.pages += state->pages;
         continue;
@@ -210,6 +216,9 @@ PageStates::Json PageStates::declare(std::vector<FactEntry> entries) {
       if (declared_before(*state.pfn, state.pages)) item["shared"] = true;
       item["writable"] = state.writable;
     }
+    if (state.uffd_wp) item["uffd_wp"] = true;
+    if (state.protnone) item["protnone"] = true;
+    if (state.devmap) item["devmap"] = true;
     if (!state.device.empty()) item["device"] = state.device;
     list.push_back(std::move(item));
   }

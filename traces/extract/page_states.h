@@ -36,7 +36,7 @@ class PageStates {
     uint64_t unit = 1;  ///< pages an entry covers
     std::optional<uint64_t> pfn;
     std::string device;
-    bool writable = false;
+    bool writable = false, uffd_wp = false, protnone = false, devmap = false;
   };
   struct DeviceRun {
     uint64_t first = 0, pages = 0;

@@ -27,13 +27,16 @@ void OvertakenPtes::scan(uint32_t to) {
 void OvertakenPtes::show(uint64_t addr, uint64_t end, uint32_t before, uint32_t after) {
   scan(after);
   from_ = before;
-  const auto first = std::lower_bound(changes_.begin(), changes_.end(), before,
-                                      [](const Change& change, uint32_t event) { return change.event < event; });
-  any_ = std::any_of(first, changes_.end(), [&](const Change& c) { return c.addr >= addr && c.addr < end; }) ||
-         std::ranges::any_of(zaps_, [&](const Zap& zap) { return zap.start < end && zap.end > addr; });
+  const auto first =
+      std::lower_bound(changes_.begin(), changes_.end(), before,
+                       [](const Change& change, uint32_t event) { return change.event < event; });
+  any_ =
+      std::any_of(first, changes_.end(), [&](const Change& c) { return c.addr >= addr && c.addr < end; }) ||
+      std::ranges::any_of(zaps_, [&](const Zap& zap) { return zap.start < end && zap.end > addr; });
 }
 
-std::optional<uint64_t> OvertakenPtes::other(uint64_t addr, uint64_t shown, std::optional<uint64_t> pfn) const {
+std::optional<uint64_t> OvertakenPtes::other(uint64_t addr, uint64_t shown,
+                                             std::optional<uint64_t> pfn) const {
   const auto fits = [&](uint64_t pte) {
     return pfn ? x86::pte_present(pte) && x86::pte_pfn(pte) == *pfn : !x86::pte_present(pte);
   };

@@ -1,12 +1,12 @@
 #pragma once
 /// Ptes that another CPU changed while a walk was between reading them for its event and using them.
 ///
-/// Where no probe sits at each pte, one event shows up to 64 of them as their table was mapped; the walk reads
-/// them again one by one (mm/hmm.c, hmm_vma_handle_pte, 6.12). Until the walk's next event another task may
-/// install or remove migration entries there, or zap the range. An event that a filter holds back is stamped
-/// when it is let through, later than its words were read: so a change counts from the walk's event before
-/// the one that shows the ptes. Each such address has several values the walk may have met; the replay picks
-/// the one that the kernel's own result tells of (RangeCall::settle_overtaken).
+/// Where no probe sits at each pte, one event shows up to 64 of them as their table was mapped; the walk
+/// reads them again one by one (mm/hmm.c, hmm_vma_handle_pte, 6.12). Until the walk's next event another task
+/// may install or remove migration entries there, or zap the range. An event that a filter holds back is
+/// stamped when it is let through, later than its words were read: so a change counts from the walk's event
+/// before the one that shows the ptes. Each such address has several values the walk may have met; the replay
+/// picks the one that the kernel's own result tells of (RangeCall::settle_overtaken).
 
 #include <cstdint>
 #include <optional>
@@ -22,8 +22,8 @@ class OvertakenPtes {
   OvertakenPtes(const Trace& trace, const EventKinds& kinds, uint32_t task, uint32_t begin)
       : trace_(trace), kinds_(kinds), task_(task), scanned_(begin) {}
 
-  /// The ptes shown are those of [addr, end); the walk's events before and after them are `before` and `after`.
-  /// Reads each event of the call once, however often it is asked.
+  /// The ptes shown are those of [addr, end); the walk's events before and after them are `before` and
+  /// `after`. Reads each event of the call once, however often it is asked.
   void show(uint64_t addr, uint64_t end, uint32_t before, uint32_t after);
 
   /// Another task changed something there in that time.
