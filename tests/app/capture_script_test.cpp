@@ -273,7 +273,7 @@ TEST(CaptureScript, EverySignalEndsItCleanly) {
                                 "mkfifo " + pipe + "; echo $$ >" + pid +
                                     "; { echo '            prog-123     [001] d....  1.000001: mmf: addr=0x1000'; "
                                     "sleep 1; kill -" +
-                                    signal + " $(cat " + pid + "); sleep 20; } >" + pipe + " & exec env ");
+                                    signal + " $(cat " + pid + "); sleep 20; } >" + pipe + " & exec env --default-signal ");
     EXPECT_TRUE(machine.left_nothing()) << signal;
     EXPECT_EQ(machine.read("tracing/tracing_on"), "0\n") << signal << ran.err;
     EXPECT_EQ(machine.read("tracing/options/record-tgid"), "0\n") << signal;
