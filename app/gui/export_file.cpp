@@ -1,6 +1,7 @@
 #include "app/gui/export_file.h"
 
 #include <QHash>
+#include <algorithm>
 
 #include "engine/recording/recording_file.h"
 #include "traces/export/export.h"
@@ -64,6 +65,15 @@ const std::vector<ExportChoice>& export_choices() {
     return list;
   }();
   return choices;
+}
+
+const ExportChoice& choice_for(const QString& path, const ExportChoice& chosen) {
+  const auto named = [&](const ExportChoice& choice) {
+    return path.endsWith(QLatin1Char('.') + choice.suffix, Qt::CaseInsensitive);
+  };
+  if (named(chosen)) return chosen;
+  const auto found = std::find_if(export_choices().begin(), export_choices().end(), named);
+  return found == export_choices().end() ? chosen : *found;
 }
 
 Result<void> export_file(const traces::Document& document, const QString& name,

@@ -17,6 +17,8 @@ struct ExportChoice {
   QString filter;  ///< "JSON lines (*.jsonl)"
 };
 const std::vector<ExportChoice>& export_choices();
+/// The format a file of that name gets: the one its suffix names, when that is one of them, else `chosen`.
+const ExportChoice& choice_for(const QString& path, const ExportChoice& chosen);
 
 /// Writes `document` to `path`. A failure or a cancellation leaves an existing file as it was; csv writes a
 /// second file beside it, "run.pfns.csv" to "run.csv". Threads: any. A cancelled export fails with the message

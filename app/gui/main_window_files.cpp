@@ -111,7 +111,8 @@ void MainWindow::export_document() {
   connect(&dialog, &QFileDialog::filterSelected, &dialog, propose);
   propose();
   if (dialog.exec() != QDialog::Accepted) return;
-  export_to(chosen().name, dialog.selectedFiles().value(0));
+  const QString path = dialog.selectedFiles().value(0);
+  export_to(choice_for(path, chosen()).name, path);
 }
 
 void MainWindow::export_to(const QString& format, const QString& path) {

@@ -181,14 +181,16 @@ void MainWindow::document_failed(const Error& error, const QString& path) {
   kernel_wanted_by_ = option < 0 ? QString() : path;
   if (option >= 0) {
     message_->show_error(tr("Could not open %1").arg(what.left(option)),
-                         kept + tr("Choose the kernel in the menu Machine: it is then opened as from that one."));
+                         kept + tr("Choose the kernel in the menu Machine: it is then opened as from that one."),
+                         MessageBar::Offer::another_file);
     actions_.refresh();
     return;
   }
   message_->show_error(
       tr("Could not open %1").arg(what),
       kept + tr("hmmscope reads kernel traces (trace.dat, ftrace text), scenarios (.json) and recordings "
-                "(.hmmrec), plain or packed (xz, gz, zst)."));
+                "(.hmmrec), plain or packed (xz, gz, zst)."),
+      MessageBar::Offer::another_file);
   actions_.refresh();
 }
 

@@ -19,7 +19,7 @@ MessageBar::MessageBar(QWidget* parent) : QFrame(parent), what_(new QLabel(this)
   what_->setProperty("tone", "bad");
   advice_->setWordWrap(true);
   advice_->setTextFormat(Qt::PlainText);
-  auto* open = new QPushButton(tr("Open another file…"), this);
+  open_ = new QPushButton(tr("Open another file…"), this);
   auto* dismiss = new QPushButton(tr("Dismiss"), this);
   auto* text = new QVBoxLayout;
   text->setSpacing(2);
@@ -28,9 +28,9 @@ MessageBar::MessageBar(QWidget* parent) : QFrame(parent), what_(new QLabel(this)
   auto* row = new QHBoxLayout(this);
   row->setContentsMargins(14, 10, 10, 10);
   row->addLayout(text, 1);
-  row->addWidget(open);
+  row->addWidget(open_);
   row->addWidget(dismiss);
-  connect(open, &QPushButton::clicked, this, [this] {
+  connect(open_, &QPushButton::clicked, this, [this] {
     hide();
     Q_EMIT open_asked();
   });
@@ -38,7 +38,8 @@ MessageBar::MessageBar(QWidget* parent) : QFrame(parent), what_(new QLabel(this)
   hide();
 }
 
-void MessageBar::show_error(const QString& what, const QString& advice) {
+void MessageBar::show_error(const QString& what, const QString& advice, Offer offer) {
+  open_->setVisible(offer == Offer::another_file);
   what_->setText(what);
   advice_->setText(advice);
   advice_->setVisible(!advice.isEmpty());

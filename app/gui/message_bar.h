@@ -15,8 +15,10 @@ class MessageBar : public QFrame {
   Q_OBJECT
  public:
   explicit MessageBar(QWidget* parent);
+  /// Beside "Dismiss": after a file that could not be opened, a button for another.
+  enum class Offer : uint8_t { nothing, another_file };
   /// `what` happened, and `advice`: what to do about it.
-  void show_error(const QString& what, const QString& advice);
+  void show_error(const QString& what, const QString& advice, Offer offer = Offer::nothing);
   QString text() const;
 
  Q_SIGNALS:
@@ -24,6 +26,7 @@ class MessageBar : public QFrame {
 
  private:
   QLabel *what_, *advice_;
+  QPushButton* open_;
 };
 
 /// Shown only when a load takes longer than a moment.

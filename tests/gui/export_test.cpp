@@ -38,6 +38,16 @@ TEST(Export, EveryFormatOfTheDialogIsWritten) {
   EXPECT_TRUE(traces::open_document(folder.filePath(QStringLiteral("hmmrec.hmmrec")).toStdString()).has_value());
 }
 
+/// Who types another suffix into the dialog means that format.
+TEST(Export, ATypedSuffixDecides) {
+  const ExportChoice& jsonl = export_choices().front();
+  EXPECT_EQ(jsonl.suffix, QStringLiteral("jsonl"));
+  EXPECT_EQ(choice_for(QStringLiteral("/a/run.HTML"), jsonl).name, QStringLiteral("html"));
+  EXPECT_EQ(choice_for(QStringLiteral("/a/run.json"), jsonl).name, QStringLiteral("chrome"));
+  EXPECT_EQ(choice_for(QStringLiteral("/a/run.jsonl"), jsonl).name, QStringLiteral("jsonl"));
+  EXPECT_EQ(choice_for(QStringLiteral("/a/csv/run.1"), jsonl).name, QStringLiteral("jsonl"));
+}
+
 TEST(Export, ACancelledOneLeavesTheOldFile) {
   QTemporaryDir folder;
   const QString path = folder.filePath(QStringLiteral("run.jsonl"));
