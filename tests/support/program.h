@@ -60,7 +60,7 @@ inline Ran run_program(const std::vector<std::string>& arguments,
   std::vector<std::string> words = {HMMSCOPE_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> settings = environment;
-  for (const char* kept : {"PATH", "HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
+  for (const char* kept : {"PATH", "HOME", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
     if (const char* value = std::getenv(kept); value != nullptr)
       settings.push_back(std::string(kept) + "=" + value);
   }

@@ -133,7 +133,7 @@ TEST(DamagedDatPages, AreNamedByTheirOffset) {
 std::string page_of(uint64_t flags, const std::vector<uint32_t>& words, size_t size = 4096) {
   std::string page(size, '\0');
   std::memcpy(page.data() + 8, &flags, sizeof flags);
-  std::memcpy(page.data() + 16, words.data(), 4 * words.size());
+  if (!words.empty()) std::memcpy(page.data() + 16, words.data(), 4 * words.size());
   return page;
 }
 
