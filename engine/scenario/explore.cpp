@@ -20,6 +20,7 @@ struct Alone {
 /// One place of the path where somebody had to choose.
 struct Fork {
   uint64_t state = 0;
+  uint64_t point = 0;
   uint32_t taken = 0;
   std::vector<uint32_t> options;     ///< the ones not tried yet, after the one taken
   std::vector<uint32_t> left_out;    ///< could have gone on too; empty unless alone
@@ -38,7 +39,15 @@ class Path final : public schedule::Policy {
   explicit Path(bool reduce) : reduce_(reduce) {}
 
   bool wants_segments() const override { return reduce_; }
+  bool wants_segment(uint64_t point) const override { return reduce_ && point + 1 >= repeated_; }
   void ran(const schedule::Segment& segment) override { independence_.learn(segment); }
+  std::optional<uint64_t> state_at(uint64_t point) const override {
+    return point < repeated_ ? std::optional(states_[point]) : std::nullopt;
+  }
+  void reached(uint64_t point, uint64_t state) override {
+    states_.resize(point);
+    states_.push_back(state);
+  }
 
   uint32_t choose(const schedule::Choice& choice) override {
     if (at_ < path_.size()) return path_[at_++].taken;
@@ -56,12 +65,14 @@ class Path final : public schedule::Policy {
   bool advance() {
     at_ = 0;
     cut_ = false;
+    repeated_ = 0;
     while (!path_.empty()) {
       Fork& last = path_.back();
       if (last.alone && !independence_.goes_alone(last.alone->task, last.alone->positions)) last.expand();
       if (!last.options.empty()) {
         last.taken = last.options.front();
         last.options.erase(last.options.begin());
+        repeated_ = last.point + 1;
         return true;
       }
       if (last.alone) alone_.push_back(std::move(*last.alone));
@@ -87,6 +98,7 @@ class Path final : public schedule::Policy {
   Fork fork_at(const schedule::Choice& choice) const {
     Fork fork;
     fork.state = choice.state;
+    fork.point = choice.point;
     fork.options.assign(choice.runnable.begin(), choice.runnable.end());
     // Going on with the current task first keeps the first schedules easy to read.
     const auto current = std::find(fork.options.begin(), fork.options.end(), choice.current);
@@ -118,6 +130,8 @@ class Path final : public schedule::Policy {
   std::vector<Fork> path_;
   std::vector<Alone> alone_;               ///< of forks that are done with
   std::unordered_set<uint64_t> seen_;
+  std::vector<uint64_t> states_;           ///< of this run, by point
+  uint64_t repeated_ = 0;                  ///< so many points are as in the run before
   size_t at_ = 0;
   bool cut_ = false;
 };

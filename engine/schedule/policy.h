@@ -3,6 +3,7 @@
 /// policy belongs to the caller of the scheduler and outlives the run.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@ struct Choice {
   uint32_t current = 0;                 ///< who has the baton; not among the runnable when it waits or has ended
   uint64_t state = 0;                   ///< equal states go on alike (machine and what each task has done so far)
   std::span<const uint64_t> positions;  ///< by task: what it has done so far; 0: it has ended
+  uint64_t point = 0;                   ///< of this run
 };
 
 /// What one task did between two places where somebody could be chosen. Objects are words by what they stand for (the
@@ -37,7 +39,12 @@ class Policy {
   virtual uint32_t choose(const Choice& choice) = 0;
   /// Whether Choice::positions and segments are worth the work.
   virtual bool wants_segments() const { return false; }
+  /// Whether the segment that begins at this point is (points are counted from 0 in a run; some leave no choice).
+  virtual bool wants_segment(uint64_t) const { return wants_segments(); }
   virtual void ran(const Segment&) {}
+  /// The state at this point, when an earlier run has come to it the same way: finding it is most of a run's work.
+  virtual std::optional<uint64_t> state_at(uint64_t) const { return std::nullopt; }
+  virtual void reached(uint64_t, uint64_t) {}
 };
 
 /// Follows a text like Ended::schedule; what it does not say (or a task that cannot run) is decided by `current goes

@@ -147,7 +147,7 @@ uint32_t Scheduler::choose() {
   if (nothing_new()) return Policy::stop;
   uint32_t chosen = runnable_.front();
   if (runnable_.size() > 1) {
-    chosen = policy_.choose({runnable_, current_, state_, positions_});
+    chosen = policy_.choose({runnable_, current_, state_, positions_, points_});
     if (chosen == Policy::stop) {
       ended_.end = End::stopped;
       return chosen;
@@ -181,7 +181,9 @@ void Scheduler::found_deadlock() {
 }
 
 bool Scheduler::nothing_new() {
-  state_ = full_state();
+  const std::optional<uint64_t> known = policy_.state_at(points_);
+  state_ = known ? *known : full_state();
+  if (!known) policy_.reached(points_, state_);
   const auto [place, fresh] = seen_.try_emplace(state_, points_);
   if (fresh) return false;
   if (runnable_.size() < 2) return false;
@@ -220,7 +222,7 @@ uint64_t Scheduler::full_state() const {
 // --- what a task reads and writes
 
 void Scheduler::open_segment(uint32_t task) {
-  if (!policy_.wants_segments()) return;
+  if (!policy_.wants_segments() || !policy_.wants_segment(points_)) return;
   segment_ = {task, positions_[task], 0, {}, {}};
   segment_open_ = true;
   machine_.memory().log_accesses(&log_);
