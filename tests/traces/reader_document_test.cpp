@@ -15,7 +15,7 @@
 namespace hmmscope::traces {
 namespace {
 
-const std::filesystem::path samples = std::filesystem::path(HMMSCOPE_SOURCE_DIR) / "traces" / "samples";
+const std::filesystem::path document_samples = std::filesystem::path(HMMSCOPE_SOURCE_DIR) / "traces" / "samples";
 
 class OpenDocument : public testing::Test {
  protected:
@@ -33,7 +33,7 @@ class OpenDocument : public testing::Test {
 };
 
 TEST_F(OpenDocument, ATraceWithItsOwnModel) {
-  const auto opened = open_document(samples / "6.12-snapshot.trace.txt");
+  const auto opened = open_document(document_samples / "6.12-snapshot.trace.txt");
   ASSERT_TRUE(opened) << opened.error().to_string();
   const Document& document = **opened;
   EXPECT_EQ(document.kind, SourceKind::trace);
@@ -46,7 +46,7 @@ TEST_F(OpenDocument, ATraceWithItsOwnModel) {
 }
 
 TEST_F(OpenDocument, ThePatchChoosesTheModelAndTheUserOverridesIt) {
-  const auto file = samples / "6.12-overlap-4k.trace.txt.xz";
+  const auto file = document_samples / "6.12-overlap-4k.trace.txt.xz";
   const auto own = open_document(file);
   ASSERT_TRUE(own) << own.error().to_string();
   EXPECT_EQ((*own)->title, "6.12-overlap-4k");
@@ -59,7 +59,7 @@ TEST_F(OpenDocument, ThePatchChoosesTheModelAndTheUserOverridesIt) {
 }
 
 TEST_F(OpenDocument, ARecordingUnderAnyName) {
-  const auto first = open_document(samples / "6.12-snapshot.trace.txt");
+  const auto first = open_document(document_samples / "6.12-snapshot.trace.txt");
   ASSERT_TRUE(first);
   const auto path = directory_ / "saved.bin";
   ASSERT_TRUE(RecordingFile::save(*(*first)->recording, path));
@@ -130,7 +130,7 @@ TEST_F(OpenDocument, CanBeCancelledAtAnyStage) {
       reached = true;
       cancel = true;
     };
-    const auto opened = open_document(samples / "6.12-anon_write_prot.trace.txt.xz", options);
+    const auto opened = open_document(document_samples / "6.12-anon_write_prot.trace.txt.xz", options);
     EXPECT_TRUE(reached) << stop;
     ASSERT_FALSE(opened) << stop;
     EXPECT_EQ(opened.error().to_string(), "cancelled");

@@ -16,11 +16,11 @@ constexpr const char* no_owner_sample = "6.12-unified-hang_owner_null.trace.txt.
 
 std::string unified_text(const char* name) { return without_counts(sample_text(samples_dir / name)); }
 
-struct Counts {
+struct UnifiedCounts {
   CheckCounts range, migrate;
 };
 
-Counts counts_of(std::string_view text) {
+UnifiedCounts counts_of(std::string_view text) {
   const auto recording = replay_text(text);
   EXPECT_TRUE(recording);
   if (!recording) return {};
@@ -52,17 +52,17 @@ std::string without_lines(std::string text, std::initializer_list<std::string_vi
   return kept;
 }
 
-std::string replaced(std::string text, std::string_view event, std::string_view from, std::string_view to) {
+std::string with_replaced(std::string text, std::string_view event, std::string_view from, std::string_view to) {
   const size_t at = text.find(from, text.find(event));
   EXPECT_NE(at, std::string::npos) << event << " " << from;
   return at == std::string::npos ? text : text.replace(at, from.size(), to);
 }
 
 TEST(UnifiedReplay, CountsOfTheSamples) {
-  const Counts mixed = counts_of(unified_text(mixed_sample));
+  const UnifiedCounts mixed = counts_of(unified_text(mixed_sample));
   EXPECT_EQ(counts_text(mixed.range), "calls 8, agreed 8, diverged 0, unknown 0");
   EXPECT_EQ(counts_text(mixed.migrate), "calls 20, agreed 20, diverged 0, unknown 0");
-  const Counts one_pass = counts_of(unified_text(one_pass_sample));
+  const UnifiedCounts one_pass = counts_of(unified_text(one_pass_sample));
   EXPECT_EQ(counts_text(one_pass.range), "calls 3, agreed 3, diverged 0, unknown 0");
   EXPECT_EQ(counts_text(one_pass.migrate), "calls 3, agreed 3, diverged 0, unknown 0");
 }
@@ -193,7 +193,7 @@ TEST(UnifiedReplay, AnnouncementsTooManyOrTooFewBite) {
 TEST(UnifiedReplay, CountsOfTheConversionBite) {
   const std::string text = unified_text(mixed_sample);
   const auto diverged = [&](std::string_view from, std::string_view to) {
-    return counts_of(replaced(text, ": m_setup_out: ", from, to)).migrate.diverged;
+    return counts_of(with_replaced(text, ": m_setup_out: ", from, to)).migrate.diverged;
   };
   EXPECT_EQ(diverged("cpages=", "cpages=1"), 1u);
   EXPECT_EQ(diverged("npages=", "npages=1"), 1u);
@@ -203,7 +203,7 @@ TEST(UnifiedReplay, CountsOfTheConversionBite) {
 /// Without the probes inside the preparation the words of the next call tell what was left alone.
 TEST(UnifiedReplay, FewerProbesDecideLessButAgree) {
   for (const char* name : {mixed_sample, one_pass_sample}) {
-    const Counts counts =
+    const UnifiedCounts counts =
         counts_of(without_lines(unified_text(name), {": prep: ", ": prep_r: ", ": prep_pte: "}));
     EXPECT_EQ(counts.range.agreed, counts.range.calls) << name;
     EXPECT_EQ(counts.migrate.agreed, counts.migrate.calls) << name;
@@ -213,7 +213,7 @@ TEST(UnifiedReplay, FewerProbesDecideLessButAgree) {
 
 /// A setup whose conversion is not probed runs the engine's.
 TEST(UnifiedReplay, AConversionThatIsNotShownIsRunAnyway) {
-  const Counts counts =
+  const UnifiedCounts counts =
       counts_of(without_lines(unified_text(mixed_sample), {": m_setup_in: ", ": m_setup_out: "}));
   EXPECT_EQ(counts_text(counts.migrate), "calls 15, agreed 15, diverged 0, unknown 0");
 }
@@ -222,7 +222,7 @@ TEST(UnifiedReplay, WithoutTheWalkNothingIsConverted) {
   std::string text = unified_text(one_pass_sample);
   const auto [begin, ignored] = line_at(text, text.find("migrate=0xffff"));
   text.erase(begin, line_at(text, text.find(": rf_out: ", begin)).second - begin);
-  const Counts counts = counts_of(text);
+  const UnifiedCounts counts = counts_of(text);
   EXPECT_EQ(counts_text(counts.migrate), "calls 3, agreed 0, diverged 0, unknown 3");
 }
 

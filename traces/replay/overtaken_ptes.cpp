@@ -16,7 +16,11 @@ void OvertakenPtes::scan(uint32_t to) {
         changes_.push_back({scanned_, event.number("addr").value_or(0), event.number("pte").value_or(0)});
         break;
       case EventKind::mn_start:
-        zaps_.push_back({event.number("start").value_or(0), event.number("end").value_or(0)});
+        zaps_.push_back({event.number("start").value_or(0), event.number("end").value_or(0), event.task()});
+        break;
+      case EventKind::mn_end:
+        for (Zap& zap : zaps_)
+          if (zap.task == event.task()) zap.over = std::min(zap.over, scanned_);
         break;
       default:
         break;
@@ -32,7 +36,8 @@ void OvertakenPtes::show(uint64_t addr, uint64_t end, uint32_t before, uint32_t 
                        [](const Change& change, uint32_t event) { return change.event < event; });
   any_ =
       std::any_of(first, changes_.end(), [&](const Change& c) { return c.addr >= addr && c.addr < end; }) ||
-      std::ranges::any_of(zaps_, [&](const Zap& zap) { return zap.start < end && zap.end > addr; });
+      std::ranges::any_of(
+          zaps_, [&](const Zap& zap) { return zap.start < end && zap.end > addr && zap.over >= before; });
 }
 
 std::optional<uint64_t> OvertakenPtes::other(uint64_t addr, uint64_t shown,
@@ -43,7 +48,9 @@ std::optional<uint64_t> OvertakenPtes::other(uint64_t addr, uint64_t shown,
   if (fits(shown)) return std::nullopt;
   for (const Change& change : changes_)
     if (change.event >= from_ && change.addr == addr && fits(change.pte)) return change.pte;
-  const auto covers = [&](const Zap& zap) { return zap.start <= addr && addr < zap.end; };
+  const auto covers = [&](const Zap& zap) {
+    return zap.start <= addr && addr < zap.end && zap.over >= from_;
+  };
   if (!pfn && std::ranges::any_of(zaps_, covers)) return 0;
   return std::nullopt;
 }

@@ -39,6 +39,7 @@ class OvertakenPtes {
   };
   struct Zap {
     uint64_t start, end;
+    uint32_t task, over = ~uint32_t{0};  ///< event that ends it
   };
   void scan(uint32_t to);
 
