@@ -5,6 +5,12 @@
 #include "engine/encoding/x86_bits.h"
 
 namespace hmmscope::traces {
+namespace {
+
+/// A task has one invalidation under way; more of them than this are damage.
+constexpr size_t max_zaps = 64;
+
+}  // namespace
 
 void OvertakenPtes::scan(uint32_t to) {
   for (; scanned_ < to; ++scanned_) {
@@ -16,7 +22,8 @@ void OvertakenPtes::scan(uint32_t to) {
         changes_.push_back({scanned_, event.number("addr").value_or(0), event.number("pte").value_or(0)});
         break;
       case EventKind::mn_start:
-        zaps_.push_back({event.number("start").value_or(0), event.number("end").value_or(0), event.task()});
+        if (zaps_.size() < max_zaps)
+          zaps_.push_back({event.number("start").value_or(0), event.number("end").value_or(0), event.task()});
         break;
       case EventKind::mn_end:
         for (Zap& zap : zaps_)
@@ -29,15 +36,13 @@ void OvertakenPtes::scan(uint32_t to) {
 }
 
 void OvertakenPtes::show(uint64_t addr, uint64_t end, uint32_t before, uint32_t after) {
+  const auto over = [before](const Zap& zap) { return zap.over < before; };
+  std::erase_if(zaps_, over);  // which makes room for more
   scan(after);
-  from_ = before;
-  const auto first =
-      std::lower_bound(changes_.begin(), changes_.end(), before,
-                       [](const Change& change, uint32_t event) { return change.event < event; });
-  any_ =
-      std::any_of(first, changes_.end(), [&](const Change& c) { return c.addr >= addr && c.addr < end; }) ||
-      std::ranges::any_of(
-          zaps_, [&](const Zap& zap) { return zap.start < end && zap.end > addr && zap.over >= before; });
+  std::erase_if(changes_, [before](const Change& change) { return change.event < before; });
+  std::erase_if(zaps_, over);
+  any_ = std::ranges::any_of(changes_, [&](const Change& c) { return c.addr >= addr && c.addr < end; }) ||
+         std::ranges::any_of(zaps_, [&](const Zap& zap) { return zap.start < end && zap.end > addr; });
 }
 
 std::optional<uint64_t> OvertakenPtes::other(uint64_t addr, uint64_t shown,
@@ -47,10 +52,8 @@ std::optional<uint64_t> OvertakenPtes::other(uint64_t addr, uint64_t shown,
   };
   if (fits(shown)) return std::nullopt;
   for (const Change& change : changes_)
-    if (change.event >= from_ && change.addr == addr && fits(change.pte)) return change.pte;
-  const auto covers = [&](const Zap& zap) {
-    return zap.start <= addr && addr < zap.end && zap.over >= from_;
-  };
+    if (change.addr == addr && fits(change.pte)) return change.pte;
+  const auto covers = [&](const Zap& zap) { return zap.start <= addr && addr < zap.end; };
   if (!pfn && std::ranges::any_of(zaps_, covers)) return 0;
   return std::nullopt;
 }

@@ -23,7 +23,8 @@ class OvertakenPtes {
       : trace_(trace), kinds_(kinds), task_(task), scanned_(begin) {}
 
   /// The ptes shown are those of [addr, end); the walk's events before and after them are `before` and
-  /// `after`. Reads each event of the call once, however often it is asked.
+  /// `after`, which never go back. Reads each event of the call once; what is over by then is forgotten, so
+  /// that a call with very many of both takes no longer than its events.
   void show(uint64_t addr, uint64_t end, uint32_t before, uint32_t after);
 
   /// Another task changed something there in that time.
@@ -47,9 +48,8 @@ class OvertakenPtes {
   const EventKinds& kinds_;
   uint32_t task_;
   uint32_t scanned_;             ///< events before this one have been read
-  std::vector<Change> changes_;  ///< by other tasks, in order
-  std::vector<Zap> zaps_;        ///< invalidations that others announced during the call
-  uint32_t from_ = 0;            ///< changes count from this event on
+  std::vector<Change> changes_;  ///< by other tasks, in order, from the walk's event before the ptes on
+  std::vector<Zap> zaps_;        ///< invalidations of others, not over by that event; at most max_zaps
   bool any_ = false;
 };
 

@@ -13,6 +13,8 @@ World::World(const Trace& trace, std::unique_ptr<Machine> machine)
       engine_runs_(trace.tasks().size(), 0),
       open_(trace.tasks().size(), no_call) {
   machine_->set_recorder(recorder_.get());
+  for (const TraceTask& task : trace.tasks())
+    if (task.tgid != 0 && task.tgid != task.pid) threads_.insert(task.pid);
 }
 
 Result<std::unique_ptr<World>> World::create(const Trace& trace, const KernelModel& model) {
@@ -105,11 +107,7 @@ AddressSpace& World::space_of_process(int32_t pid) {
   return found != spaces_.end() ? *found->second : new_space(pid);
 }
 
-bool World::is_thread(int32_t pid) const {
-  return std::ranges::any_of(trace_->tasks(), [pid](const TraceTask& task) {
-    return task.pid == pid && task.tgid != 0 && task.tgid != pid;
-  });
-}
+bool World::is_thread(int32_t pid) const { return threads_.contains(pid); }
 
 AddressSpace& World::space_of(uint32_t task) {
   const int32_t pid = trace_->tasks()[task].pid;

@@ -201,6 +201,7 @@ class World {
   std::unordered_map<int32_t, AddressSpace*> spaces_;  ///< by pid
   std::unordered_map<uint64_t, AddressSpace*> mms_;    ///< by the kernel's pointer
   std::unordered_set<int32_t> exited_;                 ///< pids whose last task is gone
+  std::unordered_set<int32_t> threads_;                ///< pids that the trace names a process for, not their own
   std::unordered_set<WordIndex> doubtful_vmas_;        ///< by first word
   struct ArrayKey {
     RegionKind kind;
