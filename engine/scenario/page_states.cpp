@@ -68,6 +68,8 @@ Result<void> World::set_pages(const PageDecl& page) {
   if (level != Level::pte && (*start % unit != 0 || page.pages % (unit / page_bytes) != 0)) {
     return fail(error(page.line, "a huge page's address and size must be multiples of the huge page size"));
   }
+  if ((page.protnone || page.devmap) && (level == Level::pte || page.state == PageState::none))
+    return fail(error(page.line, "only a huge page's mapping can be \"protnone\" or \"devmap\" (a page's is the state \"protnone\")"));
   uint64_t index = 0;
   for (uint64_t addr = *start; addr < *start + page.pages * page_bytes; addr += unit, ++index) {
     const auto ok = level == Level::pte ? set_page(page, addr, index) : set_leaf(page, addr, index, level);

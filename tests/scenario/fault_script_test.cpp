@@ -8,7 +8,7 @@ namespace {
 
 Result<Outcome> run_text(const std::string& operations, const std::string& pages = "[]") {
   const std::string text = R"({"hmmscope-scenario": 1, "title": "t", "kernel": "6.12", "zero_pfn": "0x2222",
-    "config": "DEVICE_PRIVATE=y,MEMORY_FAILURE=n", "devices": [{"name": "gpu", "pages": 16, "pfn": "0xabc00"}],
+    "config": "DEVICE_PRIVATE=y,MEMORY_FAILURE=n,NUMA_BALANCING=y", "devices": [{"name": "gpu", "pages": 16, "pfn": "0xabc00"}],
     "vmas": [{"name": "heap", "start": "0x7f0000000000", "size": "2M", "flags": "0x73"}],
     "pages": )" + pages + R"(, "operations": [)" +
                            operations + "]}";
@@ -51,6 +51,17 @@ TEST(FaultScript, EndsFaultsAndInvalidates) {
   ASSERT_TRUE(outcome) << outcome.error().to_string();
   EXPECT_TRUE(outcome->failures.empty()) << failure_texts(*outcome);
   EXPECT_TRUE(fires(*outcome, RuleId::scenario_stale));
+}
+
+/// The second fault of the page takes the second item; the one after it the same again.
+TEST(FaultScript, APageThatFaultsAgainTakesTheNextItem) {
+  const auto outcome = run_text(R"(
+    {"op": "range-fault", "array": "a", "at": "heap", "pages": 1, "device": "gpu", "default": "REQ_WRITE|REQ_FAULT", "rounds": 1,
+     "faults": [{"at": "heap", "then": [{"at": "heap", "state": "present", "pfn": "0x5000", "writable": false}]},
+                {"at": "heap", "result": "SIGBUS"}], "expect": "-EFAULT"})");
+  ASSERT_TRUE(outcome) << outcome.error().to_string();
+  EXPECT_TRUE(outcome->failures.empty()) << failure_texts(*outcome);
+  EXPECT_TRUE(fires(*outcome, RuleId::pte_present_fault));
 }
 
 TEST(FaultScript, EndsWaits) {
@@ -106,6 +117,28 @@ TEST(FaultScript, MistakesAreErrorsWithTheirLine) {
       R"({"op": "range-fault", "array": "a", "at": "heap", "pages": 1, "faults": [{"at": "moon"}]})"));
   EXPECT_FALSE(run_text(
       R"({"op": "range-fault", "array": "a", "at": "heap", "pages": 1, "faults": [{"at": "heap", "result": "nice"}]})"));
+}
+
+/// What a driver's 2M mapping, a NUMA hint and uffd write protection make of a huge entry, and where they cannot be.
+TEST(FaultScript, HugeEntriesWithBitsOfTheirOwn) {
+  const std::string snapshot =
+      R"({"op": "range-fault", "array": "a", "at": "heap", "pages": 1, "device": "gpu", "expect": "0"},
+         {"op": "expect", "array": "a", "index": 0, "word": ")";
+  const auto run_huge = [&](const std::string& bits, const std::string& word) {
+    return run_text(snapshot + word + "\"}", R"([{"at": "heap", "state": "thp", "pages": 512, "pfn": "0x6000")" + bits + "}]");
+  };
+  for (const auto& [bits, word] : {std::pair(R"(, "devmap": true)", "0xc900000000006000"),
+                                   std::pair(R"(, "uffd_wp": true, "writable": false)", "0x8900000000006000"),
+                                   std::pair(R"(, "protnone": true)", "0x6000")}) {
+    const auto outcome = run_huge(bits, word);
+    ASSERT_TRUE(outcome) << outcome.error().to_string();
+    EXPECT_TRUE(outcome->failures.empty()) << bits << failure_texts(*outcome);
+  }
+  for (const char* bit : {"devmap", "protnone"}) {
+    const auto small = run_text(snapshot + "0x0\"}", std::string(R"([{"at": "heap", "state": "present", ")") + bit + "\": true}]");
+    ASSERT_FALSE(small) << bit;
+    EXPECT_NE(small.error().message.find("huge page"), std::string::npos) << small.error().to_string();
+  }
 }
 
 TEST(FaultScript, DevicesAndConfigurationsThatCannotBe) {
