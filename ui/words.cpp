@@ -126,6 +126,10 @@ std::string grouped(uint64_t number) {
   return result;
 }
 
+std::string counted(uint64_t number, std::string_view one, std::string_view many) {
+  return grouped(number) + ' ' + std::string(number == 1 ? one : many);
+}
+
 std::string hex(uint64_t value, int digits) { return fmt::format("{:#0{}x}", value, digits + 2); }
 
 }  // namespace hmmscope::ui

@@ -58,6 +58,8 @@ class CheckIndex {
 
 /// 262144 -> "262 144"
 std::string grouped(uint64_t number);
+/// "1 word", "2 words": the number, grouped, with the noun it takes.
+std::string counted(uint64_t number, std::string_view one, std::string_view many);
 /// "0x" and the digits; `digits` pads with zeros.
 std::string hex(uint64_t value, int digits = 1);
 

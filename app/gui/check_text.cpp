@@ -9,6 +9,7 @@
 #include "engine/model/word_layout.h"
 #include "traces/check/facts.h"
 #include "traces/check/summary.h"
+#include "ui/words.h"
 
 namespace hmmscope::app {
 namespace {
@@ -135,8 +136,8 @@ QString describe_check(const traces::Document& document, const CallCheck& check,
   }
   if (check.verdict != Verdict::agreed) html += candidate_list(document, check, trials);
   html += facts_of_call(recording, check.call);
-  return html + QObject::tr("<p>%1 words compared, %2 with bits that no event shows</p>")
-                    .arg(grouped(check.words_compared), grouped(check.words_unknown));
+  return html + QObject::tr("<p>%1 compared, %2 with bits that no event shows</p>")
+                    .arg(QString::fromStdString(ui::counted(check.words_compared, "word", "words")), grouped(check.words_unknown));
 }
 
 QString describe_scenario(const traces::Document& document) {

@@ -166,7 +166,7 @@ float DecisionPanel::draw_verdict(Painter& p, const CallCheck& check, const Rect
   Color ink = t.text_muted, face = t.raised;
   switch (check.verdict) {
     case Verdict::agreed:
-      text = fmt::format("The kernel agrees: {} words compared", grouped(check.words_compared));
+      text = "The kernel agrees: " + counted(check.words_compared, "word", "words") + " compared";
       ink = t.good;
       face = t.good_fill;
       break;

@@ -189,7 +189,7 @@ void WalkPanel::draw(const ViewContext& view, Intents& intents) {
   const Rect grid_area{card.right() + gap, body.y, body.right() - card.right() - gap, body.h};
   grid_.update(view, *scene.array,
                {grid_area.x, grid_area.y + heading + 2, grid_area.w, grid_area.h - heading - 2});
-  std::string title = fmt::format("hmm_pfns[] {} entries", grouped(scene.array->count));
+  std::string title = "hmm_pfns[] " + counted(scene.array->count, "entry", "entries");
   if (grid_.per_cell() > 1) title += fmt::format(", {} a cell", grouped(grid_.per_cell()));
   if (p.width(title, Font::strong) > grid_area.w) title = "hmm_pfns[] " + grouped(scene.array->count);
   p.text_in({grid_area.x, grid_area.y, grid_area.w, heading}, title, Font::strong, t.text_muted);
