@@ -183,6 +183,7 @@ void Scheduler::found_deadlock() {
 bool Scheduler::nothing_new() {
   const std::optional<uint64_t> known = policy_.state_at(points_);
   state_ = known ? *known : full_state();
+  assert(state_ == full_state());   // or the same choices have not led to the same place
   if (!known) policy_.reached(points_, state_);
   const auto [place, fresh] = seen_.try_emplace(state_, points_);
   if (fresh) return false;
