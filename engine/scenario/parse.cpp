@@ -26,7 +26,7 @@ struct KindName {
   uint64_t flags;
   uint32_t page_shift;
 };
-constexpr std::array operation_kinds{
+constexpr std::array vma_kinds{
     KindName{"anon", VmaKind::anonymous, 0, 12},
     KindName{"shmem", VmaKind::shmem, vm::shared, 12},
     KindName{"file-private", VmaKind::file_private, 0, 12},
@@ -51,7 +51,7 @@ VmaDecl vma(const json& object) {
   decl.bytes = byte_size(object.at("size"));
   decl.flags = protection(object.value("prot", std::string("rw")));
   const std::string kind = object.value("kind", std::string("anon"));
-  for (const KindName& known : operation_kinds) {
+  for (const KindName& known : vma_kinds) {
     if (known.name != kind) continue;
     decl.kind = known.kind;
     decl.flags |= known.flags;

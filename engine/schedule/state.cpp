@@ -28,9 +28,8 @@ uint64_t identity(const Region& region) {
 
 /// Which page a table lies in decides nothing.
 uint64_t comparable(const Region& region, uint64_t value) {
-  const bool points_to_table = is_table(region.kind) && region.kind != RegionKind::pte &&
-                               (value & (x86::present.mask() | x86::pse.mask())) == x86::present.mask();
-  return points_to_table ? value & ~x86::pfn.mask() : value;
+  const bool above_ptes = is_table(region.kind) && region.kind != RegionKind::pte;
+  return above_ptes && points_to_table(value) ? value & ~x86::pfn.mask() : value;
 }
 
 bool counts(const Machine& machine, const Region& region) {

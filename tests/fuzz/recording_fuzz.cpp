@@ -18,10 +18,6 @@ namespace {
 using namespace hmmscope;
 namespace format = hmmscope::file_format;
 
-uint32_t crc_of(uint32_t start, const void* data, size_t size) {
-  return static_cast<uint32_t>(crc32_z(start, static_cast<const Bytef*>(data), size));
-}
-
 /// Sections as "tag, u32 size, bytes" each, put into a file that is right on the outside.
 std::vector<uint8_t> wrap(std::span<const uint8_t> rest) {
   std::vector<format::SectionEntry> table;
@@ -33,14 +29,14 @@ std::vector<uint8_t> wrap(std::span<const uint8_t> rest) {
     std::memcpy(&size, rest.data() + 4, 4);
     size = static_cast<uint32_t>(std::min<size_t>(size, rest.size() - 8));
     const auto bytes = rest.subspan(8, size);
-    table.push_back({tag, 0, body.size(), size, size, crc_of(0, bytes.data(), size), 0});
+    table.push_back({tag, 0, body.size(), size, size, format::crc(0, bytes.data(), size), 0});
     body.insert(body.end(), bytes.begin(), bytes.end());
     rest = rest.subspan(8 + size);
   }
   format::Header header{format::magic, format::version, static_cast<uint32_t>(table.size()), 0, 0};
   const size_t table_size = table.size() * sizeof(format::SectionEntry);
   for (auto& entry : table) entry.offset += sizeof header + table_size;
-  header.checksum = crc_of(crc_of(0, &header, sizeof header), table.data(), table_size);
+  header.checksum = format::crc(format::crc(0, &header, sizeof header), table.data(), table_size);
   std::vector<uint8_t> file(sizeof header + table_size);
   std::memcpy(file.data(), &header, sizeof header);
   if (table_size > 0) std::memcpy(file.data() + sizeof header, table.data(), table_size);

@@ -7,21 +7,16 @@ namespace {
 
 constexpr uint64_t page = 0x7f0000001000, present = 0x8000000000005867, migration = 0xf7ffe7ffc801f602;
 
-std::shared_ptr<const Trace> trace_of(std::string_view text) {
-  auto trace = read_trace({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, "test.txt");
-  EXPECT_TRUE(trace);
-  return trace ? *trace : nullptr;
-}
-
 TEST(OvertakenPtes, AMigrationEntryPutThereMeanwhile) {
   // The ptes were read before the entry was written, and their event stamped afterwards.
-  const auto trace = trace_of(
+  const auto read = trace_of_text(
       "# tracer: nop\n#\n"
       "            walk-1       [000] .....     1.000001: w_pmd: (a) pmdp=0x1 pmd=0x1067 start=0x7f0000001000 end=0x7f0000003000\n"
       "           other-2       [001] ...1.     1.000002: set_migration_pte: addr=7f0000001000, pte=f7ffe7ffc801f602 order=0\n"
       "            walk-1       [000] .....     1.000003: ptes: (a <- b) addr=0x7f0000001000 ptes={0x8000000000005867,0x8000000000006867}\n"
       "            walk-1       [000] .....     1.000004: w_pmd_r: (a <- b) ret=0 start=0x7f0000001000\n");
-  ASSERT_TRUE(trace);
+  ASSERT_TRUE(read) << read.error().to_string();
+  const auto& trace = *read;
   ASSERT_EQ(trace->size(), 4u);
   const EventKinds kinds(*trace);
   OvertakenPtes overtaken(*trace, kinds, (*trace)[0].task(), 0);
@@ -36,13 +31,14 @@ TEST(OvertakenPtes, AMigrationEntryPutThereMeanwhile) {
 }
 
 TEST(OvertakenPtes, AnInvalidationCountsUntilItEnds) {
-  const auto trace = trace_of(
+  const auto read = trace_of_text(
       "# tracer: nop\n#\n"
       "           other-2       [001] .....     1.000001: mn_start: (a) mm=0x1 start=0x7f0000001000 end=0x7f0000002000 flags=0x1 event=1 owner=0x0\n"
       "            walk-1       [000] .....     1.000002: w_pmd: (a) pmdp=0x1 pmd=0x1067 start=0x7f0000001000 end=0x7f0000003000\n"
       "           other-2       [001] .....     1.000003: mn_end: (a) mm=0x1 start=0x7f0000001000 end=0x7f0000002000 flags=0x1 event=1\n"
       "            walk-1       [000] .....     1.000004: w_pmd_r: (a <- b) ret=0 start=0x7f0000001000\n");
-  ASSERT_TRUE(trace);
+  ASSERT_TRUE(read) << read.error().to_string();
+  const auto& trace = *read;
   const EventKinds kinds(*trace);
   OvertakenPtes overtaken(*trace, kinds, (*trace)[1].task(), 0);
   overtaken.show(page, page + 2 * page_bytes, 1, 3);

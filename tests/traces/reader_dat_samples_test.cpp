@@ -3,14 +3,14 @@
 
 #include <filesystem>
 
+#include "tests/traces/replay_support.h"
 #include "traces/document.h"
 #include "traces/reader/source.h"
 
 namespace hmmscope::traces {
 namespace {
 
-const std::filesystem::path samples = std::filesystem::path(HMMSCOPE_SOURCE_DIR) / "traces" / "samples";
-const std::filesystem::path text_file = samples / "6.12-snapshot.trace.txt";
+const std::filesystem::path text_file = samples_dir / "6.12-snapshot.trace.txt";
 
 class DatSamples : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Versions, DatSamples,
@@ -18,7 +18,7 @@ INSTANTIATE_TEST_SUITE_P(Versions, DatSamples,
 
 /// trace.dat counts nanoseconds where the text prints microseconds, and numbers records instead of lines.
 TEST_P(DatSamples, HoldsTheEventsOfTheText) {
-  const auto dat = open_trace(samples / GetParam());
+  const auto dat = open_trace(samples_dir / GetParam());
   const auto text = open_trace(text_file);
   ASSERT_TRUE(dat) << dat.error().to_string();
   ASSERT_TRUE(text);
@@ -47,7 +47,7 @@ TEST_P(DatSamples, HoldsTheEventsOfTheText) {
 }
 
 TEST_P(DatSamples, GivesTheRecordingOfTheText) {
-  const auto dat = open_document(samples / GetParam());
+  const auto dat = open_document(samples_dir / GetParam());
   const auto text = open_document(text_file);
   ASSERT_TRUE(dat) << dat.error().to_string();
   ASSERT_TRUE(text);

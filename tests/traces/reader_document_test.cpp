@@ -10,12 +10,11 @@
 #include <vector>
 
 #include "engine/recording/recording_file.h"
+#include "tests/traces/replay_support.h"
 #include "traces/document.h"
 
 namespace hmmscope::traces {
 namespace {
-
-const std::filesystem::path document_samples = std::filesystem::path(HMMSCOPE_SOURCE_DIR) / "traces" / "samples";
 
 class OpenDocument : public testing::Test {
  protected:
@@ -33,7 +32,7 @@ class OpenDocument : public testing::Test {
 };
 
 TEST_F(OpenDocument, ATraceWithItsOwnModel) {
-  const auto opened = open_document(document_samples / "6.12-snapshot.trace.txt");
+  const auto opened = open_document(samples_dir / "6.12-snapshot.trace.txt");
   ASSERT_TRUE(opened) << opened.error().to_string();
   const Document& document = **opened;
   EXPECT_EQ(document.kind, SourceKind::trace);
@@ -46,7 +45,7 @@ TEST_F(OpenDocument, ATraceWithItsOwnModel) {
 }
 
 TEST_F(OpenDocument, ThePatchChoosesTheModelAndTheUserOverridesIt) {
-  const auto file = document_samples / "6.12-overlap-4k.trace.txt.xz";
+  const auto file = samples_dir / "6.12-overlap-4k.trace.txt.xz";
   const auto own = open_document(file);
   ASSERT_TRUE(own) << own.error().to_string();
   EXPECT_EQ((*own)->title, "6.12-overlap-4k");
@@ -59,7 +58,7 @@ TEST_F(OpenDocument, ThePatchChoosesTheModelAndTheUserOverridesIt) {
 }
 
 TEST_F(OpenDocument, ARecordingUnderAnyName) {
-  const auto first = open_document(document_samples / "6.12-snapshot.trace.txt");
+  const auto first = open_document(samples_dir / "6.12-snapshot.trace.txt");
   ASSERT_TRUE(first);
   const auto path = directory_ / "saved.bin";
   ASSERT_TRUE(RecordingFile::save(*(*first)->recording, path));
@@ -130,7 +129,7 @@ TEST_F(OpenDocument, CanBeCancelledAtAnyStage) {
       reached = true;
       cancel = true;
     };
-    const auto opened = open_document(document_samples / "6.12-anon_write_prot.trace.txt.xz", options);
+    const auto opened = open_document(samples_dir / "6.12-anon_write_prot.trace.txt.xz", options);
     EXPECT_TRUE(reached) << stop;
     ASSERT_FALSE(opened) << stop;
     EXPECT_EQ(opened.error().to_string(), "cancelled");

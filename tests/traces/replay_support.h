@@ -45,12 +45,23 @@ inline std::string without_counts(std::string text) {
   return text;
 }
 
+inline auto trace_of_text(std::string_view text, std::string_view name = "test.txt") {
+  return read_trace({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, name);
+}
+
 inline Result<Recording> replay_text(std::string_view text, std::string_view name = "test.txt") {
-  const auto trace = read_trace({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, name);
+  const auto trace = trace_of_text(text, name);
   if (!trace) return tl::unexpected<Error>(trace.error());
   const auto model = model_of((*trace)->info(), "");
   if (!model) return tl::unexpected<Error>(model.error());
   return replay(**trace, {*model, {}});
+}
+
+/// The text with the first `from` behind `event` turned into `to`.
+inline std::string with_replaced(std::string text, std::string_view event, std::string_view from, std::string_view to) {
+  const size_t at = text.find(from, text.find(event));
+  EXPECT_NE(at, std::string::npos) << event << " " << from;
+  return at == std::string::npos ? text : text.replace(at, from.size(), to);
 }
 
 /// One word of an array that the kernel wrote, where it stands in the text of the trace.

@@ -52,12 +52,6 @@ std::string without_lines(std::string text, std::initializer_list<std::string_vi
   return kept;
 }
 
-std::string with_replaced(std::string text, std::string_view event, std::string_view from, std::string_view to) {
-  const size_t at = text.find(from, text.find(event));
-  EXPECT_NE(at, std::string::npos) << event << " " << from;
-  return at == std::string::npos ? text : text.replace(at, from.size(), to);
-}
-
 TEST(UnifiedReplay, CountsOfTheSamples) {
   const UnifiedCounts mixed = counts_of(unified_text(mixed_sample));
   EXPECT_EQ(counts_text(mixed.range), "calls 8, agreed 8, diverged 0, unknown 0");
@@ -229,7 +223,7 @@ TEST(UnifiedReplay, WithoutTheWalkNothingIsConverted) {
 /// The old kernel has no such calls: under its model they are shown, not judged.
 TEST(UnifiedReplay, AnotherModelSaysThatItHasNoSuchCall) {
   const std::string text = unified_text(mixed_sample);
-  const auto trace = read_trace({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, "test.txt");
+  const auto trace = trace_of_text(text);
   ASSERT_TRUE(trace);
   const auto model = kernel_model("6.12-fixed");
   ASSERT_TRUE(model) << model.error().to_string();

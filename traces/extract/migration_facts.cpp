@@ -26,13 +26,13 @@ class MigrationFactCollector {
   Result<MigrationFacts> run() {
     if (auto done = arguments(); !done) return tl::unexpected(done.error());
     if (auto done = followed(setup_); !done) return tl::unexpected(done.error());
+    facts_.result = call_.result;
+    facts_.refused = refusals(call_);
+    facts_.src = words_at(call_.end_step, src_);
     cursor_.seek(call_.first_step);
     find_vma();
     if (facts_.pages.vmas.empty()) return fail("the recording does not show its VMA");
     find_entries();
-    facts_.result = call_.result;
-    facts_.refused = refusals(call_);
-    facts_.src = words_at(call_.end_step, src_);
     find_touch();
     if (call_.result == 0 && !facts_.touch) later_calls();
     note_devices();
@@ -134,17 +134,17 @@ class MigrationFactCollector {
       if (const auto huge = huge_entry(addr)) {
         facts_.pages.entries.push_back({Level::pmd, addr & ~(level_size(Level::pmd) - 1), *huge, false});
         if (taken_as_holes(addr, end)) facts_.pages.huge_zero_pfn = leaf_pfn(Level::pmd, *huge);
-      } else if (!has_no_table(addr))
+      } else if (met_table(addr)) {
         table_entries(addr, end);
+      }
       addr = end;
     }
   }
 
   /// Setup marked every page of the part as a hole: so it does with the zero page.
-  bool taken_as_holes(uint64_t addr, uint64_t end) {
+  bool taken_as_holes(uint64_t addr, uint64_t end) const {
     const uint64_t hole = MigrateFormat::from(document_.model).migrate;
-    const std::vector<uint64_t> words = words_at(call_.end_step, src_);
-    cursor_.seek(call_.first_step);
+    const std::vector<uint64_t>& words = facts_.src;
     const size_t first = (addr - facts_.pages.start) >> page_bits,
                  last = (end - facts_.pages.start) >> page_bits;
     return last <= words.size() && std::all_of(words.begin() + static_cast<std::ptrdiff_t>(first),
@@ -152,14 +152,14 @@ class MigrationFactCollector {
                                                [&](uint64_t word) { return word == hole; });
   }
 
-  /// The collector met no table of ptes for this part.
-  bool has_no_table(uint64_t addr) const {
+  /// The collector met a table of ptes for this part.
+  bool met_table(uint64_t addr) const {
     for (StepIndex step = call_.first_step; step < call_.end_step; ++step) {
       if (recording_.rule_of(step) != RuleId::trace_table_absent) continue;
       const auto hole = recording_.operands(step);
-      if (addr >= hole[0] && addr < hole[1]) return true;
+      if (addr >= hole[0] && addr < hole[1]) return false;
     }
-    return false;
+    return true;
   }
 
   std::optional<uint64_t> huge_entry(uint64_t addr) const {
@@ -182,13 +182,11 @@ class MigrationFactCollector {
   /// The ptes of [addr, end), within one table, as the call met them: what stands there now, at its first
   /// step, and what the replay put there before the engine wrote. Nothing without a table.
   std::vector<uint64_t> entries_met(const Call& call, uint64_t addr, uint64_t end) const {
-    const auto count = static_cast<uint32_t>((end - addr) >> page_bits);
-    std::vector<uint64_t> words(count, 0);
+    std::vector<uint64_t> words = words_of_table(addr, end);
+    const auto count = static_cast<uint32_t>(words.size());
     const Region* table = table_of(addr);
     if (table == nullptr) return words;
     const auto first = table->first + static_cast<WordIndex>((addr - table->address) >> page_bits);
-    const auto state = cursor_.state();
-    for (uint32_t k = 0; k < count; ++k) words[k] = first + k < state.size() ? state[first + k] : 0;
     std::vector<bool> engines(count, false);
     for (StepIndex step = call.first_step; step < call.end_step; ++step) {
       for (uint32_t n = 0; n < recording_.write_count(step); ++n) {

@@ -13,8 +13,8 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <unordered_set>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "engine/migrate/hooks.h"

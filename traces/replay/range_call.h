@@ -54,6 +54,8 @@ class RangeCall final : public WalkHooks {
   }
   /// The next event that tells of the walk itself; no_index at the end of the call.
   uint32_t peek();
+  /// The same, with the end of the call, or of the trace, for no_index.
+  uint32_t next_or_end();
   bool next_is(EventKind wanted) { return peek() != no_index && kind(peek()) == wanted; }
   /// Replays everything up to and including the event that peek() names, and gives it back.
   uint32_t take();

@@ -17,6 +17,11 @@ uint32_t RangeCall::peek() {
   return peeked_;
 }
 
+uint32_t RangeCall::next_or_end() {
+  if (peek() != no_index) return peek();
+  return traced_.out != no_index ? traced_.out : static_cast<uint32_t>(replayer_.trace().size());
+}
+
 void RangeCall::pass(uint32_t index) {
   replayer_.pass_until(index);
   world_.run_task(traced_.task);

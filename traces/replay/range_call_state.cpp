@@ -27,13 +27,9 @@ VmaKind kind_of_vma(std::string_view ops, uint64_t flags, uint64_t file) {
 
 std::optional<bool> RangeCall::sequence_moved(const RangeFaultCall&) {
   if (!judge_.in_step()) return true;
-  const uint32_t next = peek();
-  const uint32_t to = next != no_index          ? next
-                      : traced_.out != no_index ? traced_.out
-                                                : static_cast<uint32_t>(replayer_.trace().size());
   const bool kernel_moved =
-      next == no_index && traced_.out != no_index && event(traced_.out).integer("ret") == -EBUSY;
-  const SequenceBounds bounds = replayer_.sequences().during(notifier_, call_.notifier_seq, taken_, to);
+      peek() == no_index && traced_.out != no_index && event(traced_.out).integer("ret") == -EBUSY;
+  const SequenceBounds bounds = replayer_.sequences().during(notifier_, call_.notifier_seq, taken_, next_or_end());
   const auto decide = [&](RuleId rule, bool moved) {
     recorder_.step(rule,
                    {call_.notifier_seq, bounds.lowest, bounds.highest, moved ? uint64_t{1} : uint64_t{0}});
@@ -210,10 +206,7 @@ void RangeCall::load_ptes() {
   world_.show_ptes(*space_, addr, std::span(ptes).first(count), Evidence::observed);
   ptes_start_ = addr;
   ptes_end_ = addr + count * page_bytes;
-  const uint32_t after = peek() != no_index          ? peek()
-                         : traced_.out != no_index ? traced_.out
-                                                   : static_cast<uint32_t>(replayer_.trace().size());
-  overtaken_.show(ptes_start_, ptes_end_, before, after);
+  overtaken_.show(ptes_start_, ptes_end_, before, next_or_end());
 }
 
 /// Which entry the walk met at addr, where another CPU was changing it: one without a page when it waited

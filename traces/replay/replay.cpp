@@ -10,7 +10,7 @@ namespace {
 
 /// Calls of other tasks that may run in the gaps of one call; further ones wait.
 constexpr uint32_t max_depth = 32;
-constexpr uint32_t events_a_step = 1u << 14;
+constexpr uint32_t events_a_progress = 1u << 14;
 
 }  // namespace
 
@@ -30,7 +30,7 @@ Replayer::Replayer(const Trace& trace, const ReplayOptions& options, World& worl
 }
 
 bool Replayer::report() {
-  if (next_ - reported_ >= events_a_step) {
+  if (next_ - reported_ >= events_a_progress) {
     reported_ = next_;
     options_.progress.at("replay", next_, trace_.size());
   }

@@ -20,9 +20,8 @@ class TraceFacts {
   TraceFacts(const Trace& trace, const EventKinds& kinds, const EntryFormat& entries);
 
   /// One for each 256 MiB piece of device memory whose owner some migration shows (drivers of this size of
-  /// chunk: lib/test_hmm.c), coherent where its pages are mapped by present ptes, or the
-  /// kernel knows no other. A piece that two owners claim
-  /// is left out.
+  /// chunk: lib/test_hmm.c), coherent where its pages are mapped by present ptes or the kernel knows no other.
+  /// A piece that two owners claim is left out.
   std::vector<DeviceMemory> devices() const;
   bool owner_known(uint64_t pfn) const;
   /// The pfn of special ptes in VMAs that may not hold any other special page.
