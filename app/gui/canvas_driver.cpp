@@ -10,8 +10,12 @@
 
 namespace hmmscope::app {
 
-CanvasDriver::CanvasDriver(QWidget* surface, std::unique_ptr<ui::Panel> panel, Session& session)
-    : QObject(surface), surface_(surface), session_(session), canvas_(std::move(panel)) {
+CanvasDriver::CanvasDriver(QWidget* surface, std::unique_ptr<ui::Panel> panel,
+                           std::shared_ptr<ui::FontCache> fonts, Session& session)
+    : QObject(surface),
+      surface_(surface),
+      session_(session),
+      canvas_(std::move(panel), std::move(fonts)) {
   surface_->setFocusPolicy(Qt::StrongFocus);
   surface_->setMouseTracking(true);
   surface_->setMinimumSize(80, 60);

@@ -21,7 +21,8 @@ class CanvasDriver : public QObject {
   Q_OBJECT
  public:
   /// `surface` shows the canvas and owns the driver; `session` must outlive it.
-  CanvasDriver(QWidget* surface, std::unique_ptr<ui::Panel> panel, Session& session);
+  CanvasDriver(QWidget* surface, std::unique_ptr<ui::Panel> panel, std::shared_ptr<ui::FontCache> fonts,
+               Session& session);
   ~CanvasDriver() override;
 
   /// True when the event was for the canvas.

@@ -41,10 +41,11 @@ class PanelTableModel : public QAbstractTableModel {
   ui::Table table_;
 };
 
-CanvasPanel::CanvasPanel(DrawPath path, std::unique_ptr<ui::Panel> panel, Session& session, QWidget* parent)
+CanvasPanel::CanvasPanel(const CanvasSetup& setup, std::unique_ptr<ui::Panel> panel, Session& session,
+                         QWidget* parent)
     : QWidget(parent),
       session_(session),
-      surface_(make_canvas_surface(path, std::move(panel), session, this)),
+      surface_(make_canvas_surface(setup, std::move(panel), session, this)),
       driver_(driver_of(surface_)),
       stack_(new QStackedLayout(this)),
       table_(new QTableView(this)),

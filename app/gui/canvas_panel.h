@@ -19,7 +19,7 @@ class CanvasPanel : public QWidget {
   Q_OBJECT
  public:
   /// `session` must outlive the widget.
-  CanvasPanel(DrawPath path, std::unique_ptr<ui::Panel> panel, Session& session, QWidget* parent);
+  CanvasPanel(const CanvasSetup& setup, std::unique_ptr<ui::Panel> panel, Session& session, QWidget* parent);
 
   QString id() const;
   QString title() const;

@@ -14,9 +14,10 @@ namespace {
 
 class SoftwareSurface : public QWidget {
  public:
-  SoftwareSurface(std::unique_ptr<ui::Panel> panel, Session& session, QWidget* parent)
+  SoftwareSurface(const CanvasSetup& setup, std::unique_ptr<ui::Panel> panel, Session& session,
+                  QWidget* parent)
       : QWidget(parent), session_(session) {
-    driver_ = new CanvasDriver(this, std::move(panel), session);
+    driver_ = new CanvasDriver(this, std::move(panel), setup.fonts, session);
   }
 
  protected:
@@ -47,9 +48,9 @@ class SoftwareSurface : public QWidget {
 
 class GlSurface : public QOpenGLWidget {
  public:
-  GlSurface(std::unique_ptr<ui::Panel> panel, Session& session, QWidget* parent)
+  GlSurface(const CanvasSetup& setup, std::unique_ptr<ui::Panel> panel, Session& session, QWidget* parent)
       : QOpenGLWidget(parent), session_(session) {
-    driver_ = new CanvasDriver(this, std::move(panel), session);
+    driver_ = new CanvasDriver(this, std::move(panel), setup.fonts, session);
   }
   ~GlSurface() override {
     makeCurrent();
@@ -85,10 +86,10 @@ class GlSurface : public QOpenGLWidget {
 
 }  // namespace
 
-QWidget* make_canvas_surface(DrawPath path, std::unique_ptr<ui::Panel> panel, Session& session,
+QWidget* make_canvas_surface(const CanvasSetup& setup, std::unique_ptr<ui::Panel> panel, Session& session,
                              QWidget* parent) {
-  if (path == DrawPath::opengl) return new GlSurface(std::move(panel), session, parent);
-  return new SoftwareSurface(std::move(panel), session, parent);
+  if (setup.path == DrawPath::opengl) return new GlSurface(setup, std::move(panel), session, parent);
+  return new SoftwareSurface(setup, std::move(panel), session, parent);
 }
 
 CanvasDriver* driver_of(const QWidget* surface) {

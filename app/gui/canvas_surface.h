@@ -16,8 +16,14 @@ enum class DrawPath : uint8_t { software, opengl };
 /// driver once.
 DrawPath choose_draw_path(QString* reason = nullptr);
 
+/// How the canvases of a window draw.
+struct CanvasSetup {
+  DrawPath path = DrawPath::software;
+  std::shared_ptr<ui::FontCache> fonts;  ///< shared by all; nullptr: fonts of its own
+};
+
 /// A canvas around `panel`. `session` must outlive it. The widget owns its driver.
-QWidget* make_canvas_surface(DrawPath path, std::unique_ptr<ui::Panel> panel, Session& session,
+QWidget* make_canvas_surface(const CanvasSetup& setup, std::unique_ptr<ui::Panel> panel, Session& session,
                              QWidget* parent);
 /// The driver of a widget made above; nullptr for any other widget.
 CanvasDriver* driver_of(const QWidget* surface);

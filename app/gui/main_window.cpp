@@ -39,6 +39,7 @@ constexpr int least_width = 960, least_height = 600;    // everything has its pl
 }  // namespace
 
 MainWindow::MainWindow(const WindowSetup& setup) : setup_(setup), settings_(setup.settings) {
+  if (setup_.canvas.fonts == nullptr) setup_.canvas.fonts = std::make_shared<ui::FontCache>();
   if (settings_ != nullptr) store_.emplace(*settings_);
   setObjectName(QStringLiteral("main"));
   setWindowIcon(program_icon());
@@ -85,7 +86,7 @@ void MainWindow::make_docks() {
             lesson->set_subtitle(subtitle);
           });
   for (auto& panel : ui::make_panels()) {
-    auto* canvas = new CanvasPanel(setup_.path, std::move(panel), session_, this);
+    auto* canvas = new CanvasPanel(setup_.canvas, std::move(panel), session_, this);
     canvases_.push_back(canvas);
     canvas->setMinimumHeight(canvas->id() == QLatin1String("timeline") ? lanes_least : canvas_least);
     Dock* dock = add_dock(canvas->id(), canvas->title(), canvas);

@@ -39,7 +39,7 @@ class ToolBar;
 /// What the program found out before it makes the window.
 struct WindowSetup {
   QSettings* settings = nullptr;  ///< nullptr: nothing is remembered; must outlive the window otherwise
-  DrawPath path = DrawPath::software;
+  CanvasSetup canvas;                           ///< the window makes the fonts if none are given
   QString path_reason;                          ///< for the About box
   ui::ThemeKind desktop = ui::ThemeKind::dark;  ///< the desktop's theme
 };

@@ -31,6 +31,9 @@ void open_first(MainWindow& window, QSettings& settings, const WindowOptions& op
 }  // namespace
 
 int run_window(int argc, char** argv, const WindowOptions& options) {
+  // The usual scale's glyphs are drawn while Qt looks for its plugins and OpenGL for its driver.
+  const auto fonts = std::make_shared<ui::FontCache>();
+  fonts->prepare(1);
   QApplication application(argc, argv);
   QApplication::setApplicationName(QStringLiteral("hmmscope"));
   QApplication::setApplicationDisplayName({});
@@ -40,7 +43,7 @@ int run_window(int argc, char** argv, const WindowOptions& options) {
   setup.desktop = desktop.kind();
   QApplication::setStyle(new ProgramStyle);
   QApplication::setFont(text_font(1));
-  setup.path = choose_draw_path(&setup.path_reason);
+  setup.canvas = {choose_draw_path(&setup.path_reason), fonts};
   const auto settings = open_settings();
   if (options.fresh) settings->clear();
   setup.settings = settings.get();

@@ -162,10 +162,29 @@ const uint8_t* FontAtlas::rgba(int& width, int& height) const {
   return texels;
 }
 
+namespace {
+
+int key_of(float scale) { return static_cast<int>(std::lround(scale * 64)); }
+
+}  // namespace
+
+void FontCache::prepare(float scale) {
+  auto& atlas = atlases_[key_of(scale)];
+  if (atlas.valid()) return;
+  // Either policy will do: with no thread to be had, at() builds it.
+  atlas = std::async(std::launch::async | std::launch::deferred, [scale, generation = ++generations_] {
+            return Atlas(std::make_shared<const FontAtlas>(scale, generation));
+          }).share();
+}
+
 std::shared_ptr<const FontAtlas> FontCache::at(float scale) {
-  auto& atlas = atlases_[static_cast<int>(std::lround(scale * 64))];
-  if (atlas == nullptr) atlas = std::make_shared<const FontAtlas>(scale, ++generations_);
-  return atlas;
+  auto& atlas = atlases_[key_of(scale)];
+  if (!atlas.valid()) {
+    std::promise<Atlas> built;
+    built.set_value(std::make_shared<const FontAtlas>(scale, ++generations_));
+    atlas = built.get_future().share();
+  }
+  return atlas.get();
 }
 
 }  // namespace hmmscope::ui

@@ -4,9 +4,10 @@
 /// at every scale.
 ///
 /// One FontCache is shared by the canvases of a window: the atlas of a scale is built once. Threads: the
-/// thread of the canvases.
+/// thread of the canvases; what prepare() starts runs beside it.
 
 #include <cstdint>
+#include <future>
 #include <map>
 #include <memory>
 #include <string>
@@ -48,11 +49,15 @@ class FontAtlas {
 
 class FontCache {
  public:
+  /// Begins to build the atlas of a scale on a thread of its own; at() waits for it. Only before the first
+  /// canvas is made: ImGui counts allocations in whatever context is current.
+  void prepare(float scale);
   /// The atlas for device pixels = logical pixels * scale, built on first use.
   std::shared_ptr<const FontAtlas> at(float scale);
 
  private:
-  std::map<int, std::shared_ptr<const FontAtlas>> atlases_;  ///< key: scale in 1/64
+  using Atlas = std::shared_ptr<const FontAtlas>;
+  std::map<int, std::shared_future<Atlas>> atlases_;  ///< key: scale in 1/64
   uint64_t generations_ = 0;
 };
 
