@@ -42,6 +42,8 @@ class PagedState {
   uint32_t pages() const { return static_cast<uint32_t>(flags_.size()); }
   std::span<const uint64_t> page(uint32_t page) const { return words().subspan(first_word(page), words_in(page)); }
 
+  /// Asks the processor for a word that will be stored to soon: states are larger than its caches.
+  void prefetch(WordIndex word) const { __builtin_prefetch(&words_[word], 1); }
   void store(WordIndex word, uint64_t value) {
     const uint32_t page = word >> page_shift;
     if (flags_[page] != plain_touched) [[unlikely]]

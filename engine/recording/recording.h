@@ -127,6 +127,7 @@ class Recording {
   /// `step` may be steps(): the number of writes.
   uint32_t first_write(StepIndex step) const { return step == 0 ? 0 : write_end_[step - 1]; }
   WriteView write_at(uint32_t write) const;
+  WordIndex word_of_write(uint32_t write) const { return write_word_[write]; }   ///< the first, of a run
   StepIndex step_of_write(uint32_t write) const;   ///< O(log steps)
 
   /// The stable id of the step's rule. Differs from rule(rule_of(step)).id only for RuleId::unknown_rule: a file

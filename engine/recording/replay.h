@@ -10,9 +10,13 @@ namespace hmmscope {
 inline RunValues new_values(const WriteView& write) { return {write.new_literal, write.new_base, write.new_stride}; }
 inline RunValues old_values(const WriteView& write) { return {write.old_literal, write.old_base, write.old_stride}; }
 
+/// How many writes ahead their words are asked for.
+inline constexpr uint32_t replay_lookahead = 24;
+
 /// Writes [begin, end) forwards. See PagedState::store_run for `defer`.
 inline void apply_writes(const Recording& recording, uint32_t begin, uint32_t end, PagedState& state, bool defer) {
   for (uint32_t w = begin; w < end; ++w) {
+    if (end - w > replay_lookahead) state.prefetch(recording.word_of_write(w + replay_lookahead));
     const WriteView write = recording.write_at(w);
     if (write.new_shape == WriteShape::single) [[likely]] {
       state.store(write.first, write.new_base);
@@ -25,6 +29,7 @@ inline void apply_writes(const Recording& recording, uint32_t begin, uint32_t en
 /// Writes [begin, end) backwards.
 inline void undo_writes(const Recording& recording, uint32_t begin, uint32_t end, PagedState& state, bool defer) {
   for (uint32_t w = end; w > begin; --w) {
+    if (w - begin > replay_lookahead) state.prefetch(recording.word_of_write(w - 1 - replay_lookahead));
     const WriteView write = recording.write_at(w - 1);
     if (write.old_shape == WriteShape::single) [[likely]] {
       state.store(write.first, write.old_base);
