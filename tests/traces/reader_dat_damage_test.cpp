@@ -17,6 +17,7 @@
 
 #include "traces/reader/bytes.h"
 #include "traces/reader/source.h"
+#include "traces/reader/trace_dat_options.h"
 #include "traces/reader/trace_dat_pages.h"
 
 // Sanitizers take terabytes of address space.
@@ -127,6 +128,57 @@ TEST(DamagedDatPages, AreNamedByTheirOffset) {
   EXPECT_EQ(trace.error().file, "x.dat");
   EXPECT_TRUE(trace.error().has_offset);
   EXPECT_EQ(trace.error().offset, page) << trace.error().to_string();
+}
+
+/// `text` in place of `old`, of the same size, where it is found last.
+std::string with_last(std::string bytes, std::string_view old, std::string_view text) {
+  const size_t at = bytes.rfind(old);
+  if (at != std::string::npos && old.size() == text.size()) bytes.replace(at, text.size(), text);
+  return bytes;
+}
+
+Result<std::shared_ptr<const Trace>> read_dat(const std::string& bytes) {
+  return read_trace({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "x.dat");
+}
+
+/// libtracecmd takes the clock's name from between the brackets, and sscanf of nothing is a null pointer.
+TEST(DamagedDatOptions, AClockWithoutANameIsRefused) {
+  const std::string bytes = sample("6.12-snapshot-v6.dat.xz");
+  EXPECT_TRUE(read_dat(bytes));
+  EXPECT_TRUE(read_dat(with_last(bytes, "[mono]", "[boot]")));
+  const auto trace = read_dat(with_last(bytes, "[mono]", "[]]]]]"));
+  ASSERT_FALSE(trace);
+  EXPECT_NE(trace.error().message.find("an option's value"), std::string::npos) << trace.error().to_string();
+  EXPECT_EQ(trace.error().offset, bytes.rfind("[mono]"));
+  EXPECT_FALSE(read_dat(with_last(bytes, "perf [mono]", "perf [    ]")));   // the list in the option
+}
+
+TEST(DamagedDatOptions, SizesBeyondTheFileAreRefused) {
+  const std::string bytes = sample("6.12-snapshot-v6.dat.xz");
+  const size_t clock = bytes.rfind("[mono]");
+  ASSERT_NE(clock, std::string::npos);
+  std::string damaged = bytes;
+  std::memset(damaged.data() + clock - 8, 0xff, 8);
+  const auto trace = read_dat(damaged);
+  ASSERT_FALSE(trace);
+  EXPECT_NE(trace.error().message.find("does not lie in it"), std::string::npos) << trace.error().to_string();
+}
+
+TEST(DamagedDatOptions, ValuesTheLibraryStumblesOver) {
+  using namespace std::string_view_literals;
+  EXPECT_TRUE(names_a_clock("local [mono] boot"));
+  EXPECT_TRUE(names_a_clock("local mono"));
+  EXPECT_TRUE(names_a_clock("[x86-tsc]\0["sv));
+  EXPECT_TRUE(names_a_clock(""));
+  for (const char* clocks : {"[", "[]", "local [] [mono]", "local [", "[ mono]"}) EXPECT_FALSE(names_a_clock(clocks)) << clocks;
+  EXPECT_EQ(use_of_option(uname_option, "Linux 6.12\0"sv), OptionUse::keep);
+  EXPECT_EQ(use_of_option(uname_option, "Linux 6.12"), OptionUse::refuse);
+  EXPECT_EQ(use_of_option(clock_option, "[mono]"), OptionUse::refuse);
+  EXPECT_EQ(use_of_option(cpu_count_option, "\2\0\0"sv), OptionUse::refuse);
+  EXPECT_EQ(use_of_option(cpu_count_option, "\2\0\0\0"sv), OptionUse::keep);
+  EXPECT_EQ(use_of_option(cpu_statistics_option, ""), OptionUse::leave_out);
+  EXPECT_EQ(use_of_option(printk_option, ""), OptionUse::leave_out);
+  EXPECT_EQ(use_of_option(event_formats_option, ""), OptionUse::keep);
 }
 
 /// A page: 8 bytes of time, the word of flags and size, then the records as 4-byte words.

@@ -177,7 +177,6 @@ CallFactCounts count_facts(const Recording& recording, CallId id) {
   CallFactCounts facts;
   if (id == no_call) return facts;
   const Call& call = recording.calls()[id];
-  const auto arguments = recording.arguments(id);
   StepIndex begin = call.first_step;
   while (begin > 0 && (recording.rule_of(begin - 1) == RuleId::trace_array_shown ||
                        recording.rule_of(begin - 1) == RuleId::trace_array_unknown ||

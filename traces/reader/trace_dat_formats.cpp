@@ -4,11 +4,12 @@
 #include <cstring>
 #include <optional>
 
+#include "traces/reader/trace_dat_options.h"
+
 namespace hmmscope::traces {
 namespace {
 
 using namespace std::string_view_literals;
-constexpr uint16_t ftrace_events_option = 17, event_formats_option = 18;
 constexpr uint64_t most_in_a_section = uint64_t{256} << 20;
 
 /// Walks sizes and texts; the first that is not there ends it.
@@ -25,9 +26,15 @@ class Walk {
     else at_ += sizeof(T);
     return value.value_or(T{});
   }
-  void expect(std::string_view text) {
-    if (bytes_.substr(std::min<uint64_t>(at_, bytes_.size()), text.size()) != text) whole_ = false;
-    else at_ += text.size();
+  bool find(std::string_view text) {
+    if (!whole_ || bytes_.substr(std::min<uint64_t>(at_, bytes_.size()), text.size()) != text) return false;
+    at_ += text.size();
+    return true;
+  }
+  void expect(std::string_view text) { whole_ = find(text); }
+  void skip(uint64_t count) {
+    if (!whole_ || count > bytes_.size() - at_) whole_ = false;
+    else at_ += count;
   }
   void name() {
     const size_t end = bytes_.find('\0', at_);
@@ -35,9 +42,9 @@ class Walk {
     else at_ = end + 1;
   }
   /// A text with its size in front; `each` gets its offset.
-  template <class Each>
+  template <class Size = uint64_t, class Each>
   void text(Each each) {
-    const auto size = number<uint64_t>();
+    const auto size = number<Size>();
     if (!whole_ || size > bytes_.size() - at_) return void(whole_ = false);
     each(at_, bytes_.substr(at_, size));
     at_ += size;
@@ -61,7 +68,43 @@ class Walk {
 };
 
 Error outside(std::string_view name, uint64_t at) {
-  return Error::at_offset(name, at, "is a damaged trace.dat file: the description of an event does not lie in it (cut off?)");
+  return Error::at_offset(name, at, "is a damaged trace.dat file: a text of its headers, such as the description of an event, does not lie in it (cut off?)");
+}
+
+Error unsound(std::string_view name, uint64_t at) {
+  return Error::at_offset(name, at, "is a damaged trace.dat file: an option's value is cut off or impossible");
+}
+
+DatPatch without_option(uint64_t at) {
+  return {at, std::string(reinterpret_cast<const char*>(&unused_option), sizeof unused_option)};
+}
+
+/// The options of version 6, and the clock's name, which follows the table of CPUs.
+Result<void> patches_of_options(Walk& walk, std::string_view name, std::vector<DatPatch>& patches) {
+  const auto cpus = walk.number<uint32_t>();
+  if (!walk.find("options  \0"sv)) return {};
+  bool clock = false;
+  std::optional<uint64_t> wrong;
+  while (walk.whole() && !wrong) {
+    const uint64_t at = walk.at();
+    const auto id = walk.number<uint16_t>();
+    if (id == 0) break;
+    clock = clock || id == clock_option;
+    walk.text<uint32_t>([&](uint64_t, std::string_view value) {
+      const OptionUse use = use_of_option(id, value);
+      if (use == OptionUse::leave_out) patches.push_back(without_option(at));
+      if (use == OptionUse::refuse) wrong = at;
+    });
+  }
+  if (walk.find("flyrecord\0"sv) && clock) {
+    walk.skip(16 * uint64_t{cpus});
+    walk.text([&](uint64_t at, std::string_view value) {
+      if (!names_a_clock(value)) wrong = at;
+    });
+  }
+  if (!walk.whole()) return fail(outside(name, walk.at()));
+  if (wrong) return fail(unsound(name, *wrong));
+  return {};
 }
 
 Result<std::vector<DatPatch>> patches_of_headers(std::string_view file, std::string_view name, const DatHeader& header) {
@@ -75,19 +118,37 @@ Result<std::vector<DatPatch>> patches_of_headers(std::string_view file, std::str
   walk.text(skip);
   if (walk.whole()) walk.texts(leave_out);
   if (walk.whole()) walk.systems(leave_out);
+  if (walk.whole()) walk.text<uint32_t>(skip);   // symbols
+  // The library looks two bytes in front of a string without quotes, and a NUL ends its search for strings.
+  if (walk.whole()) walk.text<uint32_t>([&](uint64_t at, std::string_view text) {
+    if (!text.empty()) patches.push_back({at, std::string(1, '\0')});
+  });
+  if (walk.whole()) walk.text(skip);   // names of tasks
   if (!walk.whole()) return fail(outside(name, walk.at()));
+  if (const auto options = patches_of_options(walk, name, patches); !options) return tl::unexpected(options.error());
   return patches;
 }
 
-/// The section an option names, unpacked, with its arguments left out, behind the end of the file at `end`.
-Result<DatPatch> patched_section(std::string_view file, std::string_view name, const DatHeader& header, const DatOption& option, uint64_t end) {
+/// The section an option names. Its packed content must lie in it and not claim more than texts take: the library asks
+/// for what is claimed.
+Result<DatSection> checked_section(std::string_view file, std::string_view name, const DatOption& option) {
   const auto place = load_number<uint64_t>(file, option.value_at);
-  const auto section = section_at(file, *place);
+  const auto section = place ? section_at(file, *place) : std::nullopt;
   if (!section || section->id != option.id) return fail(outside(name, option.at));
-  std::string content(section->bytes);
   if ((section->flags & section_compressed) != 0) {
+    const auto packed = load_number<uint32_t>(section->bytes, 0), size = load_number<uint32_t>(section->bytes, 4);
+    if (!packed || !size || *packed > section->bytes.size() - 8 || *size > most_in_a_section) return fail(outside(name, *place));
+  }
+  return *section;
+}
+
+/// That section, unpacked, with its arguments left out, behind the end of the file at `end`.
+Result<DatPatch> patched_section(std::string_view file, std::string_view name, const DatHeader& header, const DatOption& option,
+                                 const DatSection& section, uint64_t end) {
+  const auto place = load_number<uint64_t>(file, option.value_at);
+  std::string content(section.bytes);
+  if ((section.flags & section_compressed) != 0) {
     const auto packed = load_number<uint32_t>(content, 0), size = load_number<uint32_t>(content, 4);
-    if (!packed || !size || *packed > content.size() - 8 || *size > most_in_a_section) return fail(outside(name, *place));
     std::string unpacked(*size, '\0');
     if (!unpack_chunk(header.compression, std::string_view(content).substr(8, *packed), unpacked))
       return fail(Error::at_offset(name, *place, "is a damaged trace.dat file: the descriptions of events cannot be unpacked"));
@@ -110,8 +171,14 @@ Result<std::vector<DatPatch>> patches_of_sections(std::string_view file, std::st
   uint64_t end = file.size();
   std::optional<Error> failed;
   for_each_option(file, header, [&](const DatOption& option) {
-    if ((option.id != ftrace_events_option && option.id != event_formats_option) || option.size != 8) return true;
-    auto section = patched_section(file, name, header, option, end);
+    const OptionUse use = use_of_option(option.id, file.substr(option.value_at, option.size));
+    if (use == OptionUse::refuse) return failed = unsound(name, option.at), false;
+    if (use == OptionUse::leave_out) return patches.push_back(without_option(option.at)), true;
+    if (option.id < header_option || option.id > cmdlines_option || option.size != 8) return true;
+    const auto plain = checked_section(file, name, option);
+    if (!plain) return failed = plain.error(), false;
+    if (option.id != ftrace_events_option && option.id != event_formats_option) return true;
+    auto section = patched_section(file, name, header, option, *plain, end);
     if (!section) return failed = section.error(), false;
     std::string place(sizeof end, '\0');
     std::memcpy(place.data(), &end, sizeof end);

@@ -1,7 +1,7 @@
 #pragma once
 /// The texts that describe the events of a trace.dat file, as libtraceevent is given them: without the arguments of the
 /// printed form, which nothing here prints. The library parses those expressions, and some damaged ones make 1.7 crash
-/// (a division by zero, a missing operand).
+/// (a division by zero, a missing operand). Nor is it given trace_printk()'s strings, in front of which it reads.
 
 #include <cstdint>
 #include <string>
