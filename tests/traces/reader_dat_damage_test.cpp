@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/traces/replay_support.h"
 #include "traces/reader/bytes.h"
 #include "traces/reader/source.h"
 #include "traces/reader/trace_dat_options.h"
@@ -66,7 +67,7 @@ constexpr int whole = 0, refused = 1, no_memory = 2, nameless = 3;
 /// What a reader does with all that a trace has; one of the above.
 int read_everything(const std::string& bytes) {
   try {
-    const auto trace = read_trace({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "x.dat");
+    const auto trace = trace_of_text(bytes, "x.dat");
     if (!trace) return trace.error().message.empty() || trace.error().file != "x.dat" ? nameless : refused;
     uint64_t words[64], sum = 0;
     for (size_t index = 0; index < (*trace)->size(); ++index) {
@@ -123,7 +124,7 @@ TEST(DamagedDatPages, AreNamedByTheirOffset) {
   const size_t page = (bytes.size() - 1) / 4096 * 4096;
   const uint32_t too_many = 4081;
   std::memcpy(bytes.data() + page + 8, &too_many, sizeof too_many);
-  const auto trace = read_trace({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "x.dat");
+  const auto trace = trace_of_text(bytes, "x.dat");
   ASSERT_FALSE(trace);
   EXPECT_EQ(trace.error().file, "x.dat");
   EXPECT_TRUE(trace.error().has_offset);
@@ -133,24 +134,21 @@ TEST(DamagedDatPages, AreNamedByTheirOffset) {
 /// `text` in place of `old`, of the same size, where it is found last.
 std::string with_last(std::string bytes, std::string_view old, std::string_view text) {
   const size_t at = bytes.rfind(old);
-  if (at != std::string::npos && old.size() == text.size()) bytes.replace(at, text.size(), text);
-  return bytes;
-}
-
-Result<std::shared_ptr<const Trace>> read_dat(const std::string& bytes) {
-  return read_trace({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "x.dat");
+  EXPECT_NE(at, std::string::npos) << old;
+  EXPECT_EQ(old.size(), text.size());
+  return at == std::string::npos ? bytes : bytes.replace(at, old.size(), text);
 }
 
 /// libtracecmd takes the clock's name from between the brackets, and sscanf of nothing is a null pointer.
 TEST(DamagedDatOptions, AClockWithoutANameIsRefused) {
   const std::string bytes = sample("6.12-snapshot-v6.dat.xz");
-  EXPECT_TRUE(read_dat(bytes));
-  EXPECT_TRUE(read_dat(with_last(bytes, "[mono]", "[boot]")));
-  const auto trace = read_dat(with_last(bytes, "[mono]", "[]]]]]"));
+  EXPECT_TRUE(trace_of_text(bytes, "x.dat"));
+  EXPECT_TRUE(trace_of_text(with_last(bytes, "[mono]", "[boot]"), "x.dat"));
+  const auto trace = trace_of_text(with_last(bytes, "[mono]", "[]]]]]"), "x.dat");
   ASSERT_FALSE(trace);
   EXPECT_NE(trace.error().message.find("an option's value"), std::string::npos) << trace.error().to_string();
   EXPECT_EQ(trace.error().offset, bytes.rfind("[mono]"));
-  EXPECT_FALSE(read_dat(with_last(bytes, "perf [mono]", "perf [    ]")));   // the list in the option
+  EXPECT_FALSE(trace_of_text(with_last(bytes, "perf [mono]", "perf [    ]"), "x.dat"));   // the list in the option
 }
 
 TEST(DamagedDatOptions, SizesBeyondTheFileAreRefused) {
@@ -159,7 +157,7 @@ TEST(DamagedDatOptions, SizesBeyondTheFileAreRefused) {
   ASSERT_NE(clock, std::string::npos);
   std::string damaged = bytes;
   std::memset(damaged.data() + clock - 8, 0xff, 8);
-  const auto trace = read_dat(damaged);
+  const auto trace = trace_of_text(damaged, "x.dat");
   ASSERT_FALSE(trace);
   EXPECT_NE(trace.error().message.find("does not lie in it"), std::string::npos) << trace.error().to_string();
 }

@@ -75,10 +75,6 @@ Error unsound(std::string_view name, uint64_t at) {
   return Error::at_offset(name, at, "is a damaged trace.dat file: an option's value is cut off or impossible");
 }
 
-DatPatch without_option(uint64_t at) {
-  return {at, std::string(reinterpret_cast<const char*>(&unused_option), sizeof unused_option)};
-}
-
 /// The options of version 6, and the clock's name, which follows the table of CPUs.
 Result<void> patches_of_options(Walk& walk, std::string_view name, std::vector<DatPatch>& patches) {
   const auto cpus = walk.number<uint32_t>();
@@ -193,6 +189,10 @@ Result<std::vector<DatPatch>> patches_of_sections(std::string_view file, std::st
 
 }  // namespace
 
+DatPatch without_option(uint64_t at) {
+  return {at, std::string(reinterpret_cast<const char*>(&unused_option), sizeof unused_option)};
+}
+
 std::string without_print_arguments(std::string_view format) {
   std::string text(format);
   const size_t print = text.find("\nprint");
@@ -207,7 +207,7 @@ std::string without_print_arguments(std::string_view format) {
   return text;
 }
 
-Result<std::vector<DatPatch>> leave_out_print_arguments(std::string_view file, std::string_view name, const DatHeader& header) {
+Result<std::vector<DatPatch>> patches_for_library(std::string_view file, std::string_view name, const DatHeader& header) {
   return header.has_sections ? patches_of_sections(file, name, header) : patches_of_headers(file, name, header);
 }
 

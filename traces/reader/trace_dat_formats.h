@@ -19,9 +19,13 @@ struct DatPatch {
   std::string bytes;
 };
 
-/// For both versions; a section of version 7 that is packed comes unpacked behind the end of the file. Errors: a text that
-/// does not lie in the file or its section, with its offset.
-Result<std::vector<DatPatch>> leave_out_print_arguments(std::string_view file, std::string_view name, const DatHeader& header);
+/// The option in a copy for the library, as one it does not know.
+DatPatch without_option(uint64_t at);
+
+/// All that must change in the copy, for both versions; a section of version 7 that is packed comes unpacked behind the end
+/// of the file. Errors: a text that does not lie in the file or its section, and an option the library would stumble over,
+/// with its offset.
+Result<std::vector<DatPatch>> patches_for_library(std::string_view file, std::string_view name, const DatHeader& header);
 
 /// A description of the same size, blank behind the text in quotes that follows "print fmt:".
 std::string without_print_arguments(std::string_view format);

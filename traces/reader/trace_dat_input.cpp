@@ -63,9 +63,9 @@ Result<TraceDatInput> open_trace_dat(std::string_view file, std::string_view nam
   if (header->has_sections) {
     if (const auto checked = check(record_pages_of_sections(file, name)); !checked) return tl::unexpected(checked.error());
   }
-  auto patches = leave_out_print_arguments(file, name, *header);
+  auto patches = patches_for_library(file, name, *header);
   if (!patches) return tl::unexpected(patches.error());
-  if (symbols) patches->push_back({symbols->option, std::string(reinterpret_cast<const char*>(&unused_option), sizeof unused_option)});
+  if (symbols) patches->push_back(without_option(symbols->option));
   const int fd = anonymous_file(file, *patches);
   if (fd < 0) return fail(without_place("cannot be handed to libtracecmd (no anonymous file)", name));
   TraceDatInput input(tracecmd_alloc_fd(fd, tracecmd_load_no_plugins));

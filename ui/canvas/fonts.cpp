@@ -162,29 +162,20 @@ const uint8_t* FontAtlas::rgba(int& width, int& height) const {
   return texels;
 }
 
-namespace {
-
-int key_of(float scale) { return static_cast<int>(std::lround(scale * 64)); }
-
-}  // namespace
+const std::shared_future<FontCache::Atlas>& FontCache::begin(float scale, std::launch policy) {
+  auto& atlas = atlases_[static_cast<int>(std::lround(scale * 64))];
+  if (!atlas.valid()) {
+    atlas = std::async(policy, [scale, generation = ++generations_] {
+              return Atlas(std::make_shared<const FontAtlas>(scale, generation));
+            }).share();
+  }
+  return atlas;
+}
 
 void FontCache::prepare(float scale) {
-  auto& atlas = atlases_[key_of(scale)];
-  if (atlas.valid()) return;
-  // Either policy will do: with no thread to be had, at() builds it.
-  atlas = std::async(std::launch::async | std::launch::deferred, [scale, generation = ++generations_] {
-            return Atlas(std::make_shared<const FontAtlas>(scale, generation));
-          }).share();
+  begin(scale, std::launch::async | std::launch::deferred);  // with no thread to be had, at() builds it
 }
 
-std::shared_ptr<const FontAtlas> FontCache::at(float scale) {
-  auto& atlas = atlases_[key_of(scale)];
-  if (!atlas.valid()) {
-    std::promise<Atlas> built;
-    built.set_value(std::make_shared<const FontAtlas>(scale, ++generations_));
-    atlas = built.get_future().share();
-  }
-  return atlas.get();
-}
+std::shared_ptr<const FontAtlas> FontCache::at(float scale) { return begin(scale, std::launch::deferred).get(); }
 
 }  // namespace hmmscope::ui

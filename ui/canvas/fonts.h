@@ -57,6 +57,7 @@ class FontCache {
 
  private:
   using Atlas = std::shared_ptr<const FontAtlas>;
+  const std::shared_future<Atlas>& begin(float scale, std::launch policy);
   std::map<int, std::shared_future<Atlas>> atlases_;  ///< key: scale in 1/64
   uint64_t generations_ = 0;
 };
