@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <future>
 
 #include "engine/recording/pattern.h"
 #include "engine/recording/replay.h"
@@ -218,17 +219,28 @@ uint32_t Keyframes::stored_at(uint32_t page, uint32_t keyframe) const {
 }
 
 void Keyframes::restore(uint32_t keyframe, PagedState& state) const {
-  const uint32_t pages = state.pages();
-  if (pages == 0) return;
-  uint32_t next = stored_at(0, keyframe);
-  for (uint32_t page = 0; page < pages; ++page) {
-    const uint32_t stored = next;
-    if (page + 1 < pages) {
-      next = stored_at(page + 1, keyframe);
-      if (state.origin(page + 1) != next) stored_[next].prefetch();
-    }
-    if (state.origin(page) != stored) decode(stored_[stored], state.replace_page(page, stored));
+  struct Copy {
+    const StoredPage* from;
+    std::span<uint64_t> to;
+  };
+  std::vector<Copy> copies;
+  for (uint32_t page = 0; page < state.pages(); ++page) {
+    const uint32_t stored = stored_at(page, keyframe);
+    if (state.origin(page) != stored) copies.push_back({&stored_[stored], state.replace_page(page, stored)});
   }
+  const auto copy = [](std::span<const Copy> part) {
+    for (size_t i = 0; i < part.size(); ++i) {
+      if (i + 1 < part.size()) part[i + 1].from->prefetch();
+      decode(*part[i].from, part[i].to);
+    }
+  };
+  // Copying tens of megabytes takes longer than a frame allows one processor; few pages are not worth a thread.
+  constexpr size_t pages_worth_a_thread = 1024;
+  const auto all = std::span<const Copy>(copies);
+  if (all.size() < 2 * pages_worth_a_thread) return copy(all);
+  const auto half = std::async(std::launch::async | std::launch::deferred, copy, all.first(all.size() / 2));
+  copy(all.subspan(all.size() / 2));
+  half.wait();
 }
 
 uint64_t Keyframes::cost_to(StepIndex position) const {

@@ -39,7 +39,8 @@ class Keyframes {
   /// The last keyframe at or before `position`; there is always one at 0.
   uint32_t before(StepIndex position) const;
 
-  /// Brings `state` to the keyframe by replacing the pages that differ.
+  /// Brings `state` to the keyframe by replacing the pages that differ; where they are thousands, a second thread copies
+  /// half of them and is over when this returns.
   void restore(uint32_t keyframe, PagedState& state) const;
 
   /// Estimated cost (units of replay_cost) of replaying from the start to `position`.

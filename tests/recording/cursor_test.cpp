@@ -165,6 +165,34 @@ TEST(Keyframes, StayNearTheirBudget) {
   EXPECT_LT(keyframes.bytes(), budget + budget / 8);
 }
 
+/// So many pages that two threads share them.
+TEST(Keyframes, RestoreThousandsOfPages) {
+  Memory memory;
+  Region region;
+  region.count = 3000 * PagedState::page_words;
+  memory.add_region(region);
+  Recorder recorder(memory);
+  std::mt19937_64 random(1);
+  constexpr uint32_t steps = 20, writes = 5000;
+  for (uint32_t i = 0; i < steps; ++i) {
+    recorder.step(RuleId::unknown_rule);
+    for (uint32_t k = 0; k < writes; ++k) recorder.write(static_cast<WordIndex>(random() % region.count), random());
+  }
+  const auto recording = std::make_shared<const Recording>(std::move(recorder).finish());
+  std::vector<uint64_t> hashes;
+  Cursor stepping(recording);
+  do hashes.push_back(stepping.hash());
+  while (stepping.step());
+  ASSERT_EQ(hashes.size(), steps + 1);
+  const Keyframes keyframes(recording, {.distance = 1, .budget = size_t{1} << 30});
+  PagedState state(recording->initial());
+  for (int i = 0; i < 12; ++i) {
+    const auto keyframe = static_cast<uint32_t>(random() % keyframes.count());
+    keyframes.restore(keyframe, state);
+    ASSERT_EQ(state_hash(state.words()), hashes[keyframes.position(keyframe)]) << "keyframe " << keyframe;
+  }
+}
+
 TEST(StateHash, DependsOnIndexAndValueOnly) {
   const std::vector<uint64_t> a = {1, 2, 0};
   const std::vector<uint64_t> swapped = {2, 1, 0};
