@@ -64,7 +64,7 @@ Result<Value> apply_count(const Moment& moment, Cursor& cursor, Arguments a) {
   }
   cursor.seek(moment.position);
   const Region& region = region_of(moment);
-  const auto words = cursor.state().subspan(region.first, region.count);
+  const auto words = cursor.words(region.first, region.count);
   return Value(static_cast<uint64_t>(
       std::count_if(words.begin(), words.end(), [&](uint64_t word) { return (word & mask) == wanted; })));
 }

@@ -170,7 +170,7 @@ Result<std::shared_ptr<const Document>> open_document(const std::filesystem::pat
       return !progress.cancelled();
     };
   };
-  document->keyframes = Keyframes::build(recording, watched("keyframes", recording->steps()));
+  document->keyframes = Keyframes::build(recording, watched("keyframes", uint64_t{3} * recording->writes()));
   if (document->keyframes == nullptr || progress.cancelled()) return fail("cancelled");
   document->history = History::build(recording, watched("history", uint64_t{3} * recording->writes()));
   if (document->history == nullptr || progress.cancelled()) return fail("cancelled");

@@ -16,7 +16,7 @@ bool has_recording(const ViewContext& view) {
 
 LastWrite last_write(const ViewContext& view, WordIndex word) {
   LastWrite result;
-  if (!has_recording(view) || word >= view.cursor->state().size()) return result;
+  if (!has_recording(view) || word >= view.cursor->recording().word_count()) return result;
   result.before = result.after = view.cursor->load(word);
   if (view.document->history == nullptr) return result;
   if (const auto change = view.document->history->last_write(word, view.cursor->position())) {

@@ -4,25 +4,12 @@
 #include <array>
 #include <bit>
 
+#include "engine/recording/blocks.h"
+
 namespace hmmscope {
 namespace {
 
-constexpr uint32_t no_write = ~uint32_t{0};
 constexpr uint32_t max_levels = 32;
-
-/// Splits [first, first + count) into blocks of 2^level words aligned to their size: at most 2 log2(count) of
-/// them.
-template <class Visit>
-void for_each_block(WordIndex first, uint32_t count, Visit visit) {
-  while (count > 0) {
-    const auto by_size = static_cast<uint32_t>(std::bit_width(count) - 1);
-    const uint32_t level =
-        first == 0 ? by_size : std::min<uint32_t>(by_size, static_cast<uint32_t>(std::countr_zero(first)));
-    visit(level, first >> level);
-    first += 1u << level;
-    count -= 1u << level;
-  }
-}
 
 /// A word's writes in one list, in order.
 struct List {

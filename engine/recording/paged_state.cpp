@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
+#include <numeric>
 
-#include "engine/recording/pattern.h"
+#include "engine/recording/replay.h"
 
 namespace hmmscope {
 namespace {
@@ -29,91 +29,75 @@ uint64_t hash_words(std::span<const uint64_t> words, WordIndex first) {
 
 uint64_t state_hash(std::span<const uint64_t> words) { return hash_words(words, 0); }
 
-void RunValues::write_to(uint64_t* words, uint32_t count) const {
-  if (literal != nullptr) {
-    std::memcpy(words, literal, count * sizeof(uint64_t));
-  } else {
-    fill_linear(words, count, base, stride);
+PagedState::PagedState(const Keyframes& keyframes)
+    : keyframes_(&keyframes),
+      words_(keyframes.recording().initial().begin(), keyframes.recording().initial().end()),
+      flags_(keyframes.pages(), stale_hash),
+      at_(keyframes.pages()),
+      stale_(keyframes.pages()),
+      page_hash_(keyframes.pages()) {
+  std::iota(stale_.begin(), stale_.end(), 0u);
+}
+
+std::span<uint64_t> PagedState::page_words(uint32_t page) const {
+  const auto rest = std::span(words_).subspan(Keyframes::first_word(page));
+  return rest.first(std::min<size_t>(rest.size(), state_page_words));
+}
+
+void PagedState::changed(uint32_t page) const {
+  if ((flags_[page] & stale_hash) == 0) stale_.push_back(page);
+  flags_[page] |= stale_hash;
+}
+
+void PagedState::bring(uint32_t page) const {
+  if (keyframes_->bring(page, at_[page], position_, page_words(page))) changed(page);
+  flags_[page] |= current;
+  current_.push_back(page);
+}
+
+template <class Values>
+void PagedState::put_everywhere(const WriteView& write, Values values) {
+  const uint32_t last = (write.first + write.count - 1) >> state_page_shift;
+  for (uint32_t page = write.first >> state_page_shift; page <= last; ++page) {
+    if ((flags_[page] & current) == 0) continue;
+    put(write, values(write), Keyframes::first_word(page), page_words(page));
+    changed(page);
   }
 }
 
-PagedState::PagedState(std::span<const uint64_t> initial) : words_(initial.begin(), initial.end()) {
-  const size_t pages = (words_.size() + page_words - 1) >> page_shift;
-  origin_.assign(pages, no_origin);
-  deferred_.resize(pages);
-  flags_.assign(pages, plain_touched);
-  page_hash_.assign(pages, 0);
-  touched_pages_.resize(pages);
-  for (size_t page = 0; page < pages; ++page) touched_pages_[page] = static_cast<uint32_t>(page);
+void PagedState::walk(uint32_t write) {
+  const Recording& recording = keyframes_->recording();
+  for (; position_ < write; ++position_) put_everywhere(recording.write_at(position_), new_values);
+  for (; position_ > write; --position_) put_everywhere(recording.write_at(position_ - 1), old_values);
 }
 
-uint32_t PagedState::words_in(uint32_t page) const {
-  return static_cast<uint32_t>(std::min<size_t>(page_words, words_.size() - first_word(page)));
+void PagedState::jump(uint32_t write) {
+  for (const uint32_t page : current_) {
+    flags_[page] &= static_cast<uint8_t>(~current);
+    at_[page] = position_;
+  }
+  current_.clear();
+  position_ = write;
 }
 
-void PagedState::mark(uint32_t page, uint8_t flags) {
-  if ((flags_[page] & touched) == 0) touched_pages_.push_back(page);
-  flags_[page] = static_cast<uint8_t>(flags | touched);
-}
-
-void PagedState::write_out(uint32_t page) {
-  deferred_[page].write_to(&words_[first_word(page)], words_in(page));
-}
-
-void PagedState::touch(uint32_t page) {
-  if ((flags_[page] & deferred) != 0) write_out(page);
-  mark(page, modified);
-}
-
-void PagedState::store_run(WordIndex first, uint32_t count, RunValues values, bool defer) {
+std::span<const uint64_t> PagedState::words(WordIndex first, uint32_t count) const {
   assert(first <= words_.size() && count <= words_.size() - first);
-  for (uint32_t done = 0; done < count;) {
-    const WordIndex word = first + done;
-    const uint32_t page = word >> page_shift;
-    const uint32_t page_size = words_in(page);
-    const uint32_t offset = word - first_word(page);
-    const uint32_t part = std::min(count - done, page_size - offset);
-    const bool whole = part == page_size;
-    if (whole && defer) {
-      if ((flags_[page] & deferred) == 0) deferred_pages_.push_back(page);
-      deferred_[page] = values.from(done);
-      mark(page, modified | deferred);
-    } else {
-      if (whole) {
-        mark(page, modified);  // drops deferred values: all of them are replaced
-      } else if (flags_[page] != plain_touched) {
-        touch(page);
-      }
-      values.from(done).write_to(&words_[word], part);
-    }
-    done += part;
-  }
-}
-
-void PagedState::settle() {
-  for (const uint32_t page : deferred_pages_) {
-    if ((flags_[page] & deferred) == 0) continue;
-    write_out(page);
-    flags_[page] &= static_cast<uint8_t>(~deferred);
-  }
-  deferred_pages_.clear();
-}
-
-std::span<uint64_t> PagedState::replace_page(uint32_t page, uint32_t origin) {
-  assert(deferred_pages_.empty());
-  mark(page, 0);
-  origin_[page] = origin;
-  return std::span(words_).subspan(first_word(page), words_in(page));
+  if (count == 0) return {};
+  const uint32_t last = (first + count - 1) >> state_page_shift;
+  for (uint32_t page = first >> state_page_shift; page <= last; ++page)
+    if ((flags_[page] & current) == 0) bring(page);
+  return std::span<const uint64_t>(words_).subspan(first, count);
 }
 
 uint64_t PagedState::hash() const {
-  for (const uint32_t page : touched_pages_) {
-    flags_[page] &= static_cast<uint8_t>(~touched);
-    const uint64_t fresh = hash_words(this->page(page), first_word(page));
+  if (current_.size() < flags_.size()) words(0, size());
+  for (const uint32_t page : stale_) {
+    flags_[page] &= static_cast<uint8_t>(~stale_hash);
+    const uint64_t fresh = hash_words(page_words(page), Keyframes::first_word(page));
     hash_ += fresh - page_hash_[page];
     page_hash_[page] = fresh;
   }
-  touched_pages_.clear();
+  stale_.clear();
   return hash_;
 }
 

@@ -31,6 +31,7 @@ using EventIndex = uint32_t;
 inline constexpr StepIndex no_step = ~StepIndex{0};
 inline constexpr CallId no_call = ~CallId{0};
 inline constexpr EventIndex no_event = ~EventIndex{0};
+inline constexpr uint32_t no_write = ~uint32_t{0};   ///< as the number of a write
 
 /// How a written value is known. The engine's own runs are `computed`; kernel traces use the other three.
 enum class Evidence : uint8_t { computed, observed, inferred, unknown };
@@ -129,6 +130,12 @@ class Recording {
   WriteView write_at(uint32_t write) const;
   WordIndex word_of_write(uint32_t write) const { return write_word_[write]; }   ///< the first, of a run
   StepIndex step_of_write(uint32_t write) const;   ///< O(log steps)
+  /// Asks the processor for what write_at(write) will read.
+  void prefetch_write(uint32_t write) const {
+    __builtin_prefetch(&write_word_[write]);
+    __builtin_prefetch(&write_info_[write]);
+    __builtin_prefetch(&write_new_[write]);
+  }
 
   /// The stable id of the step's rule. Differs from rule(rule_of(step)).id only for RuleId::unknown_rule: a file
   /// written by a build that knew more rules keeps their ids.

@@ -1,51 +1,36 @@
 #pragma once
-/// Applies or undoes writes of a recording on a state. Writes are addressed by number rather than by step, so going
-/// over steps that write nothing costs nothing.
+/// One write of a recording applied to, or undone on, a window of the state.
 
-#include "engine/recording/paged_state.h"
+#include <algorithm>
+#include <cstring>
+#include <span>
+
+#include "engine/recording/pattern.h"
 #include "engine/recording/recording.h"
 
 namespace hmmscope {
 
+/// The values of a run: literal[k], or base + k * stride without a literal.
+struct RunValues {
+  const uint64_t* literal = nullptr;
+  uint64_t base = 0, stride = 0;
+};
+
 inline RunValues new_values(const WriteView& write) { return {write.new_literal, write.new_base, write.new_stride}; }
 inline RunValues old_values(const WriteView& write) { return {write.old_literal, write.old_base, write.old_stride}; }
 
-/// How many writes ahead their words are asked for.
-inline constexpr uint32_t replay_lookahead = 24;
-
-/// Writes [begin, end) forwards. See PagedState::store_run for `defer`.
-inline void apply_writes(const Recording& recording, uint32_t begin, uint32_t end, PagedState& state, bool defer) {
-  for (uint32_t w = begin; w < end; ++w) {
-    if (end - w > replay_lookahead) state.prefetch(recording.word_of_write(w + replay_lookahead));
-    const WriteView write = recording.write_at(w);
-    if (write.new_shape == WriteShape::single) [[likely]] {
-      state.store(write.first, write.new_base);
-    } else {
-      state.store_run(write.first, write.count, new_values(write), defer);
-    }
+/// The part of `write` that lies in the window; `window` holds the words from `first` on and meets the write.
+inline void put(const WriteView& write, const RunValues& values, WordIndex first, std::span<uint64_t> window) {
+  const uint64_t begin = std::max(write.first, first);
+  const uint64_t end = std::min(uint64_t{write.first} + write.count, first + uint64_t{window.size()});
+  const uint64_t k = begin - write.first;
+  uint64_t* const to = window.data() + (begin - first);
+  const auto count = static_cast<uint32_t>(end - begin);
+  if (values.literal != nullptr) {
+    std::memcpy(to, values.literal + k, count * sizeof(uint64_t));
+  } else {
+    fill_linear(to, count, values.base + k * values.stride, values.stride);
   }
-}
-
-/// Writes [begin, end) backwards.
-inline void undo_writes(const Recording& recording, uint32_t begin, uint32_t end, PagedState& state, bool defer) {
-  for (uint32_t w = end; w > begin; --w) {
-    if (w - begin > replay_lookahead) state.prefetch(recording.word_of_write(w - 1 - replay_lookahead));
-    const WriteView write = recording.write_at(w - 1);
-    if (write.old_shape == WriteShape::single) [[likely]] {
-      state.store(write.first, write.old_base);
-    } else {
-      state.store_run(write.first, write.count, old_values(write), defer);
-    }
-  }
-}
-
-/// What replaying a write costs, in units of a single write (some nanoseconds): the pages at the edges of a run are
-/// written out, those in between are only noted.
-inline uint64_t replay_cost(const WriteView& write) {
-  if (write.count == 1) return 1;
-  constexpr uint32_t words_a_unit = 40;
-  const uint32_t edges = write.count < 2 * PagedState::page_words ? write.count : 2 * PagedState::page_words;
-  return 2 + edges / words_a_unit + (write.count >> PagedState::page_shift);
 }
 
 }  // namespace hmmscope

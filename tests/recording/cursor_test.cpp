@@ -15,7 +15,11 @@ std::vector<uint64_t> words(const Cursor& cursor) { return {cursor.state().begin
 
 class CursorOnRandomRecordings : public ::testing::TestWithParam<uint32_t> {
  protected:
-  RandomRecording random_ = random_recording({.seed = GetParam(), .steps = 400 + GetParam() % 3 * 300});
+  // Every third state is several pages with runs over many of them.
+  RandomRecording random_ = random_recording(
+      GetParam() % 3 == 0
+          ? RandomOptions{.seed = GetParam(), .steps = 300, .first_words = 7000, .longest_run = 6000}
+          : RandomOptions{.seed = GetParam(), .steps = 400 + GetParam() % 3 * 300});
 };
 
 TEST_P(CursorOnRandomRecordings, StepsForwardThroughTheRecordedStates) {
@@ -46,7 +50,7 @@ TEST_P(CursorOnRandomRecordings, StepAndBackIsTheIdentityByHash) {
 }
 
 TEST_P(CursorOnRandomRecordings, SeekEqualsStepping) {
-  // Keyframes from one a step to one in all, with budgets that force every doubling in between.
+  // From a stored page a write to none at all.
   struct Shape {
     uint64_t distance;
     size_t budget;
@@ -64,7 +68,7 @@ TEST_P(CursorOnRandomRecordings, SeekEqualsStepping) {
       cursor.seek(target);
       ASSERT_EQ(cursor.position(), target);
       ASSERT_EQ(words(cursor), random_.states[target]) << "distance " << shape.distance << " budget "
-                                                       << shape.budget << " keyframes " << keyframes->count();
+                                                       << shape.budget << " stored " << keyframes->count();
       if (random() % 3 == 0) {
         ASSERT_EQ(cursor.hash(), state_hash(random_.states[target]));
       }
@@ -76,6 +80,30 @@ TEST_P(CursorOnRandomRecordings, SeekEqualsStepping) {
         cursor.back();
         ASSERT_EQ(words(cursor), random_.states[cursor.position()]);
       }
+    }
+  }
+}
+
+/// Pages that nobody reads stay behind, each at a position of its own, and are right when somebody does.
+TEST_P(CursorOnRandomRecordings, AWordReadNowAndThenIsRight) {
+  std::mt19937 random(GetParam());
+  for (const uint64_t distance : {1, 5, 40, 1 << 30}) {
+    Cursor cursor(random_.recording, std::make_shared<const Keyframes>(
+                                         random_.recording, Keyframes::Options{distance, size_t{1} << 30}));
+    for (int i = 0; i < 3000; ++i) {
+      switch (random() % 4) {
+        case 0: cursor.seek(static_cast<StepIndex>(random() % random_.states.size())); break;
+        case 1: cursor.step(); break;
+        case 2: cursor.back(); break;
+        default: break;
+      }
+      const std::vector<uint64_t>& state = random_.states[cursor.position()];
+      const auto word = static_cast<WordIndex>(random() % state.size());
+      ASSERT_EQ(cursor.load(word), state[word]) << "word " << word << " at " << cursor.position();
+      if (random() % 8 != 0) continue;
+      const auto count = static_cast<uint32_t>(random() % (state.size() - word + 1));
+      const auto words = cursor.words(word, count);
+      ASSERT_TRUE(std::equal(words.begin(), words.end(), &state[word], &state[word] + count));
     }
   }
 }
@@ -115,42 +143,42 @@ TEST(Keyframes, SharePagesThatDoNotChange) {
   // Ten thousand steps write one page of a state of a thousand random pages.
   Memory memory;
   Region region;
-  region.count = 1000 * PagedState::page_words;
+  region.count = 1000 * state_page_words;
   memory.add_region(region);
   std::mt19937_64 random(1);
   for (WordIndex w = 0; w < region.count; ++w) memory.store(w, random());
   Recorder recorder(memory);
   for (uint32_t i = 0; i < 10000; ++i) {
     recorder.step(RuleId::unknown_rule);
-    recorder.write(i % PagedState::page_words, random());
+    recorder.write(i % state_page_words, random());
   }
   const auto recording = std::make_shared<const Recording>(std::move(recorder).finish());
   const Keyframes keyframes(recording, {.distance = 100, .budget = 1 << 30});
   EXPECT_GE(keyframes.count(), 100u);
-  const size_t page = PagedState::page_words * sizeof(uint64_t);
-  EXPECT_LT(keyframes.bytes(), (1000 + 2 * 101) * page);
+  const size_t page = state_page_words * sizeof(uint64_t);
+  EXPECT_LT(keyframes.bytes(), 2 * 101 * page);
 }
 
 TEST(Keyframes, StoreLinearPagesAsPieces) {
   Memory memory;
   Region region;
-  region.count = 512 * PagedState::page_words;
+  region.count = 512 * state_page_words;
   memory.add_region(region);
   Recorder recorder(memory);
-  for (uint32_t i = 0; i < 50; ++i) {
+  for (uint32_t i = 0; i < 5000; ++i) {
     recorder.step(RuleId::unknown_rule);
-    recorder.fill(3, region.count - 5, i * 1000003, i);
+    recorder.fill(i % 500 * state_page_words + 3, state_page_words - 5, i * 1000003, i);
   }
   const auto recording = std::make_shared<const Recording>(std::move(recorder).finish());
   const Keyframes keyframes(recording, {.distance = 1, .budget = 1 << 30});
-  EXPECT_EQ(keyframes.count(), 51u);
-  EXPECT_LT(keyframes.bytes(), 51 * 512 * 100u) << "a page of one piece should take tens of bytes";
+  EXPECT_EQ(keyframes.count(), 5000u);
+  EXPECT_LT(keyframes.bytes(), 5000 * 120u) << "a page of a few pieces should take tens of bytes";
 }
 
 TEST(Keyframes, StayNearTheirBudget) {
   Memory memory;
   Region region;
-  region.count = 64 * PagedState::page_words;
+  region.count = 64 * state_page_words;
   memory.add_region(region);
   Recorder recorder(memory);
   std::mt19937_64 random(1);
@@ -165,32 +193,26 @@ TEST(Keyframes, StayNearTheirBudget) {
   EXPECT_LT(keyframes.bytes(), budget + budget / 8);
 }
 
-/// So many pages that two threads share them.
-TEST(Keyframes, RestoreThousandsOfPages) {
+/// A file may hold millions of runs over the whole state: what is kept of each must not grow with the state.
+TEST(Keyframes, RunsOverManyPagesCostTheirEdges) {
   Memory memory;
   Region region;
-  region.count = 3000 * PagedState::page_words;
+  region.count = 2000 * state_page_words;
   memory.add_region(region);
   Recorder recorder(memory);
-  std::mt19937_64 random(1);
-  constexpr uint32_t steps = 20, writes = 5000;
-  for (uint32_t i = 0; i < steps; ++i) {
+  constexpr uint32_t runs = 500;
+  for (uint32_t i = 0; i < runs; ++i) {
     recorder.step(RuleId::unknown_rule);
-    for (uint32_t k = 0; k < writes; ++k) recorder.write(static_cast<WordIndex>(random() % region.count), random());
+    recorder.fill(i, region.count - 2 * i, i, 1);
   }
   const auto recording = std::make_shared<const Recording>(std::move(recorder).finish());
-  std::vector<uint64_t> hashes;
-  Cursor stepping(recording);
-  do hashes.push_back(stepping.hash());
-  while (stepping.step());
-  ASSERT_EQ(hashes.size(), steps + 1);
-  const Keyframes keyframes(recording, {.distance = 1, .budget = size_t{1} << 30});
-  PagedState state(recording->initial());
-  for (int i = 0; i < 12; ++i) {
-    const auto keyframe = static_cast<uint32_t>(random() % keyframes.count());
-    keyframes.restore(keyframe, state);
-    ASSERT_EQ(state_hash(state.words()), hashes[keyframes.position(keyframe)]) << "keyframe " << keyframe;
-  }
+  const auto keyframes = std::make_shared<const Keyframes>(recording);
+  EXPECT_LT(keyframes->bytes(), 4000 * 2 * sizeof(uint32_t) + runs * 200);
+  Cursor cursor(recording, keyframes);
+  cursor.seek(400);
+  EXPECT_EQ(cursor.load(100000), 399u + 100000 - 399);
+  EXPECT_EQ(cursor.load(1000), 399u + 1000 - 399);
+  EXPECT_EQ(cursor.load(398), 398u) << "the run before began there";
 }
 
 TEST(StateHash, DependsOnIndexAndValueOnly) {

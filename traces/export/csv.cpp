@@ -56,7 +56,7 @@ void write_pfns_csv(const Document& document, Sink& sink) {
     if (!array) continue;
     const Call& call = recording.calls()[id];
     cursor.seek(call.first_step);
-    const auto words = [&] { return cursor.state().subspan(array->first, array->count); };
+    const auto words = [&] { return cursor.words(array->first, array->count); };
     before.assign(words().begin(), words().end());
     // The kernel's own words replace the engine's just behind the call.
     StepIndex end = call.end_step == no_step ? recording.steps() : call.end_step;

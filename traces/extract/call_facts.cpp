@@ -251,7 +251,7 @@ class CallFactCollector {
     if (!array) return fail("the recording does not show its array");
     Cursor cursor(document_.recording, document_.keyframes);
     cursor.seek(call_.first_step);
-    const auto now = [&] { return cursor.state().subspan(array->first, array->count); };
+    const auto now = [&] { return cursor.words(array->first, array->count); };
     facts_.in.assign(now().begin(), now().end());
     // What the engine could not know is written just behind the call.
     StepIndex last = end;

@@ -93,10 +93,9 @@ class MigrationFactCollector {
   }
 
   void find_vma() {
-    const auto state = cursor_.state();
     for (const Region& region : recording_.regions()) {
       if (region.kind != RegionKind::vma || region.owner != space_) continue;
-      const auto word = [&](VmaWord which) { return state[region.first + static_cast<WordIndex>(which)]; };
+      const auto word = [&](VmaWord which) { return cursor_.load(region.first + static_cast<WordIndex>(which)); };
       // One that ends before the range does is why setup refuses it.
       if (word(VmaWord::start) > facts_.pages.start || word(VmaWord::end) <= facts_.pages.start) continue;
       facts_.pages.vmas = {{word(VmaWord::start), word(VmaWord::end), word(VmaWord::flags),
@@ -115,11 +114,11 @@ class MigrationFactCollector {
   }
 
   /// A 2M mapping stands at addr; a table of ptes may lie ready for its split.
-  bool is_huge(std::span<const uint64_t> state, uint64_t addr) const {
+  bool is_huge(uint64_t addr) const {
     const Region* table = table_of(addr, RegionKind::pmd);
     if (table == nullptr) return false;
-    const uint64_t pmd =
-        state[table->first + static_cast<WordIndex>((addr - table->address) >> level_shift(Level::pmd))];
+    const uint64_t pmd = cursor_.load(
+        table->first + static_cast<WordIndex>((addr - table->address) >> level_shift(Level::pmd)));
     return x86::pmd_present(pmd) && format_.is_huge(pmd);
   }
 
@@ -209,10 +208,10 @@ class MigrationFactCollector {
     for (uint64_t addr = facts_.pages.start; addr < facts_.pages.end;) {
       const uint64_t end = std::min(facts_.pages.end, (addr | (level_size(Level::pmd) - 1)) + 1);
       cursor_.seek(call_.end_step);
-      const bool was_huge = is_huge(cursor_.state(), addr);
+      const bool was_huge = is_huge(addr);
       const std::vector<uint64_t> left = words_of_table(addr, end);
       cursor_.seek(pages.first_step);
-      const bool huge = is_huge(cursor_.state(), addr);
+      const bool huge = is_huge(addr);
       if (huge && !was_huge) facts_.meanwhile.push_back({addr, FactMeanwhile::Did::touched});
       const std::vector<uint64_t> met = entries_met(pages, addr, end);
       for (uint32_t k = 0; !huge && k < left.size(); ++k) {
@@ -232,9 +231,9 @@ class MigrationFactCollector {
     std::vector<uint64_t> words((end - addr) >> page_bits, 0);
     const Region* table = table_of(addr);
     if (table == nullptr) return words;
-    const auto state = cursor_.state();
     const size_t first = table->first + ((addr - table->address) >> page_bits);
-    for (size_t k = 0; k < words.size() && first + k < state.size(); ++k) words[k] = state[first + k];
+    for (size_t k = 0; k < words.size() && first + k < recording_.word_count(); ++k)
+      words[k] = cursor_.load(static_cast<WordIndex>(first + k));
     return words;
   }
 
@@ -254,7 +253,7 @@ class MigrationFactCollector {
     // What the engine could not know is written just behind the call.
     while (step < recording_.steps() && recording_.rule_of(step) == RuleId::check_unknown) ++step;
     cursor_.seek(step);
-    const auto state = cursor_.state().subspan(first, pages);
+    const auto state = cursor_.words(first, static_cast<uint32_t>(pages));
     return {state.begin(), state.end()};
   }
 
@@ -300,13 +299,12 @@ class MigrationFactCollector {
     if (finalize == no_call || !followed(finalize)) return;
     facts_.has_finalize = true;
     cursor_.seek(recording_.calls()[finalize].end_step);
-    const auto state = cursor_.state();
     const Region* table = nullptr;
     for (uint64_t addr = facts_.pages.start; addr < facts_.pages.end; addr += page_bytes) {
       if (table == nullptr || addr % level_size(Level::pmd) == 0) table = table_of(addr);
-      if (table == nullptr || is_huge(state, addr)) continue;
+      if (table == nullptr || is_huge(addr)) continue;
       const auto word = table->first + static_cast<WordIndex>((addr - table->address) >> page_bits);
-      facts_.after.push_back({Level::pte, addr, state[word], false});
+      facts_.after.push_back({Level::pte, addr, cursor_.load(word), false});
     }
   }
 

@@ -99,12 +99,12 @@ void PfnGrid::update(const ViewContext& view, const Region& array, const Rect& a
   totals_ = {};
   cells_.assign((array.count + per_cell_ - 1) / per_cell_, {});
   const SlotClassifier classify(layout);
-  const auto state = view.cursor->state();
+  const auto words = view.cursor->words(array.first, array.count);
   evidence_.update(view, array);
   for (uint32_t i = 0; i < array.count; ++i) {
     SlotCell& cell = cells_[i / per_cell_];
     const Evidence known = evidence_[i];
-    const SlotState slot = known == Evidence::unknown ? SlotState::unknown : classify(state[array.first + i]);
+    const SlotState slot = known == Evidence::unknown ? SlotState::unknown : classify(words[i]);
     ++totals_[static_cast<size_t>(slot)];
     if (slot > cell.worst || cell.count == 0) {
       cell = {slot, 1, known};
