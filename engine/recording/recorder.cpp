@@ -89,10 +89,9 @@ Recording::Run Recorder::begin_run(WordIndex first, uint32_t count) {
   return run;
 }
 
-void Recorder::append_run(WordIndex first, const Recording::Run& run, Evidence evidence) {
+void Recorder::append_run(WordIndex first, const Recording::Run& run, uint64_t new_base, Evidence evidence) {
   const auto info = static_cast<uint8_t>(static_cast<uint8_t>(evidence) | Recording::run_flag);
-  append_write(first, info, recording_.runs_.size(), 0);
-  recording_.runs_.push(run);
+  append_write(first, info, recording_.share_run(run), new_base);
 }
 
 void Recorder::fill(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, Evidence evidence) {
@@ -100,10 +99,9 @@ void Recorder::fill(WordIndex first, uint32_t count, uint64_t base, uint64_t str
   if (count == 1) return write(first, base, evidence);
   Recording::Run run = begin_run(first, count);
   run.new_shape = WriteShape::linear;
-  run.new_base = base;
   run.new_stride = stride;
   fill_linear(memory_->data() + first, count, base, stride);
-  append_run(first, run, evidence);
+  append_run(first, run, base, evidence);
 }
 
 void Recorder::fill_keeping(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, uint64_t keep,
@@ -114,17 +112,16 @@ void Recorder::fill_keeping(WordIndex first, uint32_t count, uint64_t base, uint
   if (count == 1) return write(first, (*words & keep) | base, evidence);
   Recording::Run run = begin_run(first, count);
   for (size_t k = 0; k < count; ++k) words[k] = (words[k] & keep) | (base + k * stride);
-  recording_.set_new(run, {words, count});
-  append_run(first, run, evidence);
+  append_run(first, run, recording_.set_new(run, {words, count}), evidence);
 }
 
 void Recorder::copy(WordIndex first, std::span<const uint64_t> values, Evidence evidence) {
   if (values.empty()) return;
   if (values.size() == 1) return write(first, values[0], evidence);
   Recording::Run run = begin_run(first, static_cast<uint32_t>(values.size()));
-  recording_.set_new(run, values);
+  const uint64_t base = recording_.set_new(run, values);
   std::copy(values.begin(), values.end(), memory_->data() + first);
-  append_run(first, run, evidence);
+  append_run(first, run, base, evidence);
 }
 
 EventIndex Recorder::add_event(const Event& event) {

@@ -71,7 +71,7 @@ class Recorder {
   }
   /// Records the words' old values; the caller then stores the new ones and sets the run's new shape.
   Recording::Run begin_run(WordIndex first, uint32_t count);
-  void append_run(WordIndex first, const Recording::Run& run, Evidence evidence);
+  void append_run(WordIndex first, const Recording::Run& run, uint64_t new_base, Evidence evidence);
   void append_event();
 
   Memory* memory_;

@@ -94,12 +94,18 @@ void Recording::shrink_to_fit() {
   events_.shrink_to_fit();
 }
 
-void Recording::set_new(Run& run, std::span<const uint64_t> values) {
+uint32_t Recording::share_run(const Run& run) {
+  if (runs_.empty() || !(runs_.back() == run)) runs_.push(run);
+  return static_cast<uint32_t>(runs_.size() - 1);
+}
+
+uint64_t Recording::set_new(Run& run, std::span<const uint64_t> values) {
   const Pattern pattern = find_pattern(values);
   run.new_shape = pattern.linear ? WriteShape::linear : WriteShape::literal;
-  run.new_base = pattern.linear ? pattern.base : literals_.size();
   run.new_stride = pattern.stride;
+  const uint64_t base = pattern.linear ? pattern.base : literals_.size();
   if (!pattern.linear) literals_.append(values.data(), values.size());
+  return base;
 }
 
 void Recording::set_old(Run& run, std::span<const uint64_t> values) {

@@ -176,19 +176,25 @@ class Recording {
   friend class RecordingReader;
   friend class RecordingWriter;
 
-  // write_info_: bits 0-1 Evidence; a run keeps its index into runs_ in write_old_.
+  // write_info_: bits 0-1 Evidence; a run keeps its index into runs_ in write_old_, its new base in write_new_.
   static constexpr uint8_t evidence_mask = 3;
   static constexpr uint8_t run_flag = 4;
 
-  struct Run {  ///< the extra data of a write of more than one word
-    uint32_t count;
-    WriteShape new_shape, old_shape;   ///< linear or literal
-    uint64_t new_base, new_stride, old_base, old_stride;  ///< base holds the index into literals_ for literal shapes
+  /// The extra data of writes of more than one word. Huge leaves write one run after another that differs in nothing
+  /// but its new base, and share this.
+  struct Run {
+    uint32_t count = 0;
+    WriteShape new_shape = WriteShape::linear, old_shape = WriteShape::linear;   ///< linear or literal
+    uint64_t new_stride = 0, old_base = 0, old_stride = 0;
+    bool operator==(const Run&) const = default;
   };
 
   void shrink_to_fit();
-  /// Describe the values a run writes or replaces; values without a pattern are copied to the literals.
-  void set_new(Run& run, std::span<const uint64_t> values);
+  /// The index in runs_ of one that is equal: the last, or a new one.
+  uint32_t share_run(const Run& run);
+  /// Describe the values a run writes or replaces; values without a pattern are copied to the literals, and the base is
+  /// where they begin there. set_new returns the new base.
+  uint64_t set_new(Run& run, std::span<const uint64_t> values);
   void set_old(Run& run, std::span<const uint64_t> values);
 
   // per step
@@ -244,11 +250,11 @@ inline WriteView Recording::write_at(uint32_t write) const {
           evidence,
           run.new_shape,
           run.old_shape,
-          run.new_base,
+          write_new_[write],
           run.new_stride,
           run.old_base,
           run.old_stride,
-          new_literal ? literals_.data() + run.new_base : nullptr,
+          new_literal ? literals_.data() + write_new_[write] : nullptr,
           old_literal ? literals_.data() + run.old_base : nullptr};
 }
 

@@ -81,7 +81,7 @@ class RecordingReader {
   /// Old values are not in the file: they follow from the initial state and the writes before, so they cannot
   /// disagree with them.
   Done read_writes();
-  Done read_run(const file_format::RunRow& row, uint32_t word, const Column<uint64_t>& literals,
+  Done read_run(const file_format::RunRow& row, size_t write, const Column<uint64_t>& literals,
                 size_t& next_literal, Column<uint64_t>& state);
 
   SectionReader sections_;

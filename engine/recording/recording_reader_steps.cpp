@@ -167,9 +167,7 @@ Result<void> RecordingReader::read_writes() {
     }
     if (next_run == rows.size())
       return sections_.bad(format::runs, "there are fewer runs than writes of runs");
-    r_.write_old_[w] = next_run;
-    r_.write_new_[w] = 0;
-    HMMSCOPE_TRY(read_run(rows[next_run++], word, literals, next_literal, state));
+    HMMSCOPE_TRY(read_run(rows[next_run++], w, literals, next_literal, state));
   }
   if (next_run != rows.size()) return sections_.bad(format::runs, "there are more runs than writes of runs");
   if (next_literal != literals.size())
@@ -177,9 +175,10 @@ Result<void> RecordingReader::read_writes() {
   return {};
 }
 
-Result<void> RecordingReader::read_run(const format::RunRow& row, uint32_t word,
+Result<void> RecordingReader::read_run(const format::RunRow& row, size_t write,
                                        const Column<uint64_t>& literals, size_t& next_literal,
                                        Column<uint64_t>& state) {
+  const uint32_t word = r_.write_word_[write];
   if (row.count < 2 || row.count > state.size() - word)
     return sections_.bad(format::runs, "a run is outside the words");
   // Time and memory a small file may ask for: a run is short in the file however many words it covers.
@@ -187,12 +186,12 @@ Result<void> RecordingReader::read_run(const format::RunRow& row, uint32_t word,
   if (run_words_ > limit_)
     return sections_.bad(format::runs, "the runs cover more words than this build replays");
   uint64_t* words = state.data() + word;
-  Recording::Run run{};
+  Recording::Run run;
+  uint64_t new_base = row.base;
   run.count = row.count;
   r_.set_old(run, {words, row.count});
   if (row.shape == format::RunRow::linear) {
     run.new_shape = WriteShape::linear;
-    run.new_base = row.base;
     run.new_stride = row.stride;
     fill_linear(words, row.count, row.base, row.stride);
   } else if (row.shape == format::RunRow::literal) {
@@ -200,7 +199,7 @@ Result<void> RecordingReader::read_run(const format::RunRow& row, uint32_t word,
       return sections_.bad(format::literals, "it ends inside a run");
     const std::span values = literals.span().subspan(next_literal, row.count);
     next_literal += row.count;
-    r_.set_new(run, values);
+    new_base = r_.set_new(run, values);
     std::copy(values.begin(), values.end(), words);
   } else {
     return sections_.bad(format::runs, "a run has a shape this build does not know");
@@ -208,7 +207,8 @@ Result<void> RecordingReader::read_run(const format::RunRow& row, uint32_t word,
   if (r_.literals_.size() * sizeof(uint64_t) > limit_) {
     return sections_.bad(format::runs, fmt::format("the runs need more than {} bytes of memory", limit_));
   }
-  r_.runs_.push(run);
+  r_.write_old_[write] = r_.share_run(run);
+  r_.write_new_[write] = new_base;
   return {};
 }
 

@@ -165,17 +165,21 @@ class RecordingWriter {
   void put_writes() {
     column(format::write_word, r_.write_word_);
     column(format::write_info, r_.write_info_);
-    column(format::write_value, r_.write_new_);
+    Column<uint64_t> values;
+    values.resize_uninitialised(r_.writes());
     Column<format::RunRow> rows;
     Column<uint64_t> literals;
-    for (const Recording::Run& run : r_.runs_) {
-      if (run.new_shape == WriteShape::literal) {
-        rows.push({run.count, format::RunRow::literal, 0, 0});
-        literals.append(r_.literals_.data() + run.new_base, run.count);
-      } else {
-        rows.push({run.count, format::RunRow::linear, run.new_base, run.new_stride});
+    for (uint32_t w = 0; w < r_.writes(); ++w) {
+      const WriteView write = r_.write_at(w);
+      values[w] = write.new_shape == WriteShape::single ? write.new_base : 0;
+      if (write.new_shape == WriteShape::literal) {
+        rows.push({write.count, format::RunRow::literal, 0, 0});
+        literals.append(write.new_literal, write.count);
+      } else if (write.new_shape == WriteShape::linear) {
+        rows.push({write.count, format::RunRow::linear, write.new_base, write.new_stride});
       }
     }
+    column(format::write_value, values);
     column(format::runs, rows);
     column(format::literals, literals);
   }

@@ -78,9 +78,9 @@ void plain_loop_keeping(benchmark::State& state) {
   state.counters["pages/s"] = benchmark::Counter(static_cast<double>(state.iterations()) * pages, benchmark::Counter::kIsRate);
 }
 
-void recorded(benchmark::State& state) {
-  Mapped mapped("6.12", Level::pte);
-  mapped.call.end = base + (256ull << 20);
+void recorded(benchmark::State& state, Level level) {
+  Mapped mapped("6.12", level);
+  if (level == Level::pte) mapped.call.end = base + (256ull << 20);
   uint64_t steps = 0, bytes = 0;
   for (auto _ : state) {
     Recorder recorder(mapped.machine->memory());
@@ -106,7 +106,9 @@ BENCHMARK(plain_loop_keeping)->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(snapshot, 4K_6.16, "6.16", Level::pte)->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(snapshot, 2M_6.16, "6.16", Level::pmd)->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(snapshot, 1G_6.16, "6.16", Level::pud)->Unit(benchmark::kMicrosecond);
-BENCHMARK(recorded)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(recorded, 4K, Level::pte)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(recorded, 2M, Level::pmd)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(recorded, 1G, Level::pud)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace hmmscope
