@@ -301,6 +301,70 @@ TEST(CaptureScript, AnErrorEndsItCleanly) {
   EXPECT_TRUE(machine.left_nothing());
 }
 
+/// A killed capture leaves its temporary directory and its unfinished file; those of one that runs are left alone.
+TEST(CaptureScript, CleanupRemovesWhatAKilledCaptureLeft) {
+  const FakeMachine machine("6.12.117-test", btf_readme, walker);
+  const std::string here = machine.path().string();
+  for (const char* name : {"tmp/hmmscope-capture.killed", "tmp/hmmscope-capture.runnin", "proc/77"})
+    std::filesystem::create_directories(machine.path() / name);
+  machine.write("tmp/hmmscope-capture.killed/pid", "76\n");
+  machine.write("tmp/hmmscope-capture.killed/part", here + "/killed.hmmcap.part\n");
+  machine.write("tmp/hmmscope-capture.runnin/pid", "77\n");
+  machine.write("tmp/hmmscope-capture.runnin/part", here + "/running.hmmcap.part\n");
+  machine.write("proc/77/cmdline", std::string("sh\0hmmscope-capture\0--all\0", 26));
+  for (const char* name : {"killed.hmmcap.part", "killed.hmmcap", "running.hmmcap.part"}) machine.write(name, "x");
+  const Ran ran = machine.run("--cleanup");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_FALSE(std::filesystem::exists(machine.path() / "tmp/hmmscope-capture.killed"));
+  EXPECT_FALSE(std::filesystem::exists(machine.path() / "killed.hmmcap.part"));
+  EXPECT_TRUE(std::filesystem::exists(machine.path() / "killed.hmmcap"));
+  EXPECT_TRUE(std::filesystem::exists(machine.path() / "tmp/hmmscope-capture.runnin/pid"));
+  EXPECT_TRUE(std::filesystem::exists(machine.path() / "running.hmmcap.part"));
+}
+
+/// However much comes between two looks at the size.
+TEST(CaptureScript, TheTraceIsNoLongerThanAsked) {
+  const FakeMachine machine("6.12.117-test", btf_readme, walker);
+  const std::string line = "            prog-123     [001] d....  1.000001: mmf: (handle_mm_fault+0x4/0x80) addr=0x1000\n";
+  std::string events;
+  while (events.size() < size_t{3} << 20) events += line;
+  machine.write("tracing/trace_pipe", events);
+  const std::string output = (machine.path() / "capture").string();
+  const Ran ran = machine.run("--no-instance --all --max-mb 1 -o " + output);
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const std::string text = content_of(output);
+  EXPECT_THAT(text, HasSubstr("stopped by 1 MiB of trace"));
+  const size_t trace = text.size() - text.find("prog-123");
+  EXPECT_LE(trace, size_t{1} << 20);
+  EXPECT_GT(trace, (size_t{1} << 20) - 2 * line.size());
+  EXPECT_TRUE(text.ends_with(line)) << "half a line at the end";
+}
+
+/// What a capture would be refused for, a dry run says; what bpftrace cannot show, both do.
+TEST(CaptureScript, BpftraceSaysWhatItCannotShow) {
+  const FakeMachine machine("6.12.117-test", btf_readme, walker);
+  const std::string no_sys = "HMMSCOPE_SYS=" + (machine.path() / "sys").string() + " ";
+  const Ran dry = machine.run("--all --method bpftrace --dry-run", no_sys);
+  EXPECT_EQ(dry.code, 0) << dry.err;
+  for (const char* event : {"w_test: ", "h_pte: ", "mn_start: ", "mv_setup_in: ", "tasks: "})
+    EXPECT_THAT(dry.out, HasSubstr("\n  " + std::string(event))) << event;
+  EXPECT_THAT(dry.out, HasSubstr("a capture would end at once:\n"));
+  EXPECT_THAT(dry.out, HasSubstr("this kernel has no kprobes"));
+  EXPECT_EQ(machine.run("--all --method bpftrace", no_sys).code, 3);
+  EXPECT_THAT(machine.run("--all --dry-run").out, Not(HasSubstr("would end at once")));
+}
+
+/// Nothing of HMM would be in such a capture.
+TEST(CaptureScript, AKernelThatRefusesEveryProbeEndsWithThree) {
+  const FakeMachine machine("6.12.117-test", btf_readme, walker);
+  std::filesystem::remove(machine.path() / "tracing/kprobe_events");
+  std::filesystem::create_directory(machine.path() / "tracing/kprobe_events");  // cannot be written to
+  const Ran ran = machine.run("--all -o " + (machine.path() / "capture").string());
+  EXPECT_EQ(ran.code, 3);
+  EXPECT_THAT(ran.err, HasSubstr("refused every probe"));
+  EXPECT_TRUE(machine.left_nothing());
+}
+
 /// The command begins when the trace is on, and its pid is among those that are traced.
 TEST(CaptureScript, TheCommandWaitsForTheTrace) {
   const FakeMachine machine("6.12.117-test", btf_readme, walker);

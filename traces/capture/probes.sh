@@ -228,6 +228,10 @@ system_events='syscalls:sys_enter_mmap syscalls:sys_exit_mmap syscalls:sys_enter
   migrate:set_migration_pte migrate:remove_migration_pte exceptions:page_fault_user'
 
 bpftrace_unobserved() {
-  say_unobserved h_pte "the bpftrace script does not show page table entries: calls over 4 KiB pages are listed with their words, not replayed"
+  say_unobserved w_test "the bpftrace script does not show VMAs: calls are listed with their words, and whether they were right stays undecided"
+  say_unobserved h_pte "it shows no page table entries (pud, pmd, pte, hugetlb) and no holes"
+  say_unobserved rf_in_b "words beyond the first 64 of an array are not shown"
+  say_unobserved mn_start "invalidations and drivers' callbacks are not shown: whether -EBUSY was right stays undecided"
   say_unobserved mv_setup_in "migrations are not shown: owners of device pages are unknown"
+  say_unobserved tasks "mmap and its kind, fork, exec and exit are not shown: address spaces are known by the calls alone"
 }
