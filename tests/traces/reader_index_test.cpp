@@ -65,6 +65,38 @@ TEST(Index, GivesBackEveryRow) {
   }
 }
 
+/// Behind any number of rows, narrow and wide ones, with numbers of kinds and tasks that change on the way.
+TEST(Index, AppendsAnotherTable) {
+  std::mt19937_64 random(4);
+  std::vector<KindId> kinds(size_t{1} << 16);
+  std::vector<uint32_t> tasks(size_t{1} << 17);
+  for (size_t i = 0; i < kinds.size(); ++i) kinds[i] = static_cast<KindId>(i * 7);
+  for (size_t i = 0; i < tasks.size(); ++i) tasks[i] = static_cast<uint32_t>(i + random() % 2);
+  for (const uint64_t odd : {0u, 1000u, 20u, 1u}) {
+    for (const size_t before : {0u, 1u, 127u, 128u, 5000u, 16384u, 20001u}) {
+      const auto first = random_rows(random, before, odd), second = random_rows(random, 20000, odd);
+      const uint32_t lines = first.empty() ? 5 : first.back().line;
+      std::vector<TraceEvent> expected = first;
+      EventTable table, other;
+      for (const TraceEvent& row : first) table.push_back(row);
+      for (TraceEvent row : second) {
+        other.push_back(row);
+        row.kind = kinds[row.kind];
+        row.task = tasks[row.task];
+        row.line += lines;
+        expected.push_back(row);
+      }
+      table.append(other, kinds, tasks, lines);
+      expect_rows(table, expected, expected.size());
+      if (odd == 0 && before != 0) {
+        EventTable one_by_one;
+        for (const TraceEvent& row : expected) one_by_one.push_back(row);
+        EXPECT_EQ(table.bytes(), one_by_one.bytes()) << "rows that fit are kept narrow";
+      }
+    }
+  }
+}
+
 TEST(Index, OfATraceTakes17BytesARow) {
   std::mt19937_64 random(2);
   EventTable table;

@@ -23,6 +23,49 @@ uint16_t EventTable::add_combination(const Combination& combination) {
   return last_of_kind_[combination.kind] = found->second;
 }
 
+void EventTable::append(const EventTable& other, std::span<const KindId> kinds, std::span<const uint32_t> tasks,
+                        uint32_t lines) {
+  std::vector<uint16_t> numbers;
+  for (const Combination& theirs : other.combinations_)
+    numbers.push_back(add_combination({kinds[theirs.kind], theirs.format_data, theirs.cpu_upper}));
+  const auto here = [&](TraceEvent event) {
+    event.kind = kinds[event.kind];
+    event.task = tasks[event.task];
+    event.line += lines;
+    return event;
+  };
+  for (size_t index = 0; index < other.size_;) {
+    // The row that begins a group here says what the others of it are counted from.
+    if (size_ % group_rows == 0) {
+      push_back(here(other[index++]));
+      continue;
+    }
+    const size_t from = index % block_rows, to = size_ % block_rows;
+    const size_t count = std::min({group_rows - from % group_rows, group_rows - to % group_rows, other.size_ - index});
+    const Block& source = *other.blocks_[index / block_rows];
+    Block& block = *blocks_.back();
+    const Group& theirs = source.groups[from / group_rows];
+    const Group& ours = block.groups[to / group_rows];
+    const uint64_t time = static_cast<uint64_t>(theirs.time) - static_cast<uint64_t>(ours.time);
+    const uint64_t offset = theirs.offset - ours.offset;
+    const uint64_t line = uint64_t{theirs.line} + lines - ours.line + from % group_rows - to % group_rows;
+    for (size_t k = 0; k < count; ++k) {
+      const Row& row = source.rows[from + k];
+      const bool narrow = row.combination != wide_row && numbers[row.combination] != wide_row && time + row.time <= UINT32_MAX &&
+                          offset + row.offset <= UINT32_MAX && line + row.lines <= UINT8_MAX && tasks[row.task] <= UINT16_MAX;
+      if (!narrow) {
+        push_back(here(other[index + k]));
+        continue;
+      }
+      block.rows[to + k] = {static_cast<uint32_t>(time + row.time), static_cast<uint32_t>(offset + row.offset),
+                            static_cast<uint16_t>(tasks[row.task]), numbers[row.combination], row.fields_at, row.cpu,
+                            static_cast<uint8_t>(line + row.lines)};
+      ++size_;
+    }
+    index += count;
+  }
+}
+
 EventTable EventTable::prefix(size_t count) const {
   EventTable out;
   out.size_ = std::min(count, size_);

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <iterator>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -54,6 +55,9 @@ class EventTable {
   Iterator end() const;
 
   void push_back(const TraceEvent& event);
+  /// All rows of a table that numbers kinds and tasks in its own way and counts its lines from its own first: `kinds` and
+  /// `tasks` give the numbers here, `lines` is added. As push_back of each, at a fraction of the cost.
+  void append(const EventTable& other, std::span<const KindId> kinds, std::span<const uint32_t> tasks, uint32_t lines);
   /// The first `count` rows (at most size()).
   EventTable prefix(size_t count) const;
   /// Stable; nothing happens when the rows are in order already.

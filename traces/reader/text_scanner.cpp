@@ -282,7 +282,7 @@ void TextScanner::take_over(TextScanner&& next) {
     event.task = tasks[event.task];
     return event;
   };
-  for (const TraceEvent& event : next.parts_.events) parts_.events.push_back(here(event));
+  parts_.events.append(next.parts_.events, kinds, tasks, static_cast<uint32_t>(line_));
   for (const TraceEvent& mark : next.marks_) marks_.push_back(here(mark));
   if (next.stopped_ && next.error_.line != 0) next.error_.line += line_;
   take_over_info(next);
