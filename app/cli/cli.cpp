@@ -5,6 +5,7 @@
 #include <cstring>
 #include <exception>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "app/cli/command.h"
@@ -89,10 +90,18 @@ class Program {
       output_.print(std::string(version.what()) + "\n");
     } catch (const CLI::ParseError& mistake) {
       output_.json = wants_json;
-      return output_.bad_input(
-          {std::string(mistake.what()) + "; see '" + help_command() + "'", {}, 0, 0, false});
+      return output_.bad_input({in_our_words(mistake.what()) + "; see '" + help_command() + "'", {}, 0, 0, false});
     }
     return exit_ok;
+  }
+
+  /// "Could not convert: --at = x" does not say to what; only numbers are converted.
+  static std::string in_our_words(const std::string& mistake) {
+    constexpr std::string_view prefix = "Could not convert: ", between = " = ";
+    const size_t equals = mistake.find(between);
+    if (!mistake.starts_with(prefix) || equals == std::string::npos) return mistake;
+    return mistake.substr(prefix.size(), equals - prefix.size()) + ": '" + mistake.substr(equals + between.size()) +
+           "' is not a number, or too large a one";
   }
 
   std::string help_command() const {

@@ -42,6 +42,12 @@ TEST(Program, HelpAndVersionAreNoMistake) {
   EXPECT_THAT(run_program({"--version"}).out, HasSubstr("hmmscope "));
 }
 
+TEST(Program, ANumberThatIsNoneIsNamed) {
+  for (const char* number : {"many", "99999999999999999999", "-1", "1.5"})
+    EXPECT_THAT(run_program({"replay", sample, "--at", number}).err,
+                HasSubstr("--at: '" + std::string(number) + "' is not a number, or too large a one; see "));
+}
+
 TEST(Program, BadUsageEndsWithTwoAndSaysWhereToRead) {
   for (const Arguments& arguments : {Arguments{"--bogus"},
                                      {"decode"},
