@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
 
 #include "app/cli/command.h"
 #include "app/cli/sequence_plot.h"
+#include "engine/rules/rule.h"
 
 namespace hmmscope::app {
 namespace {
@@ -64,7 +67,8 @@ class CompareSequencesCommand : public Command {
       if (!file) return output.bad_input({"cannot write the picture", plot_, 0, 0, false});
     }
     output.print(output.json ? as_json(*cells, *model) : as_text(*cells, *model));
-    return exit_ok;
+    const bool all_ended = std::all_of(cells->begin(), cells->end(), [](const SequenceCell& cell) { return cell.ended(); });
+    return all_ended ? exit_ok : exit_check_failed;
   }
 
  private:
@@ -106,13 +110,32 @@ class CompareSequencesCommand : public Command {
       const auto known = measured(cell);
       fmt::format_to(
           std::back_inserter(text),
-          "{:<8} {:<6} {:>6}  {:<11} {:>6} {:>8} {:>9} {:>7} {:>9} {:>8} {:>9} {:>10} {:>12.0f} {:>11}\n",
+          "{:<8} {:<6} {:>6}  {:<11} {:>6} {:>8} {:>9} {:>7} {:>9} {:>8} {:>9} {:>10} {:>12} {:>11}\n",
           page_mix_names[static_cast<size_t>(cell.mix)], intent(cell), cell.pages,
           contender_names[static_cast<size_t>(cell.contender)], c.walk_page_range, c.pte_visits(), c.restarts,
           c.handle_mm_fault, c.notifier_starts, c.flush_tlb_mm_range, c.migrated_slots,
-          c.driver_invalidate_calls, model.instructions(cell), known ? fmt::format("{:.0f}", *known) : "-");
+          c.driver_invalidate_calls, cell.ended() ? fmt::format("{:.0f}", model.instructions(cell)) : end_text(cell),
+          known ? fmt::format("{:.0f}", *known) : "-");
     }
-    return text + "\n" + winners(cells, model) + "\n" + about(model);
+    return text + "\n" + hangs(cells) + winners(cells, model) + "\n" + about(model);
+  }
+
+  static std::string end_text(const SequenceCell& cell) { return cell.outcome == "deadlock" ? "hangs" : cell.outcome; }
+
+  /// What the sequences that did not end wait for. What is counted of them is what they did until then.
+  static std::string hangs(const std::vector<SequenceCell>& cells) {
+    std::string text;
+    for (const SequenceCell& cell : cells) {
+      if (cell.ended()) continue;
+      fmt::format_to(std::back_inserter(text), "{:<8} {:<6} {:>6}  {:<11} {}{}\n",
+                     page_mix_names[static_cast<size_t>(cell.mix)], intent(cell), cell.pages,
+                     contender_names[static_cast<size_t>(cell.contender)], end_text(cell), reason(cell));
+    }
+    return text.empty() ? text : "Did not end\n" + text + "\n";
+  }
+  static std::string reason(const SequenceCell& cell) {
+    const Rule* named = cell.hang.empty() ? nullptr : find_rule(cell.hang);
+    return named == nullptr ? std::string() : fmt::format(": {} ({})", named->id, named->statement);
   }
 
   static std::string winners(const std::vector<SequenceCell>& cells, const SequenceCost& model) {
@@ -121,25 +144,36 @@ class CompareSequencesCommand : public Command {
         "others)\n";
     constexpr size_t group = contender_names.size();
     for (size_t first = 0; first + group <= cells.size(); first += group) {
-      const auto cost = [&](size_t k) { return model.instructions(cells[first + k]); };
+      // A sequence that hangs costs more than any number.
+      const auto cost = [&](size_t k) {
+        const SequenceCell& contender = cells[first + k];
+        return contender.ended() ? model.instructions(contender) : std::numeric_limits<double>::infinity();
+      };
       size_t best = 0, best_other = 0;
       for (size_t k = 1; k < group; ++k) {
         if (cost(k) < cost(best)) best = k;
         if (k + 1 < group && cost(k) < cost(best_other)) best_other = k;
       }
+      if (std::isinf(cost(best))) continue;
       const SequenceCell& cell = cells[first];
       const double pages = static_cast<double>(cell.pages);
       fmt::format_to(std::back_inserter(text),
-                     "{:<8} {:<6} {:>6}  {:<11} S3 {:>8.0f} {:<20} other {:>8.0f} {}\n",
+                     "{:<8} {:<6} {:>6}  {:<11} S3 {:>8} {:<20} other {:>8} {}\n",
                      page_mix_names[static_cast<size_t>(cell.mix)], intent(cell), cell.pages,
-                     contender_names[best], cost(group - 1) / pages, bar(cost(group - 1), cost(best_other)),
-                     cost(best_other) / pages, bar(cost(best_other), cost(group - 1)));
+                     contender_names[best], a_page(cost(group - 1) / pages), bar(cost(group - 1), cost(best_other)),
+                     a_page(cost(best_other) / pages), bar(cost(best_other), cost(group - 1)));
     }
     return text;
   }
 
+  static std::string a_page(double instructions) {
+    return std::isinf(instructions) ? std::string("hangs") : fmt::format("{:.0f}", instructions);
+  }
+
   static std::string bar(double value, double other) {
     constexpr double width = 20;
+    if (std::isinf(value)) return std::string();
+    if (std::isinf(other)) other = value;
     return std::string(static_cast<size_t>(std::max(1.0, width * value / std::max(value, other))), '#');
   }
 
@@ -148,12 +182,14 @@ class CompareSequencesCommand : public Command {
     std::string text = fmt::format(
         "Cost model: instructions on 6.12.117, fitted to {} measurements. Error: mean {:.1f} %, worst {:.1f} "
         "%.\n"
-        "Same winner as measured in {} of {} groups (otherwise the two differ by at most {:.1f} %); same "
-        "order in {} of {} "
-        "pairs\n(the widest pair in the wrong order differs by {:.1f} %). Caches, TLB misses and other CPUs "
-        "are not in it.\n",
+        "Same winner as measured in {} of {} groups; ties among the others (the two measured within {:.2f} %): {}; the "
+        "widest differs by {:.1f} %.\n"
+        "RFC S3 on the measured side of control S1 in {} of {} groups (the widest other one differs by {:.1f} %). Same "
+        "order in {} of {} pairs;\nties among the others: {}; the widest differs by {:.1f} %. Caches, TLB misses and other "
+        "CPUs are not in it.\n",
         r.cells, 100 * r.mean_error, 100 * r.worst_error, r.same_winner, r.contests,
-        100 * r.widest_wrong_winner, r.same_order, r.pairs, 100 * r.worst_wrong_pair);
+        100 * measuring_spread(), r.tied, 100 * r.widest_wrong_winner, r.s3_same_side, r.contests, 100 * r.s3_widest_wrong,
+        r.same_order, r.pairs, r.tied_pairs, 100 * r.worst_wrong_pair);
     for (const Price& price : model.prices())
       fmt::format_to(std::back_inserter(text), "  {:<36} {:>8.0f}\n", price.what, price.instructions);
     return text;
@@ -171,8 +207,10 @@ class CompareSequencesCommand : public Command {
                       {"intent", std::string(intent(cell))},
                       {"pages", cell.pages},
                       {"sequence", std::string(contender_names[static_cast<size_t>(cell.contender)])},
+                      {"outcome", cell.outcome},
+                      {"hang", cell.hang.empty() ? Json() : Json(cell.hang)},
                       {"counts", std::move(counts)},
-                      {"instructions", model.instructions(cell)},
+                      {"instructions", cell.ended() ? Json(model.instructions(cell)) : Json()},
                       {"measured", known ? Json(*known) : Json()}});
     }
     const FitReport& r = model.report();
@@ -183,9 +221,14 @@ class CompareSequencesCommand : public Command {
                         {"worst_error", r.worst_error},
                         {"groups", r.contests},
                         {"same_winner", r.same_winner},
+                        {"ties", r.tied},
+                        {"measuring_spread", measuring_spread()},
                         {"widest_wrong_winner", r.widest_wrong_winner},
+                        {"s3_same_side_of_control_s1", r.s3_same_side},
+                        {"s3_widest_wrong", r.s3_widest_wrong},
                         {"pairs", r.pairs},
                         {"same_order", r.same_order},
+                        {"tied_pairs", r.tied_pairs},
                         {"widest_wrong_pair", r.worst_wrong_pair},
                         {"prices", std::move(prices)}};
     return Json{{"cells", std::move(list)}, {"cost_model", about}}.dump(2) + "\n";

@@ -36,16 +36,17 @@ class Chart {
  public:
   Chart(std::span<const SequenceCell> cells, const SequenceCost& model) : cells_(cells), model_(model) {
     for (const SequenceCell& cell : cells) {
+      most_pages_ = std::max(most_pages_, cell.pages);
+      fewest_pages_ = std::min(fewest_pages_, cell.pages);
+      if (!cell.ended()) continue;
       for (const double value :
            {per_page(cell, model.instructions(cell)), per_page(cell, measured(cell).value_or(0))}) {
         if (value <= 0) continue;
         low_ = std::min(low_, value);
         high_ = std::max(high_, value);
       }
-      most_pages_ = std::max(most_pages_, cell.pages);
-      fewest_pages_ = std::min(fewest_pages_, cell.pages);
     }
-    low_ = tick_below(low_);
+    low_ = tick_below(std::min(low_, high_));
     double top_tick = next_tick(low_);
     while (top_tick < high_) top_tick = next_tick(top_tick);
     high_ = top_tick;
@@ -96,6 +97,10 @@ class Chart {
     std::string points, dots;
     for (const SequenceCell& cell : cells_) {
       if (cell.contender != contender) continue;
+      if (!cell.ended()) {
+        stop(dots, cell, colours[k]);
+        continue;
+      }
       const double value = std::max(per_page(cell, model_.instructions(cell)), low_);
       fmt::format_to(std::back_inserter(points), "{:.1f},{:.1f} ", across(cell.pages), down(value));
       if (const auto known = measured(cell)) {
@@ -105,6 +110,17 @@ class Chart {
     }
     fmt::format_to(std::back_inserter(text), R"svg(<polyline points="{}" fill="none" {}/>{})svg", points,
                    strokes[k], dots);
+  }
+
+  /// A cross at the upper edge: the sequence does not end, and why.
+  void stop(std::string& marks, const SequenceCell& cell, std::string_view colour) const {
+    const double x = across(cell.pages), y = top + 12 + 12 * static_cast<double>(cell.contender);
+    const std::string_view why = cell.hang.empty() ? std::string_view(cell.outcome) : std::string_view(cell.hang);
+    fmt::format_to(std::back_inserter(marks),
+                   R"svg(<path d="M{0:.1f} {1:.1f}l8 8m0 -8l-8 8" stroke="{2}" stroke-width="2"/>)svg"
+                   R"svg(<text x="{3:.1f}" y="{4:.1f}" text-anchor="end" fill="{2}">{5} {6}: {7}</text>)svg",
+                   x - 4, y - 4, colour, x - 8, y + 4, contender_names[static_cast<size_t>(cell.contender)],
+                   cell.outcome == "deadlock" ? "hangs" : "ends", why);
   }
 
   std::span<const SequenceCell> cells_;

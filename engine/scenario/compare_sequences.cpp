@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "engine/migrate/entry_conversion.h"
 #include "engine/recording/recorder.h"
 #include "engine/scenario/sequence_driver.h"
 
@@ -39,6 +40,8 @@ constexpr std::array columns{
     CountColumn{"pages_moved", &Counts::pages_moved},
     CountColumn{"pages_inserted", &Counts::pages_inserted},
     CountColumn{"page_tables_made", &Counts::page_tables_made},
+    CountColumn{"anon_vmas_made", &Counts::anon_vmas_made},
+    CountColumn{"dirty_bits_kept", &Counts::dirty_bits_kept},
 };
 
 uint64_t Counts::*counter_of(Function function) {
@@ -129,6 +132,24 @@ uint64_t first_faults(const Recording& recording) {
   return tables.size();
 }
 
+/// Ptes that the old collector found dirty.
+uint64_t dirty_ptes_collected(const Recording& recording) {
+  uint64_t dirty = 0;
+  for (StepIndex step = 0; step < recording.steps(); ++step) {
+    if (recording.rule_of(step) == RuleId::collect_pte_present && entry_dirty(recording.operands(step)[1])) ++dirty;
+  }
+  return dirty;
+}
+
+/// The last rule that says what a hanging call waits for; empty when none did.
+std::string named_hang(const Recording& recording) {
+  for (StepIndex step = recording.steps(); step-- > 0;) {
+    const std::string_view id = rule(recording.rule_of(step)).id;
+    if (id.starts_with("stuck.")) return std::string(id);
+  }
+  return {};
+}
+
 void count(const Recording& recording, Counts& counts) {
   for (const Call& call : recording.calls()) {
     if (const auto counter = counter_of(call.function)) ++(counts.*counter);
@@ -137,6 +158,7 @@ void count(const Recording& recording, Counts& counts) {
     if (const auto counter = counter_of(recording.rule_of(step))) ++(counts.*counter);
   }
   counts.page_tables_made += first_faults(recording);
+  counts.dirty_bits_kept = dirty_ptes_collected(recording);
   // Calls that return at once take no lock and look at no pte.
   counts.pte_visits_prepare_locked -= counts.prepare_calls_returning_at_once;
 }
@@ -177,6 +199,9 @@ Scenario scenario_of(PageMix mix, uint64_t pages) {
   return s;
 }
 
+/// The mapping has an anon_vma before the sequence runs.
+bool has_pages_of_its_own(PageMix mix) { return mix != PageMix::none && mix != PageMix::zero; }
+
 FaultAndMigrateOp operation_of(Contender contender, bool write, uint64_t pages) {
   using Sequence = FaultAndMigrateOp::Sequence;
   const bool s1 = contender == Contender::control_s1 || contender == Contender::rfc_s1;
@@ -214,11 +239,15 @@ Result<SequenceCell> run_sequence(PageMix mix, bool write, uint64_t pages, Conte
   const FaultAndMigrateOp op = operation_of(contender, write, pages);
   const SequenceResult result = SequenceDriver(**world, op, start, arrays, 0, {}).run();
   machine.set_recorder(nullptr);
-  if (result.outcome != "0") return fail("the sequence ended with " + result.outcome);
-  SequenceCell cell{mix, write, pages, contender, {}};
+  SequenceCell cell{mix, write, pages, contender, {}, result.outcome};
   cell.counts.migrated_slots = result.moved;
   cell.counts.flush_tlb_mm_range = machine.load(flushes) - flushed_before;
-  count(std::move(recorder).finish(), cell.counts);
+  const Recording recording = std::move(recorder).finish();
+  count(recording, cell.counts);
+  const Counts& c = cell.counts;
+  const bool own_pages = c.zero_page_faults + c.new_page_faults + c.copy_faults + c.pages_inserted != 0;
+  if (!has_pages_of_its_own(mix) && own_pages) cell.counts.anon_vmas_made = 1;
+  if (!cell.ended()) cell.hang = named_hang(recording);
   return cell;
 }
 

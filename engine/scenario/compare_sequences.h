@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -39,6 +40,8 @@ struct SequenceCounts {
   uint64_t pages_home = 0;        ///< device pages that a CPU fault brought back
   uint64_t pages_moved = 0, pages_inserted = 0;
   uint64_t page_tables_made = 0;  ///< faults and insertions that found no table of ptes
+  uint64_t anon_vmas_made = 0;    ///< mappings that had no page of their own before (anon_vma_prepare)
+  uint64_t dirty_bits_kept = 0;   ///< dirty ptes whose folio the old collector marks; the posted patches lose the bit
 
   uint64_t pte_visits() const { return pte_visits_hmm + pte_visits_prepare_locked + pte_visits_old_collector; }
 };
@@ -55,12 +58,16 @@ struct SequenceCell {
   bool write = false;             ///< WRITE is requested when faulting
   uint64_t pages = 0;
   Contender contender = Contender::control_s1;
-  SequenceCounts counts;
+  SequenceCounts counts;          ///< up to its end, or to where it hangs
+  std::string outcome = "0";      ///< what the driver got; "deadlock": it hangs, "BUG", "oops", ...
+  std::string hang = {};          ///< the rule that names what waits for what ("stuck.own_entry"); empty: none does
+
+  bool ended() const { return outcome == "0"; }
 };
 
 inline constexpr uint64_t max_compared_pages = 16384;
 
-/// One cell. 1 <= pages <= max_compared_pages.
+/// One cell, also of a sequence that hangs. 1 <= pages <= max_compared_pages.
 Result<SequenceCell> run_sequence(PageMix mix, bool write, uint64_t pages, Contender contender);
 /// All contenders and both intents, mix by mix, size by size.
 Result<std::vector<SequenceCell>> compare_sequences(std::span<const PageMix> mixes, std::span<const uint64_t> sizes);

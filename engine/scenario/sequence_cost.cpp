@@ -44,6 +44,8 @@ constexpr std::array features{
     Feature{"page moved", number<&Counts::pages_moved>},
     Feature{"page inserted", number<&Counts::pages_inserted>},
     Feature{"page tables made", number<&Counts::page_tables_made>},
+    Feature{"first page of a mapping (anon_vma)", number<&Counts::anon_vmas_made>},
+    Feature{"dirty bit kept for the folio", number<&Counts::dirty_bits_kept>},
 };
 constexpr size_t feature_count = features.size();
 using Row = std::array<double, feature_count>;
@@ -132,6 +134,7 @@ MeasuredCost measurement(std::string_view line) {
   const int sequence = number_in<int>(next_field(line).substr(1));
   cost.contender = static_cast<Contender>(sequence - 1 + (patched ? 2 : 0));
   cost.instructions = number_in<double>(next_field(line));
+  cost.median = number_in<double>(next_field(line));
   return cost;
 }
 
@@ -154,6 +157,16 @@ struct Fitted {
   double modelled;
 };
 
+/// Which of the two is cheaper, by measurement and by the model.
+bool same_order(const Fitted& a, const Fitted& b) {
+  return (a.measured->instructions < b.measured->instructions) == (a.modelled < b.modelled);
+}
+/// How far the two were measured apart.
+double apart(const Fitted& a, const Fitted& b) {
+  const double x = a.measured->instructions, y = b.measured->instructions;
+  return std::abs(x - y) / std::min(x, y);
+}
+
 /// Cells of one contest stand in a row: same mix, intent and size.
 void judge(std::span<const Fitted> contest, FitReport& report) {
   const auto cheaper_measured = [](const Fitted& a, const Fitted& b) {
@@ -163,19 +176,28 @@ void judge(std::span<const Fitted> contest, FitReport& report) {
   ++report.contests;
   const auto winner = std::min_element(contest.begin(), contest.end(), cheaper_measured);
   const auto chosen = std::min_element(contest.begin(), contest.end(), cheaper_modelled);
-  if (chosen == winner) ++report.same_winner;
   const double lead = chosen->measured->instructions / winner->measured->instructions - 1;
+  if (chosen == winner) ++report.same_winner;
+  else if (lead < measuring_spread()) ++report.tied;
   report.widest_wrong_winner = std::max(report.widest_wrong_winner, lead);
   for (size_t a = 0; a < contest.size(); ++a) {
     for (size_t b = a + 1; b < contest.size(); ++b) {
       ++report.pairs;
-      const double x = contest[a].measured->instructions, y = contest[b].measured->instructions;
-      if ((x < y) == (contest[a].modelled < contest[b].modelled))
+      if (same_order(contest[a], contest[b])) {
         ++report.same_order;
-      else
-        report.worst_wrong_pair = std::max(report.worst_wrong_pair, std::abs(x - y) / std::min(x, y));
+        continue;
+      }
+      if (apart(contest[a], contest[b]) < measuring_spread()) ++report.tied_pairs;
+      report.worst_wrong_pair = std::max(report.worst_wrong_pair, apart(contest[a], contest[b]));
     }
   }
+  const auto of = [&](Contender contender) {
+    return std::find_if(contest.begin(), contest.end(), [&](const Fitted& f) { return f.measured->contender == contender; });
+  };
+  const auto s3 = of(Contender::rfc_s3), s1 = of(Contender::control_s1);
+  if (s3 == contest.end() || s1 == contest.end()) return;
+  if (same_order(*s3, *s1)) ++report.s3_same_side;
+  else report.s3_widest_wrong = std::max(report.s3_widest_wrong, apart(*s3, *s1));
 }
 
 FitReport report_of(std::vector<Fitted> fitted) {
@@ -205,6 +227,17 @@ std::span<const MeasuredCost> measured_costs() {
   return costs;
 }
 
+double measuring_spread() {
+  static const double spread = [] {
+    std::vector<double> spreads;
+    for (const MeasuredCost& cost : measured_costs()) spreads.push_back(cost.median / cost.instructions - 1);
+    const auto ninth = spreads.begin() + static_cast<std::ptrdiff_t>(spreads.size() * 9 / 10);
+    std::nth_element(spreads.begin(), ninth, spreads.end());
+    return *ninth;
+  }();
+  return spread;
+}
+
 std::optional<double> measured(const SequenceCell& cell) {
   for (const MeasuredCost& cost : measured_costs()) {
     if (cost.mix == cell.mix && cost.write == cell.write && cost.pages == cell.pages &&
@@ -220,6 +253,7 @@ Result<SequenceCost> SequenceCost::fit() {
   for (const MeasuredCost& cost : measured_costs()) {
     auto cell = run_sequence(cost.mix, cost.write, cost.pages, cost.contender);
     if (!cell) return fail(cell.error());
+    if (!cell->ended()) return fail("a sequence that was measured ends with " + cell->outcome);
     squares.add(row_of(*cell), cost.instructions);
     cells.push_back(*cell);
   }

@@ -23,9 +23,14 @@ struct MeasuredCost {
   bool write = false;
   uint64_t pages = 0;
   Contender contender = Contender::control_s1;
-  double instructions = 0;
+  double instructions = 0;   ///< the least of the repetitions
+  double median = 0;
 };
 std::span<const MeasuredCost> measured_costs();
+
+/// How far two measurements have to lie apart, relatively, to tell two sequences apart: in nine cells of ten the median of
+/// the repetitions lies nearer to their minimum than this.
+double measuring_spread();
 
 /// What one occurrence of something costs.
 struct Price {
@@ -39,9 +44,13 @@ struct FitReport {
   double mean_error = 0, worst_error = 0;   ///< relative to the measured value
   uint32_t contests = 0;   ///< groups of cells with the same mix, intent and size
   uint32_t same_winner = 0;                 ///< contests whose cheapest sequence is the measured one
+  uint32_t tied = 0;                        ///< others in which the two were measured within measuring_spread()
   double widest_wrong_winner = 0;           ///< how much more than the measured winner the modelled one was measured at
   uint32_t pairs = 0, same_order = 0;       ///< two sequences of one contest: the cheaper one is the same
+  uint32_t tied_pairs = 0;                  ///< pairs in the wrong order that were measured within measuring_spread()
   double worst_wrong_pair = 0;              ///< measured relative difference of the widest pair in the wrong order
+  uint32_t s3_same_side = 0;                ///< contests in which S3 beats S1 without the patches, or not, as measured
+  double s3_widest_wrong = 0;               ///< measured relative difference of the widest other one
 };
 
 class SequenceCost {

@@ -36,6 +36,32 @@ TEST(CompareSequencesCommand, JsonHasEveryCellAndTheFit) {
   }
 }
 
+// 513 zero pages on the posted patches: the second part faults with pages of the first prepared, the driver calls again
+// and waits for itself. The row says so, the others are as they would be without it.
+TEST(CompareSequencesCommand, KeepsTheOtherRowsWhenOneHangs) {
+  const ScratchDirectory scratch;
+  const auto file = scratch.path() / "plot.svg";
+  const Ran text = run_program({"compare-sequences", "--pages", "4,513", "--mix", "zero", "--plot", file.string()});
+  EXPECT_EQ(text.code, 1) << text.err;
+  for (const char* part : {"hangs", "Did not end", "stuck.own_entry", "control S2", "Cost model"}) EXPECT_THAT(text.out, HasSubstr(part));
+  const std::string picture = content_of(file);
+  EXPECT_THAT(picture, HasSubstr("RFC S3 hangs: stuck.own_entry"));
+  for (const char* bad : {"nan", "inf"}) EXPECT_THAT(picture, ::testing::Not(HasSubstr(bad)));
+
+  const Ran ran = run_program({"compare-sequences", "--pages", "513", "--mix", "zero", "--json"});
+  EXPECT_EQ(ran.code, 1) << ran.err;
+  const auto cells = nlohmann::json::parse(ran.out).at("cells");
+  ASSERT_EQ(cells.size(), 10u);
+  for (const auto& cell : cells) {
+    const bool hangs = cell.at("intent") == "write" && cell.at("sequence") == "RFC S3";
+    SCOPED_TRACE(cell.at("intent").get<std::string>() + " " + cell.at("sequence").get<std::string>());
+    EXPECT_EQ(cell.at("outcome"), hangs ? "deadlock" : "0");
+    EXPECT_EQ(cell.at("hang").is_null(), !hangs);
+    EXPECT_EQ(cell.at("instructions").is_null(), hangs);
+    EXPECT_EQ(cell.at("counts").at("migrated_slots"), hangs ? 0 : 513);
+  }
+}
+
 TEST(CompareSequencesCommand, DrawsAPicture) {
   const ScratchDirectory scratch;
   const auto file = scratch.path() / "plot.svg";

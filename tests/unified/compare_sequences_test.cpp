@@ -135,6 +135,35 @@ TEST(CompareSequences, SizesNobodyMeasuredAreWhatCountingGives) {
   }
 }
 
+// What the cost model sees beside the kernel's counts: the old collector keeps the dirty bit of every page, which a read
+// from swap has not, and the posted patches lose it.
+TEST(CompareSequences, DirtyBitsAreKeptByTheOldCollectorOnly) {
+  const auto dirty = [](PageMix mix, bool write, Contender contender) {
+    return run_sequence(mix, write, 8, contender).value().counts.dirty_bits_kept;
+  };
+  EXPECT_EQ(dirty(PageMix::present, false, Contender::control_s1), 8u);
+  EXPECT_EQ(dirty(PageMix::swapped, false, Contender::control_s1), 0u);
+  EXPECT_EQ(dirty(PageMix::swapped, true, Contender::control_s1), 8u);
+  EXPECT_EQ(dirty(PageMix::zero, true, Contender::control_s1), 8u);
+  EXPECT_EQ(dirty(PageMix::zero, true, Contender::control_s2), 0u);
+  for (const Contender contender : {Contender::rfc_s1, Contender::rfc_s2, Contender::rfc_s3})
+    EXPECT_EQ(dirty(PageMix::present, true, contender), 0u);
+}
+
+TEST(CompareSequences, AHangIsARowWithItsName) {
+  const auto cell = run_sequence(PageMix::zero, true, 513, Contender::rfc_s3);
+  ASSERT_TRUE(cell) << cell.error().to_string();
+  EXPECT_FALSE(cell->ended());
+  EXPECT_EQ(cell->outcome, "deadlock");
+  EXPECT_EQ(cell->hang, "stuck.own_entry");
+  EXPECT_GT(cell->counts.pte_visits(), 512u);
+  const PageMix mixes[] = {PageMix::zero};
+  const uint64_t sizes[] = {513};
+  const auto cells = compare_sequences(mixes, sizes);
+  ASSERT_TRUE(cells) << cells.error().to_string();
+  EXPECT_EQ(std::count_if(cells->begin(), cells->end(), [](const SequenceCell& c) { return c.ended(); }), 9);
+}
+
 TEST(CompareSequences, ImpossibleSizesAreRefused) {
   EXPECT_FALSE(run_sequence(PageMix::present, false, 0, Contender::rfc_s3));
   EXPECT_FALSE(run_sequence(PageMix::present, false, max_compared_pages + 1, Contender::rfc_s3));
@@ -146,12 +175,19 @@ TEST(SequenceCost, ReproducesWhichSequenceWins) {
   const FitReport& report = model->report();
   EXPECT_EQ(report.cells, 200u);
   EXPECT_EQ(report.contests, 40u);
-  EXPECT_LT(report.mean_error, 0.02);
-  EXPECT_LT(report.worst_error, 0.12);
-  // Where the model names another winner the two were measured less than one percent apart.
-  EXPECT_GE(report.same_winner, report.contests - 2);
-  EXPECT_LT(report.widest_wrong_winner, 0.01);
-  EXPECT_GT(report.same_order, report.pairs * 95 / 100);
+  EXPECT_LT(report.mean_error, 0.016);
+  EXPECT_LT(report.worst_error, 0.07);
+  // Nine cells of ten vary less than a third of a percent from run to run.
+  EXPECT_GT(measuring_spread(), 0.001);
+  EXPECT_LT(measuring_spread(), 0.004);
+  // Where the model names another winner the two cannot be told apart by measuring.
+  EXPECT_EQ(report.same_winner + report.tied, report.contests);
+  EXPECT_GE(report.same_winner, report.contests - 1);
+  EXPECT_LT(report.widest_wrong_winner, measuring_spread());
+  EXPECT_GE(report.same_order + 2, report.pairs);
+  // Where the one pass wins against what kernels do today, and where it loses.
+  EXPECT_GE(report.s3_same_side, report.contests - 1);
+  EXPECT_LT(report.s3_widest_wrong, measuring_spread());
   for (const Price& price : model->prices()) EXPECT_GT(price.instructions, 0) << price.what;
 }
 
