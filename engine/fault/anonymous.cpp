@@ -6,6 +6,10 @@ namespace hmmscope {
 uint32_t CpuFault::do_anonymous_page(Fault& fault, WordIndex pte) {
   Machine& m = fault.machine;
   const EntryFormat& e = fault.entry;
+  if (fault.space.unstable()) {
+    m.step(RuleId::anon_unstable, {fault.addr});
+    return vm_fault::sigbus;
+  }
   const bool missing_handler = (fault.vma.flags() & vm::uffd_missing) != 0;
   // The handler needs mmap_lock dropped, which only a caller with ALLOW_RETRY permits (mm/userfaultfd.c).
   if (missing_handler && (fault.flags & fault_flag::allow_retry) == 0) {

@@ -48,6 +48,10 @@ AddressSpace::AddressSpace(Machine& machine, uint32_t id, std::string name)
     : machine_(&machine), id_(id), name_(std::move(name)), mm_(add_mm_region(machine, id, name_)),
       tables_(machine, id), notifiers_(machine, id, mm_) {}
 
+bool AddressSpace::unstable() const {
+  return (machine_->load(word(MmWord::flags)) & mm_flag::unstable) != 0;
+}
+
 Vma AddressSpace::vma(WordIndex first) const { return {&machine_->memory(), first}; }
 
 size_t AddressSpace::index_of(uint64_t addr) const {

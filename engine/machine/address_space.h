@@ -68,6 +68,9 @@ class AddressSpace {
   Machine& machine() { return *machine_; }
   WordIndex word(MmWord w) const { return word_of(mm_, w); }
 
+  /// The OOM reaper has been at it: what is mapped may go at any moment, nobody may add to it.
+  bool unstable() const;
+
   // VMAs
   /// Error when the spec is misaligned, empty, beyond the tables' limit, or overlaps an existing VMA.
   Result<Vma> add_vma(const VmaSpec& spec);

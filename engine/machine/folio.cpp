@@ -9,6 +9,7 @@ namespace {
 uint64_t memory_flags(const Machine& machine, uint64_t pfn) {
   const DeviceMemory* device = machine.physical().device_of(pfn);
   if (device == nullptr) return 0;
+  if (device->other) return folio_flag::device_other;
   return device->coherent ? folio_flag::device_coherent : folio_flag::device_private;
 }
 

@@ -42,7 +42,9 @@ class Folio {
   bool mapped() const { return mapcount() != 0; }
   bool locked() const { return has(folio_flag::locked); }
   bool has(uint64_t flag) const { return (get(FolioWord::flags) & flag) != 0; }
-  bool zone_device() const { return has(folio_flag::device_private | folio_flag::device_coherent); }
+  bool zone_device() const {
+    return has(folio_flag::device_private | folio_flag::device_coherent | folio_flag::device_other);
+  }
   bool device_private() const { return has(folio_flag::device_private); }
   /// folio_mapping(): the file's or the swap cache's; an anonymous folio outside the swap cache has none.
   bool in_a_cache() const { return has(folio_flag::anon) ? has(folio_flag::swapcache) : mapping() != 0; }

@@ -28,6 +28,7 @@ struct DeviceMemory {
   bool coherent = false;   ///< device-coherent: mapped by ordinary present entries
   std::string name;
   DeviceDriver* driver = nullptr;   ///< told when its pages go home on a CPU fault; not owned
+  bool other = false;      ///< neither private nor coherent (MEMORY_DEVICE_PCI_P2PDMA): no process can have such pages
 };
 
 class PhysicalMemory {

@@ -23,6 +23,7 @@ enum class MmWord : uint32_t {
   rss_anon, rss_file, rss_swap,
   tlb_flushes,               ///< flush_tlb_range and ptep_clear_flush of accessible entries, by migration and by
                              ///< faults that copy a page
+  flags,                     ///< mm_flag
   count_
 };
 enum class RangeWord : uint32_t {
@@ -48,6 +49,11 @@ enum class MirrorIteratorWord : uint32_t {
 };
 enum class MirrorCounterWord : uint32_t { allocated, freed, grace_periods, live, peak, count_ };
 
+/// Bits of MmWord::flags.
+namespace mm_flag {
+inline constexpr uint64_t unstable = 1;   ///< MMF_UNSTABLE: the OOM reaper has been at it (check_stable_address_space)
+}
+
 /// What backs a VMA (word `kind`).
 enum class VmaKind : uint64_t { anonymous, file_private, file_shared, shmem, hugetlb, special };
 
@@ -65,11 +71,12 @@ inline constexpr uint64_t anon = 1, anon_exclusive = 2, dirty = 4, lru = 8, lock
                           hwpoison = 64, device_private = 128, device_coherent = 256, hugetlb = 512, zero = 1024,
                           swap_shared = 2048,   ///< another process still has an entry for the slot: the cache stays
                           has_private = 4096,   ///< buffer heads or the like: one more reference
-                          lru_batch = 8192;     ///< waits in a CPU's batch for the LRU; the batch holds a reference
+                          lru_batch = 8192,     ///< waits in a CPU's batch for the LRU; the batch holds a reference
+                          device_other = 16384;   ///< ZONE_DEVICE memory that is neither private nor coherent
 }
 
 /// Who holds a folio's lock (word `lock_owner`).
-enum class FolioLocker : uint64_t { nobody, migration, fault, driver, other };
+enum class FolioLocker : uint64_t { nobody, migration, fault, driver, other, reclaim };
 
 template <class W>
 constexpr WordIndex word_of(WordIndex first, W word) { return first + static_cast<WordIndex>(word); }

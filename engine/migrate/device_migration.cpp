@@ -339,8 +339,17 @@ int migrate_device_coherent_folio(Machine& machine, const AddressSpace& space, u
   const MigrateArrays arrays = add_migrate_arrays(machine, space, 0, 1, "coherent");
   const MigrateFormat format = MigrateFormat::from(machine.model());
   const Folio folio = Folio::of(machine, pfn);
-  machine.step(RuleId::coherent_begin, {pfn, folio.refcount()});
-  folio.lock(FolioLocker::migration);
+  for (bool locked = false; !locked;) {
+    {
+      const AtomicGuard lock_page(machine);
+      if (!folio.locked()) {
+        machine.step(RuleId::coherent_begin, {pfn, folio.refcount()});
+        folio.lock(FolioLocker::migration);
+        locked = true;
+      }
+    }
+    if (!locked) machine.step(RuleId::coherent_wait, {pfn, folio.get(FolioWord::lock_owner)});
+  }
   machine.store(arrays.src, format.make(pfn) | format.migrate);
   MigrateVma args;  // only the arrays count: there is no VMA
   args.src = arrays.src;

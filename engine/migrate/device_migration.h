@@ -68,7 +68,8 @@ uint64_t evict_device(Machine& machine, const MigrateArrays& arrays, uint64_t fi
                       const AllocatePage& allocate, MigrateHooks* hooks = nullptr);
 
 /// migrate_device_coherent_folio: a long-term pin is wanted on a device-coherent page. The caller holds a
-/// reference, which goes with the page or is dropped. 0 or -EBUSY.
+/// reference, which goes with the page or is dropped. 0 or -EBUSY. Nobody holds the page's lock, unless tasks run that
+/// let go of it (device_coherent.wait).
 int migrate_device_coherent_folio(Machine& machine, const AddressSpace& space, uint64_t pfn,
                                   const AllocatePage& allocate, MigrateHooks* hooks = nullptr);
 

@@ -47,7 +47,15 @@ bool insert(const Migration& migration, uint64_t k, const Folio& page) {
   }
   const WordIndex word = place_for(m, *args.mm, k, addr);
   if (word == no_word) return false;
+  if (page.has(folio_flag::device_other)) {
+    m.step(RuleId::insert_zone_device, {k, addr, page.pfn()});
+    return false;
+  }
   const SpinGuard locked(m, pte_lock(args.mm->id(), addr));
+  if (args.mm->unstable()) {
+    m.step(RuleId::insert_unstable, {k, addr});
+    return false;
+  }
   const uint64_t old = m.load(word);
   const bool present = x86::pte_present(old);
   if (present && !m.physical().is_zero_pfn(x86::pte_pfn(old))) {

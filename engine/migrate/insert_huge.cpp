@@ -29,6 +29,10 @@ bool has_memory(const Migration& migration, uint64_t k, uint64_t addr) {
 bool refused(const Migration& migration, uint64_t k, uint64_t addr, uint64_t pmd) {
   Machine& m = migration.machine;
   const Vma& vma = migration.args->vma;
+  if (migration.args->mm->unstable()) {
+    m.step(RuleId::insert_pmd_unstable, {k, addr});
+    return true;
+  }
   if ((vma.flags() & vm::uffd_missing) != 0) {
     m.step(RuleId::insert_pmd_uffd, {k, addr, vma.flags()});
     return true;

@@ -104,6 +104,11 @@ class Pages {
       return 1;
     }
     const Folio head = migration_.folio(migration_.src_word(k));   // another folio after a split
+    if (target.has(folio_flag::device_other)) {
+      machine_.step(RuleId::pages_dst_zone_device, {k, head.pfn(), target.pfn()});
+      for (uint64_t j = k; j < k + slots && j < migration_.pages; ++j) migration_.clear_migrate(j);
+      return slots;
+    }
     const bool had_mapping = head.in_a_cache();
     if (had_mapping && target.zone_device() && !leave_cache(k, head)) {
       migration_.clear_migrate(k);

@@ -20,7 +20,7 @@ constexpr Names folio_words = {"pfn",     "order", "refcount", "mapcount",  "fla
                                "mapping", "index", "pincount", "lock_owner"};
 constexpr Names notifier_words = {"start", "last", "invalidate_seq", "state"};
 constexpr Names mm_words = {"invalidate_seq", "active_invalidate_ranges", "rss_anon", "rss_file",
-                            "rss_swap",       "tlb_flushes"};
+                            "rss_swap",       "tlb_flushes",            "flags"};
 constexpr Names range_words = {"start",        "end", "default_flags", "pfn_flags_mask", "dev_private_owner",
                                "notifier_seq", "last"};
 

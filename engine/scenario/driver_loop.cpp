@@ -2,6 +2,8 @@
 // Source: Documentation/mm/hmm.rst and lib/test_hmm.c (6.12).
 
 #include <cerrno>
+#include <map>
+#include <string>
 
 #include "engine/driver_format/driver_format.h"
 #include "engine/driver_format/driver_range.h"
@@ -67,6 +69,8 @@ Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
   if (op.unlocked && !machine_.model().unlocked_fault) {
     return fail(world_.error(line, "kernel " + machine_.model().id + " has no hmm_range_fault_unlocked_timeout; 7.3 has"));
   }
+  if (op.sequence != RangeFaultOp::Sequence::read && (loop.device == nullptr || op.unlocked))
+    return fail(world_.error(line, "\"sequence\" is the driver's own: it needs a device and no \"unlocked\" call"));
   if (op.unlocked && loop.device == nullptr) return fail(world_.error(line, "the unlocked call needs a device: it reads its notifier"));
   loop.call.mm = &world_.space();
   loop.call.start = *start;
@@ -91,7 +95,7 @@ Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
 
   machine_.enter(Function::device, {*start, op.pages});
   if (auto ok = write_slots(op, **array, line); !ok) return ok;
-  const Result<int> ended = driver_loop(op, loop);
+  const Result<int> ended = driver_loop(op, loop, line);
   const int ret = ended.value_or(-EINVAL);
   machine_.leave(ret);
   if (!ended) return fail(ended.error());
@@ -157,7 +161,30 @@ RangeFaultResult Operations::range_call(const RangeFaultOp& op, const Loop& loop
   return result;
 }
 
-Result<int> Operations::driver_loop(const RangeFaultOp& op, const Loop& loop) {
+/// Fills in call.notifier_seq. -EDEADLK: the reader would sleep for ever.
+Result<int> Operations::read_sequence(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call, Line line) {
+  IntervalNotifier& notifier = loop.device->notifier();
+  const std::string task = locks_ == nullptr ? std::string() : locks_->scheduler().name_of(locks_->scheduler().current());
+  std::map<std::string, uint64_t>& known = world_.sequences();
+  if (op.sequence == RangeFaultOp::Sequence::earlier) {
+    auto found = known.find(op.device + " " + task);
+    if (found == known.end()) found = known.find(op.device + " ");   // read before the tasks began
+    if (found == known.end())
+      return fail(world_.error(line, "no range-fault of device '" + op.device + "' before this one has read the sequence"));
+    machine_.step(RuleId::scenario_seq_kept, {found->second, notifier.invalidate_seq()});
+    call.notifier_seq = found->second;
+    return 0;
+  }
+  const auto begun = notifier.read_begin();
+  if (begun.would_sleep && (locks_ == nullptr || !locks_->wait_for_notifier(notifier))) {
+    machine_.step(RuleId::scenario_deadlock, {call.start, 0});
+    return -EDEADLK;
+  }
+  call.notifier_seq = known[op.device + " " + task] = begun.seq;
+  return 0;
+}
+
+Result<int> Operations::driver_loop(const RangeFaultOp& op, const Loop& loop, Line line) {
   RangeFaultCall call = loop.call;
   FaultScript script(world_, op);
   int ret = -EBUSY;
@@ -167,12 +194,8 @@ Result<int> Operations::driver_loop(const RangeFaultOp& op, const Loop& loop) {
       break;
     }
     if (loop.device != nullptr) {
-      const auto begun = loop.device->notifier().read_begin();
-      if (begun.would_sleep && (locks_ == nullptr || !locks_->wait_for_notifier(loop.device->notifier()))) {
-        machine_.step(RuleId::scenario_deadlock, {call.start, 0});
-        return -EDEADLK;
-      }
-      call.notifier_seq = begun.seq;
+      const Result<int> read = read_sequence(op, loop, call, line);
+      if (!read || *read != 0) return read;
     }
     machine_.step(RuleId::scenario_range, {call.start, call.end, call.default_flags, call.pfn_flags_mask, call.dev_private_owner, call.notifier_seq});
     const auto set = [&](RangeWord word, uint64_t value) { machine_.store(word_of(call.range, word), value); };
@@ -198,6 +221,12 @@ Result<int> Operations::driver_loop(const RangeFaultOp& op, const Loop& loop) {
     }
     if (ret < 0) break;
     if (loop.device == nullptr) return ret;
+    if (op.sequence == RangeFaultOp::Sequence::late) {
+      const uint64_t of_the_walk = call.notifier_seq;
+      const Result<int> read = read_sequence(op, loop, call, line);
+      if (!read || *read != 0) return read;
+      machine_.step(RuleId::scenario_seq_late, {call.notifier_seq, of_the_walk});
+    }
     const DriverLockGuard locked(loop.device->locks(), loop.device->owner());
     if (machine_.model().range_api < RangeApi::snapshot_5_2) {
       machine_.enter(Function::hmm_vma_range_done);

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "engine/machine/folio.h"
-#include "engine/migrate/rmap.h"
+#include "engine/scenario/poison.h"
 
 namespace hmmscope::scenario {
 namespace {
@@ -13,16 +13,18 @@ using What = InjectDecl::What;
 /// The leaf or pte that maps addr; no_word when none does.
 struct Mapped {
   WordIndex word = no_word;
-  bool huge = false;
+  Level level = Level::pte;
 };
 
 Mapped mapped_at(const Machine& machine, const AddressSpace& space, uint64_t addr) {
-  const WordIndex pmd = space.find_entry(Level::pmd, addr);
-  if (pmd == no_word || x86::pte_none(machine.load(pmd))) return {};
-  const uint64_t entry = machine.load(pmd);
-  if (!x86::pmd_present(entry) || machine.entry_format().is_huge(entry)) return {pmd, true};
-  const WordIndex pte = space.find_entry(Level::pte, addr);
-  return {pte == no_word || x86::pte_none(machine.load(pte)) ? no_word : pte, false};
+  for (const Level level : {Level::pud, Level::pmd, Level::pte}) {
+    const WordIndex word = space.find_entry(level, addr);
+    if (word == no_word || x86::pte_none(machine.load(word))) return {};
+    const uint64_t entry = machine.load(word);
+    const bool table = level != Level::pte && x86::pmd_present(entry) && !machine.entry_format().is_huge(entry);
+    if (!table) return {word, level};
+  }
+  return {};
 }
 
 /// The pfn that whatever stands at addr names; nothing for none and for entries without one.
@@ -30,8 +32,9 @@ std::optional<uint64_t> pfn_at(const Machine& machine, const AddressSpace& space
   const Mapped mapped = mapped_at(machine, space, addr);
   if (mapped.word == no_word) return std::nullopt;
   const uint64_t entry = machine.load(mapped.word);
-  if (mapped.huge ? x86::pmd_present(entry) : x86::pte_present(entry)) {
-    if (mapped.huge) return leaf_pfn(Level::pmd, entry);
+  const bool huge = mapped.level != Level::pte;
+  if (huge ? x86::pmd_present(entry) : x86::pte_present(entry)) {
+    if (huge) return leaf_pfn(mapped.level, entry);
     return x86::pte_special(entry) ? std::nullopt : std::optional(x86::pte_pfn(entry));
   }
   const SwapFormat& format = machine.entry_format().swap;
@@ -102,11 +105,8 @@ bool Injector::possible(const Planned& planned) const {
       return true;
     case What::invalidation:
       return may_sleep;
-    case What::poison: {
-      const auto page = pfn(false);
-      const Folio folio = page ? Folio::of(machine, *page) : Folio();
-      return may_sleep && !(folio && folio.locked());
-    }
+    case What::poison:
+      return may_sleep && poison_obstacle(machine, world_.space(), planned.addr).empty();
     case What::pin: {
       const auto page = pfn(true);
       const Folio folio = page ? Folio::of(machine, *page) : Folio();
@@ -122,12 +122,38 @@ bool Injector::possible(const Planned& planned) const {
   return atomic_ == 0 && folio && folio.refcount() != 0 && !(wants_lock && folio.locked());
 }
 
-std::vector<const InjectDecl*> Injector::never_came() const {
-  std::vector<const InjectDecl*> left;
+std::vector<Injector::Missed> Injector::missed() const {
+  std::vector<Missed> left;
   for (const Planned& planned : planned_) {
-    if (!planned.done) left.push_back(planned.decl);
+    if (planned.done) continue;
+    left.push_back({planned.decl, planned.due ? "this injection never happened: its place came, but " + obstacle(planned)
+                                              : std::string("the place of this injection never came")});
   }
   return left;
+}
+
+std::string Injector::obstacle(const Planned& planned) const {
+  switch (planned.decl->what) {
+    case What::poison:
+      if (const auto why = poison_obstacle(world_.machine(), world_.space(), planned.addr); !why.empty())
+        return std::string(why);
+      break;
+    case What::pin:
+      if (!pfn_at(world_.machine(), world_.space(), planned.addr, true)) return "no page is mapped there";
+      break;
+    case What::folio_lock:
+    case What::reference:
+      if (!pfn_at(world_.machine(), world_.space(), planned.addr, false)) return "there is no page there";
+      if (planned.decl->what == What::folio_lock) return "the page was locked, or nobody's, to the end";
+      break;
+    case What::flip:
+      return "the word does not exist";
+    case What::allocation:
+    case What::signal:
+    case What::invalidation:
+      break;
+  }
+  return "no step after it was one at which the kernel could have done it";
 }
 
 void Injector::happen(Planned& planned) {
@@ -151,7 +177,7 @@ void Injector::happen(Planned& planned) {
       on_folio(planned, RuleId::inject_reference);
       break;
     case What::poison:
-      poison(planned);
+      planned.done = poison_page(machine, world_.space(), planned.addr, rule, occurrence);
       break;
     case What::invalidation: {
       machine.step(RuleId::inject_invalidate, {rule, occurrence, planned.addr});
@@ -207,28 +233,6 @@ void Injector::on_folio(const Planned& planned, RuleId rule) {
     }
   }
   ++world_.holds(folio.word(FolioWord::pfn), how);
-}
-
-void Injector::poison(const Planned& planned) {
-  Machine& machine = world_.machine();
-  AddressSpace& space = world_.space();
-  const WordIndex word = space.find_entry(Level::pte, planned.addr);
-  const uint64_t old = word == no_word ? 0 : machine.load(word);
-  if (!x86::pte_present(old)) return;   // memory_failure finds no mapping here
-  const uint64_t pfn = x86::pte_pfn(old);
-  const Invalidation running = space.notifiers().start({planned.addr, planned.addr + page_bytes});
-  machine.step(RuleId::inject_poison, {static_cast<uint64_t>(planned.rule), planned.decl->occurrence, planned.addr, pfn});
-  SwapEntry entry;
-  entry.kind = SwapKind::hwpoison;
-  entry.pfn = pfn;
-  if (const auto encoded = encode_swap(machine.entry_format().swap, entry)) {
-    machine.store(word, *encoded);
-    if (const Folio folio = Folio::of(machine, pfn); folio && folio.mapped()) {
-      folio.set_flag(folio_flag::hwpoison);
-      folio.remove_rmap();   // the reference stays: nobody may use the page again
-    }
-  }
-  if (!running.failed) space.notifiers().end(running);
 }
 
 bool Injector::has_memory(MigrateMemory, uint64_t, uint64_t) {

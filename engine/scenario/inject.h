@@ -4,9 +4,10 @@
 /// about to fire, or a step's number.
 ///
 /// What the kernel could not do just there happens as soon as it could: poison and invalidation where no spinlock is
-/// held, nor the driver's lock (they take page-table locks, they sleep, the driver's callback takes its lock), poison where
-/// the page's lock is free, a pin where the page is mapped present (get_user_pages finds no other); nothing happens inside an
-/// atomic operation. Threads: the running task's. Ownership: refers to the world.
+/// held, nor the driver's lock (they take page-table locks, they sleep, the driver's callback takes its lock), poison
+/// where a page of system memory is mapped whose lock is free (poison.h), a pin where the page is mapped present
+/// (get_user_pages finds no other); nothing happens inside an atomic operation. What never happened is said at the end.
+/// Threads: the running task's. Ownership: refers to the world.
 
 #include <vector>
 
@@ -32,11 +33,19 @@ class Injector final : public StepObserver, public MigrateHooks, public DriverLo
   void mmap_read_unlock(const AddressSpace&) override {}
   void driver_lock(uint64_t) override { ++driver_locks_; }
   void driver_unlock(uint64_t) override { --driver_locks_; }
+  bool driver_trylock(uint64_t) override {
+    ++driver_locks_;
+    return true;
+  }
   bool wait_for_notifier(IntervalNotifier&) override { return false; }
   WalkHooks* walk_hooks(AddressSpace&) override { return nullptr; }
 
-  /// Injections whose place has not come.
-  std::vector<const InjectDecl*> never_came() const;
+  /// An injection that has not happened: its place has not come, or came and the kernel could not do it from there on.
+  struct Missed {
+    const InjectDecl* decl;
+    std::string why;   ///< a sentence
+  };
+  std::vector<Missed> missed() const;
 
   // MigrateHooks: the driver asks for memory
   bool has_memory(MigrateMemory kind, uint64_t slot, uint64_t addr) override;
@@ -55,7 +64,8 @@ class Injector final : public StepObserver, public MigrateHooks, public DriverLo
   bool possible(const Planned& planned) const;
   void happen(Planned& planned);
   void on_folio(const Planned& planned, RuleId rule);
-  void poison(const Planned& planned);
+  /// Why it could not happen, or nothing better than that no step allowed it.
+  std::string obstacle(const Planned& planned) const;
   /// False while the word does not exist.
   bool flip(const Planned& planned);
 

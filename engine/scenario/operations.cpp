@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include "engine/machine/page_data.h"
 #include "engine/machine/spin_guard.h"
+#include "engine/scenario/outcome_name.h"
 #include "engine/scenario/task_locks.h"
 #include "engine/scenario/vm_operations.h"
 
@@ -181,9 +184,25 @@ Result<void> Operations::perform(const InvalidateOp& op, Line line) {
   const auto start = world_.resolve(op.at, line);
   if (!start) return fail(start.error());
   Device* owner = world_.device(op.owner);
-  const InvalidateRange range{*start, *start + op.pages * page_bytes, event_named(op.event), owner == nullptr ? 0 : owner->owner(), true};
+  const InvalidateRange range{*start, *start + op.pages * page_bytes, event_named(op.event),
+                              owner == nullptr ? 0 : owner->owner(), op.blockable};
   const Invalidation running = world_.space().notifiers().start(range);
   if (!running.failed) world_.space().notifiers().end(running);
+  told(op.expect, !running.failed, "invalidate", line);
+  return {};
+}
+
+/// What came of telling drivers without blocking.
+void Operations::told(const std::optional<std::string>& expect, bool all, const char* what, Line line) {
+  const int ret = all ? 0 : -EAGAIN;
+  note(line, std::string(what) + " " + outcome_name(ret));
+  if (expect) expect_result(*expect, outcome_name(ret), static_cast<uint64_t>(static_cast<int64_t>(ret)), line);
+}
+
+Result<void> Operations::perform(const OomReapOp& op, Line line) {
+  AddressSpace& space = world_.process(op.process);
+  const MmapGuard guard(locks_, space, false);   // mmap_read_trylock(), again and again
+  told(op.expect, oom_reap(machine_, space), "oom-reap", line);
   return {};
 }
 

@@ -27,6 +27,7 @@ class Operations {
   Result<void> perform(const ProtectOp& op, Line line);
   Result<void> perform(const DontNeedOp& op, Line line);
   Result<void> perform(const InvalidateOp& op, Line line);
+  Result<void> perform(const OomReapOp& op, Line line);
   Result<void> perform(const SetPageOp& op, Line line);
   Result<void> perform(const ExpectOp& op, Line line);
   // migrate_operations.cpp
@@ -63,7 +64,8 @@ class Operations {
   Result<Array*> array_for(const RangeFaultOp& op, uint64_t start, Line line);
   Result<void> write_slots(const RangeFaultOp& op, const Array& array, Line line);
   RangeFaultResult walk(const RangeFaultCall& call, WalkHooks* script);
-  Result<int> driver_loop(const RangeFaultOp& op, const Loop& loop);
+  Result<int> read_sequence(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call, Line line);
+  Result<int> driver_loop(const RangeFaultOp& op, const Loop& loop, Line line);
   /// One call of the kernel's function, whichever the model has.
   RangeFaultResult range_call(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call, WalkHooks* hooks);
   RangeFaultResult old_range_call(const RangeFaultOp& op, const RangeFaultCall& call);
@@ -79,6 +81,8 @@ class Operations {
   Result<MigrateArrays> arrays_for(const std::string& migration, uint64_t start, uint64_t pages, Line line);
   /// VMAs cannot change between migrate-setup and migrate-finalize: the driver holds mmap_lock for reading.
   Result<void> no_migration_runs(Line line);
+  int move_for_longterm_pin(AddressSpace& space, uint64_t addr);
+  Result<void> hold_page(const HoldOp& op, AddressSpace& space, uint64_t addr, bool release, Line line);
   void expect_number(const std::string& what, const std::optional<uint64_t>& expected, uint64_t found, Line line);
   /// The folio behind whatever maps, or is under migration at, addr; empty when there is none.
   Folio folio_at(AddressSpace& space, uint64_t addr);
@@ -86,6 +90,7 @@ class Operations {
   /// What a task's operation returned, for comparing schedules.
   void note(Line line, std::string text);
   void failed(Line line, std::string text);
+  void told(const std::optional<std::string>& expect, bool all, const char* what, Line line);
   Result<void> in_vmas(const Result<void>& result, Line line) const;
 
   World& world_;

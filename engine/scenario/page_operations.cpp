@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include "engine/machine/spin_guard.h"
 #include "engine/migrate/device_migration.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/scenario/fork.h"
 #include "engine/scenario/operations.h"
+#include "engine/scenario/outcome_name.h"
 #include "engine/scenario/task_locks.h"
 
 namespace hmmscope::scenario {
@@ -107,49 +110,71 @@ Folio Operations::folio_at(AddressSpace& space, uint64_t addr) {
   return pfn == 0 ? Folio() : Folio::of(machine_, pfn);
 }
 
+/// A long-term pin moves a device-coherent page to system memory first. 0, -EBUSY, or -EDEADLK when nobody will ever let
+/// go of the page's lock.
+int Operations::move_for_longterm_pin(AddressSpace& space, uint64_t addr) {
+  const Folio folio = folio_at(space, addr);
+  if (!folio || !folio.has(folio_flag::device_coherent)) return 0;
+  if (folio.locked() && locks_ == nullptr) {
+    machine_.step(RuleId::scenario_deadlock, {addr, 0});
+    return -EDEADLK;
+  }
+  machine_.step(RuleId::scenario_hold,
+                {addr, folio.pfn(), static_cast<uint64_t>(HoldOp::What::get), folio.refcount()});
+  folio.take();
+  return migrate_device_coherent_folio(machine_, space, folio.pfn(),
+                                       [&](uint32_t order) { return machine_.physical().allocate(order); });
+}
+
+/// One page; what is held already stays.
+Result<void> Operations::hold_page(const HoldOp& op, AddressSpace& space, uint64_t addr, bool release, Line line) {
+  const AtomicGuard whole(machine_);
+  const Folio folio = addr < space.tables().limit() ? folio_at(space, addr) : Folio();
+  if (!folio || folio.refcount() == 0)
+    return fail(world_.error(line, fmt::format("no page is at {:#x}", addr)));
+  if (!release && op.what == HoldOp::What::lock && folio.locked() && locks_ != nullptr) {
+    locks_->scheduler().wait(schedule::Wait::folio_lock, addr, fmt::format("the lock of the page at {:#x}", addr),
+                             [folio] { return !folio.locked(); }, nullptr);
+  } else if (!release && op.what == HoldOp::What::lock && folio.locked()) {
+    return fail(world_.error(line, fmt::format("the folio at {:#x} is locked already", addr)));
+  }
+  uint64_t& held = world_.holds(folio.word(FolioWord::pfn), op.what);
+  if (release && held == 0)
+    return fail(world_.error(line, fmt::format("nobody holds the page at {:#x} so", addr)));
+  machine_.step(release ? RuleId::scenario_release : RuleId::scenario_hold,
+                {addr, folio.pfn(), static_cast<uint64_t>(op.what), folio.refcount()});
+  if (release) {
+    --held;
+    let_go(folio, op.what);
+  } else {
+    ++held;
+    hold(folio, op.what);
+  }
+  return {};
+}
+
 Result<void> Operations::perform(const HoldOp& op, Line line) {
   const auto start = world_.resolve(op.at, line);
   if (!start) return fail(start.error());
   AddressSpace& space = world_.process(op.process);
   machine_.enter(Function::scenario, {*start, op.pages});
-  for (uint64_t k = 0; k < op.pages; ++k) {
-    const uint64_t addr = *start + k * page_bytes;
-    Folio folio = addr < space.tables().limit() ? folio_at(space, addr) : Folio();
-    if (op.longterm && !op.release && folio && folio.has(folio_flag::device_coherent) && !folio.locked()) {
-      machine_.step(RuleId::scenario_hold,
-                    {addr, folio.pfn(), static_cast<uint64_t>(HoldOp::What::get), folio.refcount()});
-      folio.take();
-      migrate_device_coherent_folio(machine_, space, folio.pfn(),
-                                    [&](uint32_t order) { return machine_.physical().allocate(order); });
-      folio = folio_at(space, addr);
-      if (folio && folio.zone_device())
-        return fail(world_.error(
-            line, fmt::format("the device page at {:#x} is busy: it cannot be pinned for long", addr)));
-    }
-    const AtomicGuard whole(machine_);
-    folio = addr < space.tables().limit() ? folio_at(space, addr) : Folio();
-    if (!folio || folio.refcount() == 0)
-      return fail(world_.error(line, fmt::format("no page is at {:#x}", addr)));
-    if (!op.release && op.what == HoldOp::What::lock && folio.locked() && locks_ != nullptr) {
-      locks_->scheduler().wait(schedule::Wait::folio_lock, addr, fmt::format("the lock of the page at {:#x}", addr),
-                               [folio] { return !folio.locked(); }, nullptr);
-    } else if (!op.release && op.what == HoldOp::What::lock && folio.locked()) {
-      return fail(world_.error(line, fmt::format("the folio at {:#x} is locked already", addr)));
-    }
-    uint64_t& held = world_.holds(folio.word(FolioWord::pfn), op.what);
-    if (op.release && held == 0)
-      return fail(world_.error(line, fmt::format("nobody holds the page at {:#x} so", addr)));
-    machine_.step(op.release ? RuleId::scenario_release : RuleId::scenario_hold,
-                  {addr, folio.pfn(), static_cast<uint64_t>(op.what), folio.refcount()});
-    if (op.release) {
-      --held;
-      let_go(folio, op.what);
-    } else {
-      ++held;
-      hold(folio, op.what);
-    }
+  int ret = 0;
+  Result<void> ok;
+  uint64_t done = 0;
+  for (; done < op.pages && ok; ++done) {
+    const uint64_t addr = *start + done * page_bytes;
+    const bool moves = op.longterm && !op.release && addr < space.tables().limit();
+    ret = moves ? move_for_longterm_pin(space, addr) : 0;
+    if (ret != 0) break;
+    ok = hold_page(op, space, addr, op.release, line);
   }
-  machine_.leave();
+  // pin_user_pages() gives back what it has when it fails.
+  for (uint64_t k = 0; k < done && ok && ret != 0; ++k)
+    ok = hold_page(op, space, *start + k * page_bytes, true, line);
+  machine_.leave(ret);
+  if (!ok) return ok;
+  if (op.longterm && !op.release) note(line, "pin " + outcome_name(ret));
+  if (op.expect) expect_result(*op.expect, outcome_name(ret), static_cast<uint64_t>(static_cast<int64_t>(ret)), line);
   return {};
 }
 

@@ -93,6 +93,7 @@ Result<uint64_t> World::page_pfn(const PageDecl& page, uint64_t index, uint32_t 
     if (owner == nullptr) return fail(error(page.line, "a page of device memory needs a \"device\""));
     for (const DeviceMemory& memory : machine_->physical().devices()) {
       if (memory.owner != owner->owner()) continue;
+      if (memory.other) return fail(error(page.line, "no page of a process can be in the memory of device '" + page.device + "'"));
       const uint64_t pfn = machine_->physical().allocate_device_page(memory, order);
       if (pfn == 0) return fail(error(page.line, "the memory of device '" + page.device + "' is full"));
       return pfn;

@@ -125,6 +125,9 @@ RangeFaultOp range_fault(const json& object) {
     op.slots.push_back({slot.at("index").get<uint64_t>(), slot.value("count", uint64_t{1}), flag_text(slot.at("value"))});
   }
   op.rounds = object.value("rounds", uint64_t{8});
+  const std::string sequence = object.value("sequence", std::string());
+  if (sequence == "earlier") op.sequence = RangeFaultOp::Sequence::earlier;
+  if (sequence == "late") op.sequence = RangeFaultOp::Sequence::late;
   op.stale = object.value("stale", false);
   op.faults = fault_script(object, "faults");
   op.waits = fault_script(object, "waits");
@@ -164,7 +167,10 @@ OpBody operation(const json& object) {
   if (name == "munmap") return UnmapOp{at, pages, process};
   if (name == "madvise-dontneed") return DontNeedOp{at, pages, process};
   if (name == "mprotect") return ProtectOp{at, pages, protection(object.at("prot").get<std::string>()), process};
-  if (name == "invalidate") return InvalidateOp{at, pages, object.value("event", std::string("CLEAR")), object.value("owner", std::string())};
+  if (name == "invalidate") {
+    return InvalidateOp{at, pages, object.value("event", std::string("CLEAR")), object.value("owner", std::string()),
+                        object.value("blockable", true), maybe<std::string>(object, "expect")};
+  }
   TouchOp touch{at, pages, object.value("access", std::string("read")) == "write", std::nullopt, process, std::nullopt};
   if (object.contains("expect")) touch.expect = object.at("expect").get<std::string>();
   touch.data = page_content(object);
@@ -314,6 +320,7 @@ Result<Scenario> parse(std::string_view text, std::string_view name) {
   each("devices", [&](const json& item, Line line) {
     scenario.devices.push_back({item.at("name").get<std::string>(), item.value("pages", uint64_t{65536}), item.value("coherent", false), line, {}});
     if (item.contains("pfn")) scenario.devices.back().pfn = number(item.at("pfn"));
+    scenario.devices.back().p2pdma = item.value("p2pdma", false);
   });
   each("vmas", [&](const json& item, Line line) {
     scenario.vmas.push_back(vma(item));

@@ -39,6 +39,7 @@ HoldOp hold(const std::string& name, const json& object) {
   op.release = object.value("release", false);
   op.longterm = object.value("longterm", false);
   op.process = text(object, "process");
+  op.expect = maybe<std::string>(object, "expect");
   return op;
 }
 
@@ -103,6 +104,7 @@ std::optional<OpBody> migration_operation(const std::string& name, const json& o
   }
   if (name == "pin" || name == "get-page" || name == "lock-folio" || name == "isolate-folio")
     return hold(name, object);
+  if (name == "oom-reap") return OomReapOp{text(object, "process"), maybe<std::string>(object, "expect")};
   if (name == "fork") return ForkOp{text(object, "child"), text(object, "process")};
   if (name == "expect-migrate") return expect_migrate(object);
   if (name == "expect-page") return expect_page(object);

@@ -61,7 +61,9 @@ FaultAndMigrateOp fault_and_migrate(const json& object) {
 std::optional<OpBody> unified_operation(const std::string& name, const json& object) {
   if (name == "fault-and-migrate") return fault_and_migrate(object);
   if (name != "page-out") return std::nullopt;
-  PageOutOp op{address(object.at("at")), object.at("pages").get<uint64_t>(), std::nullopt};
+  PageOutOp op{address(object.at("at")), object.at("pages").get<uint64_t>(), object.value("process", std::string()),
+               std::nullopt, std::nullopt};
+  if (object.contains("taken")) op.taken = object.at("taken").get<uint64_t>();
   if (object.contains("unwritten")) op.unwritten = object.at("unwritten").get<uint64_t>();
   return op;
 }

@@ -57,11 +57,20 @@ Result<void> perform(Operations& operations, const Scenario& scenario, const Ope
   return std::visit([&](const auto& body) { return operations.perform(body, operation.line); }, operation.body);
 }
 
+/// A later call of the task goes by a sequence that an earlier one read.
+bool keeps_sequence(const Scenario& scenario, const std::string& task) {
+  return std::any_of(scenario.operations.begin(), scenario.operations.end(), [&](const Operation& operation) {
+    const auto* op = std::get_if<RangeFaultOp>(&operation.body);
+    return operation.task == task && op != nullptr && op->sequence == RangeFaultOp::Sequence::earlier;
+  });
+}
+
 /// Runs the operations of one task; stops at the first mistake of the scenario.
 void perform_task(Operations& operations, const Scenario& scenario, const std::string& task, TaskLocks& locks, Result<void>& mistake) {
+  const bool keeps = keeps_sequence(scenario, task);
   for (const Operation& operation : scenario.operations) {
     if (operation.task != task || !mistake) continue;
-    locks.scheduler().begin_operation(locks.in_migration());
+    locks.scheduler().begin_operation(keeps || locks.in_migration());
     locks.scheduler().point();
     if (auto ok = perform(operations, scenario, operation); !ok && mistake) mistake = ok;
   }
@@ -164,8 +173,8 @@ Result<Outcome> run(const Scenario& scenario, const RunOptions& options) {
     if (allowed) outcome.findings.push_back(text);
     else outcome.failures.push_back({last, 0, text});
   }
-  for (const InjectDecl* left : (*injector)->never_came()) {
-    outcome.failures.push_back({last, left->line, "the place of this injection never came"});
+  for (const Injector::Missed& missed : (*injector)->missed()) {
+    outcome.failures.push_back({last, missed.decl->line, missed.why});
   }
   recorder.set_meta("source", "scenario");
   recorder.set_meta("title", scenario.title);

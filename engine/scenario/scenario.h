@@ -46,6 +46,7 @@ struct DeviceDecl {
   bool coherent = false;           ///< device-coherent memory, which the CPU can map; else device-private
   Line line = 0;
   std::optional<uint64_t> pfn = {};   ///< of its first page; chosen when absent
+  bool p2pdma = false;             ///< PCI peer-to-peer memory, where no page of a process can live
 };
 
 enum class PageState : uint8_t {
@@ -107,6 +108,13 @@ struct RangeFaultOp {
   std::optional<UnlockedDecl> unlocked;   ///< 7.3: hmm_range_fault_unlocked_timeout
   std::optional<uint64_t> count;   ///< expected return value of a success from 5.2 to 5.7: pages before `last`
   std::optional<std::string> expect;   ///< "0", "-EFAULT", ...: the last round's result
+  /// When the driver reads the notifier's sequence.
+  enum class Sequence : uint8_t {
+    read,      ///< before each call, as it must
+    earlier,   ///< not at all: what its last range-fault of the device read (amdgpu over pieces of a large range)
+    late,      ///< once more after the call, and goes by that: a mistake
+  };
+  Sequence sequence = Sequence::read;
   bool stale = false;              ///< something invalidates the range between reading the sequence and the call
   std::vector<FaultDecl> faults, waits;   ///< in the order they happen; other faults are the engine's
 };
@@ -126,7 +134,18 @@ struct TouchOp {
 struct UnmapOp { Address at; uint64_t pages = 0; std::string process; };
 struct ProtectOp { Address at; uint64_t pages = 0; uint64_t flags = 0; std::string process; };   ///< flags: vm::read/write/exec
 struct DontNeedOp { Address at; uint64_t pages = 0; std::string process; };
-struct InvalidateOp { Address at; uint64_t pages = 0; std::string event = "CLEAR"; std::string owner; };
+struct InvalidateOp {
+  Address at;
+  uint64_t pages = 0;
+  std::string event = "CLEAR", owner;
+  bool blockable = true;               ///< false: a driver whose lock is taken refuses
+  std::optional<std::string> expect = {};   ///< "0", "-EAGAIN"
+};
+/// The OOM reaper takes the private memory of a process that was killed.
+struct OomReapOp {
+  std::string process;
+  std::optional<std::string> expect;   ///< "0", "-EAGAIN"
+};
 struct SetPageOp { PageDecl page; };
 /// Checks slots of an array; one that does not hold fails the run but does not stop it.
 struct ExpectOp {
@@ -187,6 +206,7 @@ struct HoldOp {
   bool release = false;
   bool longterm = false;               ///< pin: FOLL_LONGTERM, device-coherent pages move to system memory first
   std::string process;
+  std::optional<std::string> expect;   ///< of a long-term pin: "0", "-EBUSY", "deadlock"
 };
 struct ForkOp { std::string child, process; };
 struct ExpectMigrateOp {
@@ -271,13 +291,15 @@ struct FaultAndMigrateOp {
 struct PageOutOp {
   Address at;
   uint64_t pages = 1;
+  std::string process;
+  std::optional<uint64_t> taken;       ///< expected: pages that went
   std::optional<uint64_t> unwritten;   ///< expected: pages dropped without writing them, because they look clean
 };
 
 using OpBody = std::variant<RangeFaultOp, TouchOp, UnmapOp, ProtectOp, DontNeedOp, InvalidateOp, SetPageOp, ExpectOp,
                             MigrateSetupOp, MigratePagesOp, MigrateFinalizeOp, MigrateOp, EvictOp, MakeExclusiveOp, HoldOp,
                             ForkOp, ExpectMigrateOp, ExpectPageOp, ExpectDeviceOp, IoctlOp, MremapOp, MadviseFreeOp,
-                            FileDataOp, FaultAndMigrateOp, PageOutOp,
+                            FileDataOp, FaultAndMigrateOp, PageOutOp, OomReapOp,
                             DmaMapOp, MirrorTableOp, MirrorRunOp, MirrorUnmapOp, ExpectMirrorOp>;
 struct Operation {
   OpBody body;

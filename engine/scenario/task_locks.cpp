@@ -17,6 +17,7 @@ void TaskLocks::mmap_lock(const AddressSpace& space, bool exclusive) { scheduler
 void TaskLocks::mmap_unlock(const AddressSpace& space) { scheduler_.unlock({Wait::mmap_lock, space.id()}); }
 void TaskLocks::driver_lock(uint64_t owner) { scheduler_.lock({Wait::driver_lock, owner}, true); }
 void TaskLocks::driver_unlock(uint64_t owner) { scheduler_.unlock({Wait::driver_lock, owner}); }
+bool TaskLocks::driver_trylock(uint64_t owner) { return scheduler_.try_lock({Wait::driver_lock, owner}); }
 
 bool TaskLocks::in_migration() const {
   for (const auto& [name, task] : owners_) {

@@ -32,6 +32,7 @@ class TaskLocks final : public DriverLocks, public WalkHooks {
   void mmap_read_unlock(const AddressSpace& space) override { mmap_unlock(space); }
   void driver_lock(uint64_t owner) override;
   void driver_unlock(uint64_t owner) override;
+  bool driver_trylock(uint64_t owner) override;
   bool wait_for_notifier(IntervalNotifier& notifier) override;
   WalkHooks* walk_hooks(AddressSpace& space) override {
     walked_[scheduler_.current()] = &space;

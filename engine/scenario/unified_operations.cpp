@@ -2,12 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <optional>
-
-#include "engine/machine/page_data.h"
-#include "engine/machine/spin_guard.h"
-#include "engine/migrate/entry_conversion.h"
 #include "engine/scenario/operations.h"
+#include "engine/scenario/reclaim.h"
 #include "engine/scenario/sequence_driver.h"
 #include "engine/scenario/task_locks.h"
 
@@ -20,60 +16,6 @@ NotifyEvent interrupt_event(const std::string& name) {
   if (name == "PROTECTION_VMA") return NotifyEvent::protection_vma;
   if (name == "PROTECTION_PAGE") return NotifyEvent::protection_page;
   return name == "SOFT_DIRTY" ? NotifyEvent::soft_dirty : NotifyEvent::unmap;
-}
-
-/// The page that reclaim would take at addr; empty when it would leave it alone.
-Folio reclaimable(Machine& m, uint64_t pte) {
-  const bool mapped = x86::pte_present(pte) && !x86::pte_special(pte);
-  const Folio folio = mapped ? Folio::of(m, x86::pte_pfn(pte)) : Folio();
-  const uint64_t cache = folio && folio.has(folio_flag::swapcache) ? 1 : 0;
-  const bool ordinary = folio && folio.has(folio_flag::anon) && !folio.large() && !folio.zone_device();
-  const bool busy = !ordinary || folio.locked() || folio.refcount() != folio.mapcount() + cache || folio.mapcount() != 1;
-  return busy ? Folio() : folio;
-}
-
-uint64_t busy(Machine& m, uint64_t addr, uint64_t pte) {
-  const Folio folio = x86::pte_present(pte) && !x86::pte_special(pte) ? Folio::of(m, x86::pte_pfn(pte)) : Folio();
-  m.step(RuleId::pageout_busy, {addr, pte, folio ? folio.refcount() : 0});
-  return 0;
-}
-
-/// One page goes to swap. 1 when it was dropped without being written.
-uint64_t page_out(Machine& m, AddressSpace& space, uint64_t addr) {
-  const WordIndex word = space.find_entry(Level::pte, addr);
-  const uint64_t seen = word == no_word ? 0 : m.load(word);
-  if (!reclaimable(m, seen)) return busy(m, addr, seen);
-  const Invalidation running = space.notifiers().start({addr, addr + page_bytes});
-  SpinGuard locked(m, pte_lock(space.id(), addr));
-  std::optional<AtomicGuard> unmap_and_freeze(std::in_place, m);
-  const uint64_t pte = m.load(word);
-  const Folio folio = reclaimable(m, pte);
-  if (!folio) {   // somebody took hold of it while devices were told
-    unmap_and_freeze.reset();
-    locked.unlock();
-    if (!running.failed) space.notifiers().end(running);
-    return busy(m, addr, pte);
-  }
-  const uint64_t cache = folio.has(folio_flag::swapcache) ? 1 : 0;
-  const bool clean = cache != 0 && !entry_dirty(pte) && !folio.has(folio_flag::dirty);
-  m.step(clean ? RuleId::pageout_unwritten : RuleId::pageout_written, {addr, pte, folio.pfn()});
-  const uint64_t slot = cache != 0 ? m.physical().swap_cache_slot(folio.pfn()) : 0;
-  SwapEntry entry;
-  entry.kind = SwapKind::swap;
-  entry.offset = slot != 0 ? slot : m.physical().allocate_swap_slot();
-  if (PageData* data = m.page_data(); data != nullptr && !clean) data->write_swap(entry.offset, folio.pfn());
-  entry.exclusive = folio.has(folio_flag::anon_exclusive);
-  if (const auto swapped = encode_swap(m.entry_format().swap, entry)) m.store(word, *swapped);
-  if (cache != 0) {
-    folio.set_flag(folio_flag::swapcache, false);
-    folio.put();
-  }
-  folio.remove_rmap();
-  folio.put();
-  unmap_and_freeze.reset();
-  locked.unlock();
-  if (!running.failed) space.notifiers().end(running);
-  return clean ? 1 : 0;
 }
 
 }  // namespace
@@ -130,14 +72,21 @@ Result<void> Operations::perform(const FaultAndMigrateOp& op, Line line) {
 Result<void> Operations::perform(const PageOutOp& op, Line line) {
   const auto start = world_.resolve(op.at, line);
   if (!start) return fail(start.error());
-  const uint64_t limit = world_.space().tables().limit();
+  AddressSpace& space = world_.process(op.process);
+  const uint64_t limit = space.tables().limit();
   if (*start >= limit || op.pages > (limit - *start) / page_bytes)
     return fail(world_.error(line, "the pages end beyond the address space"));
-  uint64_t unwritten = 0;
+  uint64_t taken = 0, unwritten = 0;
+  const MmapGuard guard(locks_, space, false);
   machine_.enter(Function::madvise, {*start, op.pages * page_bytes});
-  for (uint64_t k = 0; k < op.pages; ++k)
-    unwritten += page_out(machine_, world_.space(), *start + k * page_bytes);
+  for (uint64_t k = 0; k < op.pages; ++k) {
+    const PagedOut page = page_out(machine_, space, *start + k * page_bytes);
+    taken += page.taken ? 1 : 0;
+    unwritten += page.unwritten ? 1 : 0;
+  }
   machine_.leave(0);
+  note(line, fmt::format("page-out taken {} unwritten {}", taken, unwritten));
+  expect_number("taken", op.taken, taken, line);
   expect_number("unwritten", op.unwritten, unwritten, line);
   return {};
 }

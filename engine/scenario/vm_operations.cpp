@@ -164,6 +164,36 @@ Result<void> madvise_dontneed(Machine& machine, AddressSpace& space, uint64_t st
   return ok;
 }
 
+bool oom_reap(Machine& machine, AddressSpace& space) {
+  machine.enter(Function::oom_reap_task_mm, {space.id()});
+  machine.step(RuleId::oom_unstable, {space.id()});
+  const WordIndex flags = space.word(MmWord::flags);
+  machine.store(flags, machine.load(flags) | mm_flag::unstable);
+  bool all = true;
+  for_vmas(space, 0, space.tables().limit(), [&](Vma vma) {
+    const uint64_t start = vma.start(), end = vma.end();
+    const bool anonymous = vma.kind() == VmaKind::anonymous;
+    if ((vma.flags() & (vm::hugetlb | vm::pfnmap)) != 0 || (!anonymous && (vma.flags() & vm::shared) != 0)) {
+      machine.step(RuleId::oom_skip, {start, end, vma.flags()});
+      return;
+    }
+    const Invalidation running = space.notifiers().start({start, end, NotifyEvent::clear, 0, false});
+    if (running.failed) {
+      machine.step(RuleId::oom_refused, {start, end});
+      all = false;
+      return;
+    }
+    {
+      const PageTableLocks locked(machine, space, start, end);
+      machine.step(RuleId::oom_zap, {start, end});
+      zap(machine, space, start, end);
+    }
+    space.notifiers().end(running);
+  });
+  machine.leave(all ? 0 : -EAGAIN);
+  return all;
+}
+
 Result<void> mprotect(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end, uint64_t flags) {
   constexpr uint64_t all = vm::read | vm::write | vm::exec;
   machine.enter(Function::mprotect, {start, end - start, flags});

@@ -30,6 +30,10 @@ Result<void> madvise_dontneed(Machine& machine, AddressSpace& space, uint64_t st
 /// flags: vm::read, write, exec.
 Result<void> mprotect(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end, uint64_t flags);
 
+/// The OOM reaper: marks the address space unstable and takes all private memory away, without ever blocking. False: some
+/// driver refused, its mappings are left. Source: mm/oom_kill.c.
+bool oom_reap(Machine& machine, AddressSpace& space);
+
 /// MADV_FREE: present anonymous pages become clean and old, so that reclaim may drop them; swap entries go; device memory
 /// stays as it is.
 Result<void> madvise_free(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end);

@@ -66,7 +66,7 @@ Result<std::unique_ptr<World>> World::build(const Scenario& scenario, std::strin
     const uint64_t limit = world->machine_->entry_format().swap.pfn_mask();
     if (decl.pages > limit || first_pfn > limit - decl.pages) return fail(world->error(decl.line, "the device's pfns are beyond physical memory"));
     auto device = std::make_unique<Device>(*world->machine_, *world->space_, decl.name, owner_token(id), id);
-    world->machine_->physical().add_device({first_pfn, decl.pages, owner_token(id), decl.coherent, decl.name, device.get()});
+    world->machine_->physical().add_device({first_pfn, decl.pages, owner_token(id), decl.coherent, decl.name, device.get(), decl.p2pdma});
     world->devices_[decl.name] = std::move(device);
     ++id;
   }

@@ -276,6 +276,7 @@ void Scheduler::before_step(RuleId rule, std::initializer_list<uint64_t> operand
     case RuleId::fault_pmd_migration:
     case RuleId::hugetlb_migration:
     case RuleId::exclusive_wait:
+    case RuleId::coherent_wait:
       announced_wait(rule, operands);
       break;
     default:
@@ -283,11 +284,11 @@ void Scheduler::before_step(RuleId rule, std::initializer_list<uint64_t> operand
       break;
   }
   Task& task = *tasks_[current_];
-  if (rule == RuleId::read_begin_return || rule == RuleId::read_begin_sleep) task.reads_sequence = true;
+  const bool read = rule == RuleId::read_begin_return || rule == RuleId::read_begin_sleep || rule == RuleId::scenario_seq_kept;
+  if (read) task.reads_sequence = true;
   task.history = mix(task.history, static_cast<uint64_t>(rule));
   // The sequence of an invalidation only ever grows and would hide that nothing else has changed; what a reader holds of
   // it is told by read_begin.
-  const bool read = rule == RuleId::read_begin_return || rule == RuleId::read_begin_sleep;
   const uint32_t left_out = read ? 0 : sequence_operands(rule);
   uint32_t k = 0;
   for (const uint64_t operand : operands) {

@@ -74,6 +74,8 @@ class Scheduler final : public StepObserver {
 
   // waits; only from a running task
   void lock(LockId id, bool exclusive);
+  /// Exclusively, without waiting. False: somebody holds it.
+  bool try_lock(LockId id);
   void unlock(LockId id);
   /// Who holds it now: "cpu", "cpu and gpu"; empty when nobody does.
   std::string holders(LockId id) const;

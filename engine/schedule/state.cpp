@@ -67,7 +67,8 @@ uint64_t region_key(const Machine& machine, const Region& region) {
 std::optional<uint64_t> object_of(const Region& region, uint32_t k) {
   switch (region.kind) {
     case RegionKind::mm:
-      if (k != static_cast<uint32_t>(MmWord::invalidate_seq) && k != static_cast<uint32_t>(MmWord::active_invalidate_ranges)) {
+      if (k != static_cast<uint32_t>(MmWord::invalidate_seq) && k != static_cast<uint32_t>(MmWord::flags) &&
+          k != static_cast<uint32_t>(MmWord::active_invalidate_ranges)) {
         return std::nullopt;
       }
       return mix(identity(region), k);
@@ -108,6 +109,7 @@ uint64_t machine_key(const Machine& machine) {
   for (const auto& space : machine.address_spaces()) {
     const NotifierSubscriptions& notifiers = space->notifiers();
     key = mix(key, (notifiers.invalidate_seq() & 1) | notifiers.active_invalidate_ranges() << 1);
+    key = mix(key, space->unstable() ? 1 : 0);
     for (const auto& notifier : notifiers.all()) {
       const bool inside = notifier->invalidate_seq() == notifiers.invalidate_seq();
       key = mix(key, (inside ? 2u : 0u) | (notifier->inserted() ? 1u : 0u));

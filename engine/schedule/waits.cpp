@@ -84,6 +84,15 @@ void Scheduler::lock(LockId id, bool exclusive) {
   }
 }
 
+bool Scheduler::try_lock(LockId id) {
+  point();
+  accessed(object_of(id), true);
+  Lock& lock = locks_[id];
+  if (lock.writer != Policy::stop || !lock.readers.empty()) return false;
+  lock.writer = current_;
+  return true;
+}
+
 void Scheduler::unlock(LockId id) {
   Lock& lock = locks_[id];
   accessed(object_of(id), lock.writer == current_);
@@ -136,8 +145,9 @@ std::string Scheduler::holders(LockId id) const {
 }
 
 void Scheduler::announced_wait(RuleId rule, std::initializer_list<uint64_t> operands) {
-  const uint64_t addr = operands.begin()[0], second = operands.begin()[1];
-  const bool names_pfn = rule == RuleId::exclusive_wait;
+  const bool pinning = rule == RuleId::coherent_wait;   // it knows no address
+  const uint64_t addr = operands.begin()[0], second = operands.begin()[pinning ? 0 : 1];
+  const bool names_pfn = pinning || rule == RuleId::exclusive_wait;
   const uint64_t pfn = names_pfn ? second : machine_.entry_format().swap.pfn(second);
   const auto unlocked = [this, pfn] {
     const Folio folio = Folio::of(machine_, pfn);

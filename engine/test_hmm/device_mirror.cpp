@@ -97,7 +97,9 @@ bool DeviceMirror::invalidate(IntervalNotifier& notifier, const InvalidateRange&
     machine_->step(RuleId::callback_skip_current, {range.start, range.end, range.owner});
     return true;
   }
-  const DriverLockGuard locked(locks_, owner_);
+  if (!range.blockable && locks_ != nullptr && !locks_->driver_trylock(owner_)) return false;
+  if (range.blockable && locks_ != nullptr) locks_->driver_lock(owner_);
+  const DriverLockGuard locked(locks_, owner_, DriverLockGuard::held);
   notifier.set_seq(cur_seq);
   // Another task may add a table between two steps.
   for (size_t k = 0; k < tables_.size(); ++k) {

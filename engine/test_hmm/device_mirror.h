@@ -26,6 +26,8 @@ class DriverLocks {
   /// The mutex of the device with this owner token: its callback takes it, and so does whoever changes its table.
   virtual void driver_lock(uint64_t owner) = 0;
   virtual void driver_unlock(uint64_t owner) = 0;
+  /// The same without waiting, for who may not sleep. False: somebody holds it.
+  virtual bool driver_trylock(uint64_t owner) = 0;
   /// mmu_interval_read_begin has to sleep. False: it would for ever.
   virtual bool wait_for_notifier(IntervalNotifier& notifier) = 0;
   /// For the walks of `space` that the running task makes from now on.
@@ -38,6 +40,9 @@ class DriverLockGuard {
   DriverLockGuard(DriverLocks* locks, uint64_t owner) : locks_(locks), owner_(owner) {
     if (locks_ != nullptr) locks_->driver_lock(owner_);
   }
+  enum Held { held };
+  /// driver_trylock() has taken it already.
+  DriverLockGuard(DriverLocks* locks, uint64_t owner, Held) : locks_(locks), owner_(owner) {}
   ~DriverLockGuard() {
     if (locks_ != nullptr) locks_->driver_unlock(owner_);
   }

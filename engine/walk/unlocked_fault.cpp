@@ -46,7 +46,7 @@ RangeFaultResult hmm_range_fault_unlocked_timeout(Machine& machine, RangeFaultCa
       result.ret = -EINTR;
       break;
     }
-    if (options.oom_reaped) {
+    if (options.oom_reaped || call.mm->unstable()) {
       machine.step(RuleId::unlocked_unstable, {round});
       result.ret = -EFAULT;
       break;

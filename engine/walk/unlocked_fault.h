@@ -14,7 +14,7 @@ namespace hmmscope {
 struct UnlockedFault {
   uint64_t timeout = 0;             ///< ticks; 0: for ever
   uint64_t ticks_per_round = 1;
-  bool oom_reaped = false;          ///< check_stable_address_space fails
+  bool oom_reaped = false;          ///< check_stable_address_space fails, whatever the address space says
   uint32_t killed_at_round = 0;     ///< a fatal signal while waiting for mmap_lock in that round; 0: none
   uint32_t max_rounds = 10000;      ///< without a timeout the kernel has no bound; more counts as a livelock
   /// Called in each round after the sequence was read: what other tasks do meanwhile. May be empty.

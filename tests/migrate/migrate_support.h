@@ -1,6 +1,6 @@
 #pragma once
-/// Small migration scenarios: three devices (gpu0; gpu1 with 16 pages; apu, whose memory is coherent) and shorthand for
-/// the operations.
+/// Small migration scenarios: four devices (gpu0; gpu1 with 16 pages; apu, whose memory is coherent; nic, whose memory no
+/// process can have) and shorthand for the operations.
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,8 @@ namespace hmmscope::scenario {
 
 inline std::string json_of(const std::string& vmas, const std::string& pages, const std::string& operations) {
   return R"({"hmmscope-scenario": 1, "title": "test", "devices": [{"name": "gpu0", "pages": 4096}, )"
-         R"({"name": "gpu1", "pages": 16}, {"name": "apu", "pages": 1024, "coherent": true}], "vmas": [)" +
+         R"({"name": "gpu1", "pages": 16}, {"name": "apu", "pages": 1024, "coherent": true}, )"
+         R"({"name": "nic", "pages": 1024, "p2pdma": true}], "vmas": [)" +
          vmas + R"(], "pages": [)" + pages + R"(], "operations": [)" + operations + "]}";
 }
 

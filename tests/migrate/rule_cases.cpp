@@ -10,6 +10,7 @@ std::vector<Case> rule_cases() {
   const std::string only_device = R"("select": ["device-private"])";
   const std::string coherent = pages("device-coherent", R"("device": "apu")");
   const std::string exclusive = op("make-exclusive", R"("device": "gpu0", "pages": 1)");
+  const std::string reap = R"({"op": "oom-reap", "expect": "0"})";
   const std::string part_of_thp = then({op("munmap", R"("pages": 50)", "heap+100"), to_device()});
   return {
       {"setup.no_vma", heap, "", op("migrate-setup", R"("migration": "m", "device": "gpu0", "pages": 1, "expect": "-EINVAL")", "0x1000")},
@@ -81,6 +82,8 @@ std::vector<Case> rule_cases() {
 
       {"pages.no_dst", heap, present, then({hole_setup, step_pages(R"("slots": [], "moved": 0)"), finalize})},
       {"pages.notify", heap, "", then({setup("", 4), step_pages(R"("moved": 4)"), finalize})},
+      {"pages.dst_zone_device", heap, present, then({to_device(R"("expect": "-ENOENT", "cpages": 0)", 1, "nic"),
+          op("expect-page", R"("state": "present", "refcount": 1, "mapcount": 1, "locked": false)")})},
       {"pages.file", file, "", then({op("touch"), to_device(R"("expect": "-ENOENT")")})},
       {"pages.swap_shared", heap, pages("present", R"("swapcache": "shared")"), to_device(R"("expect": "-ENOENT")")},
       {"pages.swap_freed", heap, pages("present", R"("swapcache": "own")"), to_device()},
@@ -89,6 +92,8 @@ std::vector<Case> rule_cases() {
       {"insert.table", heap, "", to_device(R"("expect": "0")")},
       {"insert.pmd_huge", huge, "", then({huge_setup, touch_write, step_pages(R"("moved": 0)"), finalize})},
       {"insert.split_zero", huge, pages("huge-zero", "", 512), to_device(R"("expect": "0")"), "6.19"},
+      {"insert.zone_device", heap, "", then({to_device(R"("expect": "-ENOENT", "cpages": 0)", 1, "nic"), op("expect-page", R"("state": "none")")})},
+      {"insert.unstable", heap, "", then({hole_setup, reap, step_pages(R"("moved": 0)"), finalize, op("expect-page", R"("state": "none")")})},
       {"insert.present", heap, "", then({hole_setup, touch_write, step_pages(R"("moved": 0)"), finalize})},
       {"insert.not_none", heap, "", then({hole_setup, op("set-page", R"("state": "swapped")"), step_pages(R"("moved": 0)"), finalize})},
       {"insert.uffd_missing", R"({"name": "heap", "start": "0x7f0000000000", "size": "64K", "uffd_missing": true})", "", to_device(R"("expect": "-ENOENT")")},
@@ -108,6 +113,8 @@ std::vector<Case> rule_cases() {
       {"device_range.lock", heap, present, then({to_device(), evict("gpu0")})},
 
       {"device_coherent.begin", heap, coherent, op("pin", R"("longterm": true)")},
+      {"device_coherent.busy", heap, coherent, then({op("get-page"), op("pin", R"("longterm": true, "expect": "-EBUSY")"),
+          op("expect-page", R"("state": "present", "device": "apu", "refcount": 2, "mapcount": 1, "locked": false)")})},
       {"device_coherent.moved", heap, coherent, then({op("pin", R"("longterm": true)"), op("expect-page", R"("state": "present", "writable": true, "refcount": 1025, "mapcount": 1, "locked": false)")})},
 
       {"exclusive.split_pmd", huge, thp(), exclusive},

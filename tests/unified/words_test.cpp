@@ -48,7 +48,7 @@ TEST(UnifiedWords, ASplitHugePageRestartsOnceAndIsItsOwnNews) {
   const Outcome outcome =
       run_text(json_of(huge, thp(), sequence("S3", R"("expect": "0", "moved": 512)", 512)), rfc);
   EXPECT_EQ(calls(outcome, Function::walk_page_range), 2u);
-  constexpr size_t events = 2, devices = 3;
+  constexpr size_t events = 2, devices = 4;
   EXPECT_EQ(count_rule(outcome, RuleId::callback_skip_current), events * devices);
   EXPECT_EQ(calls(outcome, Function::hmm_range_fault), 1u);
 }
