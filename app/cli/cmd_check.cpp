@@ -35,6 +35,7 @@ class CheckCommand : public Command {
 
   int run(const Output& output) override {
     traces::CheckCounts total, migrations;
+    traces::MigrateFacts all_facts;
     Json files = Json::array();
     for (const std::string& file : files_) {
       traces::OpenOptions options;
@@ -45,15 +46,17 @@ class CheckCommand : public Command {
       const traces::CheckCounts counts = traces::count_checks(*document.recording);
       const traces::CheckCounts migrated = traces::count_migrate_checks(*document.recording);
       total += counts;
+      const traces::MigrateFacts facts = traces::count_migrate_facts(*document.recording);
       migrations += migrated;
+      all_facts += facts;
       if (output.json)
-        files.push_back(as_json(file, document, counts, migrated));
+        files.push_back(as_json(file, document, counts, migrate_json(migrated, facts)));
       else
-        print(output, file, document, counts, migrated);
+        print(output, file, document, counts, migrated, facts);
     }
     if (output.json) {
       Json result = counts_json(total);
-      result["migrate"] = counts_json(migrations);
+      result["migrate"] = migrate_json(migrations, all_facts);
       result["files"] = std::move(files);
       output.print(result.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
     } else {
@@ -70,6 +73,17 @@ class CheckCommand : public Command {
             {"words", counts.words_compared}, {"words_with_unknown_bits", counts.words_unknown}};
   }
 
+  static Json migrate_json(const traces::CheckCounts& counts, const traces::MigrateFacts& facts) {
+    Json result = counts_json(counts);
+    result["left_alone"] = {{"lock", facts.busy_lock},
+                            {"lru", facts.off_lru},
+                            {"reference", facts.referenced},
+                            {"split", facts.unsplit}};
+    result["entries_rebuilt"] = facts.rebuilt;
+    result["entries_rebuilt_of_unseen_mappings"] = facts.rebuilt_unseen;
+    return result;
+  }
+
   static std::string unknown_text(const traces::CheckCounts& counts) {
     return counts.words_unknown == 0
                ? std::string()
@@ -77,13 +91,14 @@ class CheckCommand : public Command {
   }
 
   void print(const Output& output, const std::string& file, const traces::Document& document,
-             const traces::CheckCounts& counts, const traces::CheckCounts& migrated) const {
+             const traces::CheckCounts& counts, const traces::CheckCounts& migrated,
+             const traces::MigrateFacts& facts) const {
     std::string text = fmt::format("{} ({}): {}, words {}", file, document.model.id,
                                    traces::counts_text(counts), counts.words_compared);
     text += unknown_text(counts) + "\n";
     if (migrated.calls != 0)
-      text += fmt::format("  migrate {}, words {}{}\n", traces::counts_text(migrated), migrated.words_compared,
-                          unknown_text(migrated));
+      text += fmt::format("  migrate {}, words {}{}\n  migrate {}\n", traces::counts_text(migrated), migrated.words_compared,
+                          unknown_text(migrated), traces::facts_text(facts));
     output.print(text);
     if (!document.detected.empty()) output.print("  model " + document.detected + "\n");
     if (brief_) return;
@@ -141,10 +156,10 @@ class CheckCommand : public Command {
   }
 
   Json as_json(const std::string& file, const traces::Document& document,
-               const traces::CheckCounts& counts, const traces::CheckCounts& migrated) const {
+               const traces::CheckCounts& counts, Json migrated) const {
     Json result = {{"file", file}, {"model", document.model.id}};
     result.update(counts_json(counts));
-    result["migrate"] = counts_json(migrated);
+    result["migrate"] = std::move(migrated);
     if (!document.detected.empty()) result["detected"] = document.detected;
     std::string why_not;
     const auto trials = explain_ ? trials_of(document, why_not) : std::vector<traces::ModelTrial>();

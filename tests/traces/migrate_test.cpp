@@ -71,6 +71,28 @@ TEST(ReplayMigrations, ShowMigrationEntriesOnTheWay) {
   EXPECT_EQ(made, 2048u);
 }
 
+/// What a migration leaves open, and the entries it rebuilds, are counted apart from its words.
+TEST(ReplayMigrations, CountPagesLeftAloneAndEntriesRebuilt) {
+  const std::string text = sample_text(samples_dir / "6.12-migrate_fault.trace.txt.xz");
+  const auto plain = replay_text(text);
+  ASSERT_TRUE(plain);
+  const MigrateFacts facts = count_migrate_facts(*plain);
+  EXPECT_EQ(facts.rebuilt + facts.rebuilt_unseen, count_of(text, ": remove_migration_pte"));
+  EXPECT_GT(facts.rebuilt, 0u);
+  EXPECT_EQ(facts.left_alone(), 0u);
+  // Pages that somebody held: the collector skipped them, or gave them back after it had them.
+  const auto busy = replay_text(sample_text(samples_dir / "6.12-fuzz-1.trace.txt.xz"));
+  ASSERT_TRUE(busy);
+  MigrateFacts both = count_migrate_facts(*busy);
+  uint64_t steps = 0;
+  for (StepIndex step = 0; step < busy->steps(); ++step) steps += busy->rule_of(step) == RuleId::trace_migrate_refused ? 1 : 0;
+  EXPECT_GT(both.left_alone(), 0u);
+  EXPECT_EQ(both.left_alone(), steps);
+  const uint64_t alone = both.rebuilt;
+  both += facts;
+  EXPECT_EQ(both.rebuilt, alone + facts.rebuilt);
+}
+
 /// Only what the CPU has written and nobody has named yet is free, and it is counted.
 TEST(ReplayMigrations, CountPagesThatNothingNamed) {
   const auto recording = replay_text(sample_text(samples_dir / "6.12-migrate_fault.trace.txt.xz"));

@@ -84,6 +84,49 @@ CheckCounts count_checks(const Recording& recording) { return count(recording, f
 
 CheckCounts count_migrate_checks(const Recording& recording) { return count(recording, true); }
 
+MigrateFacts& MigrateFacts::operator+=(const MigrateFacts& other) {
+  busy_lock += other.busy_lock;
+  off_lru += other.off_lru;
+  referenced += other.referenced;
+  unsplit += other.unsplit;
+  rebuilt += other.rebuilt;
+  rebuilt_unseen += other.rebuilt_unseen;
+  return *this;
+}
+
+MigrateFacts count_migrate_facts(const Recording& recording) {
+  MigrateFacts facts;
+  for (StepIndex step = 0; step < recording.steps(); ++step) {
+    switch (recording.rule_of(step)) {
+      case RuleId::trace_migrate_refused: {
+        constexpr uint64_t MigrateFacts::*why[] = {&MigrateFacts::busy_lock, &MigrateFacts::off_lru,
+                                                   &MigrateFacts::referenced, &MigrateFacts::unsplit};
+        const uint64_t operand = recording.operands(step)[2];
+        if (operand < std::size(why)) ++(facts.*why[operand]);
+        break;
+      }
+      case RuleId::restore_present:
+      case RuleId::restore_device_private:
+      case RuleId::restore_pmd_present:
+      case RuleId::restore_pmd_device:
+        ++facts.rebuilt;
+        break;
+      case RuleId::trace_migration_removed:
+        ++facts.rebuilt_unseen;
+        break;
+      default:
+        break;
+    }
+  }
+  return facts;
+}
+
+std::string facts_text(const MigrateFacts& facts) {
+  return fmt::format("left alone {} (lock {}, LRU {}, reference {}, split {}), entries rebuilt {}, of unseen mappings {}",
+                     facts.left_alone(), facts.busy_lock, facts.off_lru, facts.referenced, facts.unsplit, facts.rebuilt,
+                     facts.rebuilt_unseen);
+}
+
 std::string counts_text(const CheckCounts& counts) {
   return fmt::format("calls {}, agreed {}, diverged {}, unknown {}", counts.calls, counts.agreed,
                      counts.diverged, counts.unknown);

@@ -22,6 +22,20 @@ struct CheckCounts {
 CheckCounts count_checks(const Recording& recording);
 /// Of migrate_vma_setup, _pages and _finalize, and of migrate_hmm_range_setup.
 CheckCounts count_migrate_checks(const Recording& recording);
+/// What of the migrate calls no probe can decide, and what is judged apart from their words.
+struct MigrateFacts {
+  // pages the kernel left alone, as it may: no event says why
+  uint64_t busy_lock = 0, off_lru = 0, referenced = 0, unsplit = 0;
+  uint64_t rebuilt = 0;         ///< entries put back or put at the new page, each compared with the trace where it shows one
+  uint64_t rebuilt_unseen = 0;  ///< those that the trace shows of pages or processes whose mappings no event has shown
+
+  uint64_t left_alone() const { return busy_lock + off_lru + referenced + unsplit; }
+  MigrateFacts& operator+=(const MigrateFacts& other);
+};
+MigrateFacts count_migrate_facts(const Recording& recording);
+/// "left alone N (lock N, LRU N, reference N, split N), entries rebuilt N, of unseen mappings N"
+std::string facts_text(const MigrateFacts& facts);
+
 /// "calls N, agreed N, diverged N, unknown N"
 std::string counts_text(const CheckCounts& counts);
 
