@@ -20,10 +20,14 @@ class RulesCommand : public Command {
 
   void declare(Arguments& arguments) override {
     arguments.option("--function", function_, "Only the rules of this function").type_name("NAME");
-    arguments.flag("--coverage", coverage_, "How many of the program's own scenarios and captures fire each rule");
+    arguments.flag("--coverage", coverage_, "How many tests, scenarios and real captures fire each rule");
+    arguments.option("--tests", records_,
+                   "With --coverage: the records that a test run left (build/release/tests/fired_rules)")
+        .type_name("DIRECTORY");
   }
 
   int run(const Output& output) override {
+    if (!coverage_ && !records_.empty()) return output.bad_input({"--tests needs --coverage", {}, 0, 0, false});
     std::vector<Function> functions;
     if (function_.empty()) {
       for (uint16_t f = 0; f < static_cast<uint16_t>(Function::count_); ++f) {
@@ -39,6 +43,9 @@ class RulesCommand : public Command {
       auto counted = count_rule_coverage();
       if (!counted) return output.bad_input(counted.error());
       counts = std::move(*counted);
+      if (!records_.empty()) {
+        if (const auto ok = add_test_records(records_, counts); !ok) return output.bad_input(ok.error());
+      }
     }
     output.print(output.json ? as_json(functions, counts) : as_text(functions, counts));
     return exit_ok;
@@ -60,62 +67,76 @@ class RulesCommand : public Command {
                  false};
   }
 
-  /// One line a rule: how many tests and captures fired it.
-  static std::string coverage_text(const std::vector<Function>& functions, const std::vector<RuleCoverage>& counts) {
-    std::string text = fmt::format("{:>6} {:>8}  {:<40} {:<12} {}\n", "tests", "captures", "rule", "versions", "function");
-    size_t all = 0, by_tests = 0, by_captures = 0;
+  /// One line a rule: how many tests, scenarios and captures fired it.
+  std::string coverage_text(const std::vector<Function>& functions, const std::vector<RuleCoverage>& counts) const {
+    std::string text = fmt::format("{:>6} {:>9} {:>8}  {:<40} {:<12} {}\n", "tests", "scenarios", "captures", "rule",
+                                   "versions", "function");
+    std::vector<RuleId> all;
     for (const Function function : functions) {
       for (const RuleId id : rules_of(function)) {
         const Rule& r = rule(id);
         const RuleCoverage& count = counts[static_cast<size_t>(id)];
-        ++all;
-        by_tests += count.tests != 0 ? 1 : 0;
-        by_captures += count.captures != 0 ? 1 : 0;
-        fmt::format_to(std::back_inserter(text), "{:>6} {:>8}  {:<40} {:<12} {}\n", count.tests, count.captures, r.id, r.versions,
-                       function_name(function));
+        all.push_back(id);
+        fmt::format_to(std::back_inserter(text), "{:>6} {:>9} {:>8}  {:<40} {:<12} {}\n", by_tests(count.tests), count.scenarios,
+                       count.captures, r.id, r.versions, function_name(function));
       }
     }
-    text += fmt::format("rules {}, fired by tests {}, by captures {}\n", all, by_tests, by_captures);
-    return functions.size() > 1 ? text + group_text(counts) : text;
+    const Fired f = fired(all, counts);
+    text += fmt::format("rules {}, fired by tests {}, by scenarios {}, by captures {}\n", f.rules, by_tests(f.by_tests),
+                        f.by_scenarios, f.by_captures);
+    if (functions.size() > 1) text += group_text(counts);
+    if (!records_.empty()) return text;
+    return text + "What the tests fire is not known here: no record of a test run was given. tests/run leaves one; name it "
+                  "with --tests build/release/tests/fired_rules\n";
+  }
+
+  /// A number of tests; unknown without a record.
+  std::string by_tests(size_t number) const { return records_.empty() ? std::string("-") : std::to_string(number); }
+  nlohmann::ordered_json tests_json(size_t number) const {
+    return records_.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(number);
   }
 
   struct Fired {
-    size_t rules = 0, by_tests = 0, by_captures = 0;
+    size_t rules = 0, by_tests = 0, by_scenarios = 0, by_captures = 0;
   };
   static Fired fired(const std::vector<RuleId>& ids, const std::vector<RuleCoverage>& counts) {
-    Fired fired{ids.size(), 0, 0};
+    Fired fired{ids.size()};
     for (const RuleId id : ids) {
-      fired.by_tests += counts[static_cast<size_t>(id)].tests != 0 ? 1 : 0;
-      fired.by_captures += counts[static_cast<size_t>(id)].captures != 0 ? 1 : 0;
+      const RuleCoverage& count = counts[static_cast<size_t>(id)];
+      fired.by_tests += count.tests != 0 ? 1 : 0;
+      fired.by_scenarios += count.scenarios != 0 ? 1 : 0;
+      fired.by_captures += count.captures != 0 ? 1 : 0;
     }
     return fired;
   }
 
   /// By area, then the aim for real captures, then what nothing fires.
-  static std::string group_text(const std::vector<RuleCoverage>& counts) {
-    std::string text = fmt::format("\n{:>6} {:>6} {:>8}  {}\n", "rules", "tests", "captures", "area");
+  std::string group_text(const std::vector<RuleCoverage>& counts) const {
+    std::string text = fmt::format("\n{:>6} {:>6} {:>9} {:>8}  {}\n", "rules", "tests", "scenarios", "captures", "area");
     for (const RuleGroup& group : rule_groups()) {
       const Fired f = fired(group.rules, counts);
-      fmt::format_to(std::back_inserter(text), "{:>6} {:>6} {:>8}  {}\n", f.rules, f.by_tests, f.by_captures, group.name);
+      fmt::format_to(std::back_inserter(text), "{:>6} {:>6} {:>9} {:>8}  {}\n", f.rules, by_tests(f.by_tests), f.by_scenarios,
+                     f.by_captures, group.name);
     }
     const Fired aim = fired(range_fault_and_migrate_rules_of_6_12(), counts);
     fmt::format_to(std::back_inserter(text), "\nrange-fault and migrate rules of 6.12: {}, fired by captures {} ({} %)\n", aim.rules,
                    aim.by_captures, aim.rules == 0 ? 0 : aim.by_captures * 100 / aim.rules);
     std::string unfired;
     for (const RuleId id : unfired_rules(counts)) unfired += " " + std::string(rule(id).id);
-    return text + "fired by nothing:" + (unfired.empty() ? " none" : unfired) + "\n";
+    text += records_.empty() ? "fired by no scenario and no capture:" : "fired by nothing:";
+    return text + (unfired.empty() ? " none" : unfired) + "\n";
   }
 
   static std::vector<RuleId> unfired_rules(const std::vector<RuleCoverage>& counts) {
     std::vector<RuleId> unfired;
     for (const Rule& r : rules()) {
       const RuleCoverage& count = counts[static_cast<size_t>(r.rule)];
-      if (count.tests == 0 && count.captures == 0) unfired.push_back(r.rule);
+      if (count.tests + count.scenarios + count.captures == 0) unfired.push_back(r.rule);
     }
     return unfired;
   }
 
-  static std::string as_text(const std::vector<Function>& functions, const std::vector<RuleCoverage>& counts) {
+  std::string as_text(const std::vector<Function>& functions, const std::vector<RuleCoverage>& counts) const {
     if (!counts.empty()) return coverage_text(functions, counts);
     std::string text;
     for (const Function function : functions) {
@@ -129,7 +150,7 @@ class RulesCommand : public Command {
     return text;
   }
 
-  static std::string as_json(const std::vector<Function>& functions, const std::vector<RuleCoverage>& counts) {
+  std::string as_json(const std::vector<Function>& functions, const std::vector<RuleCoverage>& counts) const {
     auto list = nlohmann::ordered_json::array();
     for (const Function function : functions) {
       for (const RuleId id : rules_of(function)) {
@@ -143,7 +164,8 @@ class RulesCommand : public Command {
                         {"operands", std::move(operands)}});
         if (counts.empty()) continue;
         const RuleCoverage& count = counts[static_cast<size_t>(id)];
-        list.back()["tests"] = count.tests;
+        list.back()["tests"] = tests_json(count.tests);
+        list.back()["scenarios"] = count.scenarios;
         list.back()["captures"] = count.captures;
       }
     }
@@ -152,7 +174,11 @@ class RulesCommand : public Command {
       auto groups = nlohmann::ordered_json::array();
       for (const RuleGroup& group : rule_groups()) {
         const Fired f = fired(group.rules, counts);
-        groups.push_back({{"area", group.name}, {"rules", f.rules}, {"tests", f.by_tests}, {"captures", f.by_captures}});
+        groups.push_back({{"area", group.name},
+                          {"rules", f.rules},
+                          {"tests", tests_json(f.by_tests)},
+                          {"scenarios", f.by_scenarios},
+                          {"captures", f.by_captures}});
       }
       const Fired aim = fired(range_fault_and_migrate_rules_of_6_12(), counts);
       auto unfired = nlohmann::ordered_json::array();
@@ -164,7 +190,7 @@ class RulesCommand : public Command {
     return result.dump(2) + "\n";
   }
 
-  std::string function_;
+  std::string function_, records_;
   bool coverage_ = false;
 };
 

@@ -1,7 +1,9 @@
 #include "app/cli/rule_coverage.h"
 
 #include <algorithm>
-#include <filesystem>
+#include <charconv>
+#include <fstream>
+#include <string>
 
 #include "app/cli/paths.h"
 #include "engine/scenario/run.h"
@@ -55,7 +57,7 @@ void count_in_early_kernels(const std::filesystem::path& directory, std::vector<
       traces::OpenOptions options;
       options.kernel = kernel;
       if (const auto document = traces::open_document(file, options)) {
-        count(*(*document)->recording, coverage, &RuleCoverage::tests);
+        count(*(*document)->recording, coverage, &RuleCoverage::scenarios);
       }
     }
   }
@@ -70,21 +72,51 @@ Result<std::vector<RuleCoverage>> count_rule_coverage() {
   for (const scenario::Scenario& scenario : *cases) {
     const auto outcome = scenario::run(scenario);
     if (!outcome) return fail(outcome.error());
-    count(outcome->recording, coverage, &RuleCoverage::tests);
+    count(outcome->recording, coverage, &RuleCoverage::scenarios);
   }
   for (const selftest::Source& source : selftest::sources()) {
     for (const char* kernel : {"5.8", "6.12", "7.3"}) {
       const auto results = selftest::run(source, kernel, {true});
       if (!results) return fail(results.error());
-      for (const selftest::Result& result : *results) count(result.recording, coverage, &RuleCoverage::tests);
+      for (const selftest::Result& result : *results) count(result.recording, coverage, &RuleCoverage::scenarios);
     }
   }
-  if (const auto ok = count_files(lessons_directory() / "scenarios", coverage, &RuleCoverage::tests); !ok) return fail(ok.error());
+  if (const auto ok = count_files(lessons_directory() / "scenarios", coverage, &RuleCoverage::scenarios); !ok) return fail(ok.error());
   count_in_early_kernels(lessons_directory() / "scenarios", coverage);
   for (const auto& directory : {samples_directory(), samples_directory() / "dat"}) {
     if (const auto ok = count_files(directory, coverage, &RuleCoverage::captures); !ok) return fail(ok.error());
   }
   return coverage;
+}
+
+Result<void> add_test_records(const std::filesystem::path& directory, std::vector<RuleCoverage>& coverage) {
+  const std::string name = directory.string();
+  std::error_code error;
+  if (!std::filesystem::is_directory(directory, error))
+    return fail(Error{"no directory with the records of a test run; a run of tests/run leaves them in "
+                      "build/release/tests/fired_rules", name, 0, 0, false});
+  size_t records = 0;
+  for (const auto& file : files_of(directory)) {
+    if (file.extension() != ".txt") continue;
+    std::ifstream in(file);
+    uint64_t number = 0;
+    for (std::string line; std::getline(in, line);) {
+      ++number;
+      const size_t space = std::min(line.find(' '), line.size());
+      const Rule* fired = find_rule(std::string_view(line).substr(0, space));
+      uint32_t tests = 0;
+      const char* const end = line.data() + line.size();
+      const auto read = std::from_chars(line.data() + std::min(space + 1, line.size()), end, tests);
+      if (read.ec != std::errc() || read.ptr != end)
+        return fail(Error::at_line(file.string(), number, "a record's line is a rule's id and how many tests fired it"));
+      if (fired != nullptr) coverage[static_cast<size_t>(fired->rule)].tests += tests;   // else a rule of another build
+    }
+    ++records;
+  }
+  if (records == 0)
+    return fail(Error{"no record of a test run is in this directory; tests/run leaves them in "
+                      "build/release/tests/fired_rules", name, 0, 0, false});
+  return {};
 }
 
 }  // namespace hmmscope::app

@@ -16,7 +16,7 @@ TEST(RuleCoverage, EveryRuleIsFiredByATest) {
   size_t suites = 0;
   for (const auto& entry : std::filesystem::directory_iterator(HMMSCOPE_FIRED_RULES_DIR)) {
     std::ifstream file(entry.path());
-    for (std::string id; std::getline(file, id);) fired.insert(id);
+    for (std::string line; std::getline(file, line);) fired.insert(line.substr(0, line.find(' ')));
     ++suites;
   }
   ASSERT_GE(suites, 8u) << "run it with the suites, as ctest does; in " << HMMSCOPE_FIRED_RULES_DIR;
