@@ -93,6 +93,17 @@ TEST(Reclaim, AgainstAMigration) {
     EXPECT_THAT(results, Contains(testing::AllOf(HasSubstr("migrate -ENOENT cpages 0"), HasSubstr("page-out taken 1"))));
     EXPECT_THAT(results, testing::Not(Contains(testing::AllOf(HasSubstr("cpages 1"), HasSubstr("taken 1")))));
   }
+  // While devices are told reclaim holds the page's lock: the collector passes the page by.
+  bool passed_by = false;
+  for (int points = 1; points < 40; ++points) {
+    RunOptions options;
+    options.schedule = "reclaim:" + std::to_string(points) + " gpu:200";
+    const auto outcome = run(scenario, options);
+    ASSERT_TRUE(outcome);
+    for (StepIndex step = 0; step < outcome->recording.steps(); ++step)
+      passed_by = passed_by || outcome->recording.rule_of(step) == RuleId::collect_pte_locked;
+  }
+  EXPECT_TRUE(passed_by);
 }
 
 TEST(Reclaim, KeepsWhatTheCpuWrites) {
