@@ -30,6 +30,7 @@ PfnFormat PfnFormat::from(const KernelModel& model) {
     format.special = special_word(layout, "SPECIAL");
     if (format.special == 0) format.special = format.error;
     format.from_pfn = format.valid;
+    format.error_is_word = true;
   } else if (!model.has_driver_format()) {
     format.device_private = layout.mask(Role::device_private);
   }

@@ -17,11 +17,16 @@ struct PfnFormat {
   uint32_t order_shift = 0;
   uint32_t pfn_shift = 0;
   bool reports_order = false;
+  bool error_is_word = false;   ///< 4.17 to 5.7: `error` and `special` are whole words, and their bits are flags of others
 
   static PfnFormat from(const KernelModel& model);
 
   uint64_t req_fault() const { return valid; }
   uint64_t req_write() const { return write; }
+  /// The slot says that its address cannot be used. To be asked before VALID: such a word may have any bits set.
+  bool is_error(uint64_t slot) const {
+    return error_is_word ? slot == error || slot == special : (slot & error) != 0;
+  }
   uint64_t order(uint32_t order) const { return reports_order ? static_cast<uint64_t>(order) << order_shift : 0; }
   uint64_t pfn(uint64_t pfn) const { return (pfn << pfn_shift) | from_pfn; }
   uint64_t pfn_stride() const { return 1ull << pfn_shift; }

@@ -361,7 +361,7 @@ int Dmirror::snapshot_chunk(uint64_t start, uint64_t end, std::span<uint64_t> by
 uint8_t Dmirror::byte_of(uint64_t slot) const {
   const PfnFormat& format = machine_.pfn_format();
   const Layout& layout = *machine_.model().hmm_pfn;
-  if ((slot & format.error) != 0) return dmirror_prot::error;
+  if (format.is_error(slot)) return dmirror_prot::error;
   if ((slot & format.valid) == 0) return dmirror_prot::none;
   uint8_t byte = dmirror_prot::none;
   const uint64_t pfn = pfn_of(slot);

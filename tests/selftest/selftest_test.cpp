@@ -44,7 +44,7 @@ TEST_P(SelftestsUnder, EndAsTheirFilesSay) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, SelftestsUnder, testing::Values("5.8", "5.13", "5.15", "6.1", "6.12", "6.12-unified-rfc", "6.16",
+INSTANTIATE_TEST_SUITE_P(Models, SelftestsUnder, testing::Values("4.14", "4.17", "5.2", "5.2-odp", "5.7", "5.8", "5.13", "5.15", "6.1", "6.12", "6.12-unified-rfc", "6.16",
                                           "6.19", "7.1-unified-later", "7.3"),
                          [](const auto& model) {
                            std::string name = model.param;
