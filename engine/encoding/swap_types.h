@@ -21,6 +21,7 @@ struct KernelConfig {
   bool numa_balancing = false;  ///< protnone is tested only with it
   bool pud_thp = true;          ///< HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD: hmm_vma_walk_pud handles leaves
   bool mem_soft_dirty = false;
+  bool user_shadow_stack = false;   ///< X86_USER_SHADOW_STACK and a CPU that has them: asked only from 6.6 on
   uint8_t page_shift = 12;
   uint8_t levels = 4;      ///< page-table levels, 4 or 5
   bool pte_marker = true;  ///< PTE_MARKER; asked only from 5.19 to 6.1, markers are always there from 6.2

@@ -7,7 +7,7 @@ namespace hmmscope {
 uint64_t mapping_flags(const Vma& vma, bool writable) {
   uint64_t flags = bit::present | bit::user | bit::accessed;
   if ((vma.flags() & vm::exec) == 0) flags |= bit::no_execute;
-  if (writable) flags |= bit::rw | bit::dirty;
+  if (writable) flags |= vma.write_bits();
   return flags;
 }
 
@@ -64,7 +64,9 @@ uint32_t CpuFault::handle_mm_fault(Machine& machine, AddressSpace& space, uint64
   }
   Fault fault{machine, space, machine.entry_format(), vma, addr, flags};
   const uint64_t needed = fault.write() ? vm::write : vm::read;
-  if ((vma.flags() & needed) == 0) {
+  // Only the CPU's own instructions write to a shadow stack; drivers and ptrace may (FOLL_FORCE and remote accesses).
+  const bool plain_write = fault.write() && vma.is_shadow_stack() && (flags & fault_flag::remote) == 0;
+  if ((vma.flags() & needed) == 0 || plain_write) {
     machine.step(RuleId::fault_access_denied, {addr, vma.flags(), flags});
     return vm_fault::sigsegv;
   }
@@ -125,10 +127,10 @@ uint32_t CpuFault::handle_pmd(Fault& fault) {
   if (pmd_raced(fault, pmd)) return 0;
   if (e.is_protnone(pmd)) {
     m.step(RuleId::fault_pmd_protnone, {fault.addr, pmd});
-    m.store(word, e.make(leaf_pfn(Level::pmd, pmd), mapping_flags(fault.vma, x86::pte_write(pmd)) | bit::huge));
+    m.store(word, e.make(leaf_pfn(Level::pmd, pmd), mapping_flags(fault.vma, e.allows_write(pmd)) | bit::huge));
     return 0;
   }
-  if (fault.write() && !x86::pte_write(pmd)) {
+  if (fault.write() && !e.allows_write(pmd)) {
     m.step(RuleId::fault_pmd_write, {fault.addr, pmd, fault.flags});
     locked.unlock();
     m.enter(Function::do_wp_page, {fault.addr, fault.flags});
@@ -177,12 +179,12 @@ uint32_t CpuFault::handle_pte(Fault& fault) {
     m.step(RuleId::fault_pte_protnone, {fault.addr, pte, fault.flags});
     m.enter(Function::do_numa_page, {fault.addr, fault.flags});
     m.step(RuleId::numa_restore, {fault.addr, pte});
-    const bool writable = x86::pte_write(pte) && (fault.vma.flags() & vm::write) != 0;
+    const bool writable = e.allows_write(pte) && (fault.vma.flags() & vm::write) != 0;
     m.store(word, e.make(x86::pte_pfn(pte), mapping_flags(fault.vma, writable)));
     m.leave(0);
     return 0;
   }
-  if (fault.write() && !x86::pte_write(pte)) {
+  if (fault.write() && !e.allows_write(pte)) {
     return inside(RuleId::fault_pte_write, Function::do_wp_page, [&] { return do_wp_page(fault, word); });
   }
   if (raced()) return 0;

@@ -1,5 +1,6 @@
 // A write to a present, read-only mapping: reuse the page or copy it.
 #include "engine/fault/cpu_fault.h"
+#include "engine/migrate/entry_conversion.h"
 #include "engine/unified/migrate_prepare.h"
 
 namespace hmmscope {
@@ -97,7 +98,7 @@ uint32_t CpuFault::do_wp_huge(Fault& fault, WordIndex pmd) {
   const bool zero = pfn == m.physical().huge_zero_pfn();
   if (!zero && users_of(m, pfn).exclusive) {
     m.step(RuleId::thp_wp_reuse, {fault.addr, old});
-    m.store(pmd, old | bit::rw | bit::dirty | bit::accessed);
+    m.store(pmd, made_writable(m.model(), fault.vma, old));
     return 0;
   }
   locked.unlock();
@@ -117,7 +118,7 @@ uint32_t CpuFault::do_wp_page(Fault& fault, WordIndex pte) {
   const bool zero = m.physical().is_zero_pfn(pfn);
   if (!zero && (fault.vma.flags() & vm::shared) != 0) {
     m.step(RuleId::wp_unsharable_file, {fault.addr, old});
-    m.store(pte, old | bit::rw | bit::dirty | bit::accessed);
+    m.store(pte, made_writable(m.model(), fault.vma, old));
     return 0;
   }
   const Users users = users_of(m, pfn);
@@ -125,7 +126,7 @@ uint32_t CpuFault::do_wp_page(Fault& fault, WordIndex pte) {
                          cache_.find(fault.vma.file(), fault.vma.pgoff() + (fault.addr - fault.vma.start()) / page_bytes) == pfn;
   if (!zero && !file_page && (users.exclusive || (users.refcount == 1 && users.mapcount == 1))) {
     m.step(RuleId::wp_reuse, {fault.addr, old, users.refcount, users.mapcount});
-    m.store(pte, old | bit::rw | bit::dirty | bit::accessed);
+    m.store(pte, made_writable(m.model(), fault.vma, old));
     mark_exclusive(m, pfn);
     return 0;
   }

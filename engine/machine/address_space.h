@@ -37,6 +37,9 @@ class Vma {
   uint64_t pgoff() const { return get(VmaWord::pgoff); }
   VmaKind kind() const { return static_cast<VmaKind>(get(VmaWord::kind)); }
   uint64_t file() const { return get(VmaWord::file); }          ///< 0 = none
+  bool is_shadow_stack() const { return (flags() & vm::shadow_stack) != 0; }
+  /// pte_mkdirty and pte_mkwrite: what makes an entry of this VMA one that may be written. A shadow stack's has no RW.
+  uint64_t write_bits() const { return is_shadow_stack() ? x86::dirty.mask() : x86::rw.mask() | x86::dirty.mask(); }
   bool is_hugetlb() const { return (flags() & vm::hugetlb) != 0; }
   /// log2 of the hstate's page size (21 or 30) of a hugetlb VMA, else 12.
   uint32_t huge_shift() const { return static_cast<uint32_t>(get(VmaWord::page_shift)); }

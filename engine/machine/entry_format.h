@@ -45,12 +45,17 @@ inline constexpr uint64_t table_flags = x86::present.mask() | x86::rw.mask() | x
 struct EntryFormat {
   bool numa_balancing;
   bool devmap;        ///< the kernel has devmap entries (until 6.16)
+  bool shadow_stack;  ///< entries that are dirty and not writable are a shadow stack's
   SwapFormat swap;    ///< non-present entries
 
   explicit EntryFormat(const KernelModel& model)
-      : numa_balancing(model.config.numa_balancing), devmap(model.devmap),
+      : numa_balancing(model.config.numa_balancing), devmap(model.devmap), shadow_stack(model.shadow_stacks()),
         swap(model.types, physmem_bits(model.config.levels)) {}
 
+  /// pte_write and pmd_write: RW, or a shadow stack's D without RW.
+  bool allows_write(uint64_t entry) const {
+    return x86::pte_write(entry) || (shadow_stack && (entry & x86::dirty.mask()) != 0);
+  }
   /// A NUMA hint; constant false without NUMA balancing.
   bool is_protnone(uint64_t entry) const { return numa_balancing && x86::pte_protnone(entry); }
   bool is_devmap(uint64_t entry) const { return devmap && (entry & x86::devmap.mask()) != 0; }

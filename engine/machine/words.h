@@ -63,6 +63,7 @@ inline constexpr uint64_t read = 0x1, write = 0x2, exec = 0x4, shared = 0x8;
 inline constexpr uint64_t may_access = 0x70;   ///< VM_MAYREAD, VM_MAYWRITE, VM_MAYEXEC
 inline constexpr uint64_t pfnmap = 0x400, uffd_wp = 0x1000, uffd_missing = 0x200, io = 0x4000, dontexpand = 0x40000,
                           hugetlb = 0x400000, mixedmap = 0x10000000, hugepage = 0x20000000, nohugepage = 0x40000000;
+inline constexpr uint64_t shadow_stack = 1ull << 37;   ///< VM_HIGH_ARCH_5 (6.6+)
 }  // namespace vm
 
 /// Folio flags of the engine (word `flags`); not the kernel's page-flag numbers.

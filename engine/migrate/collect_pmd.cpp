@@ -19,7 +19,7 @@ Collect::Candidate Collect::huge_candidate(uint64_t pmd, uint64_t addr, uint64_t
     }
     const Folio folio = Folio::of(machine_, pfn);
     if (!folio) skip(RuleId::collect_pmd_locked, addr, end, 0);
-    return {folio, x86::pmd_write(pmd)};
+    return {folio, machine_.entry_format().allows_write(pmd)};
   }
   const SwapKind kind = swap_.kind(pmd);
   if (!is_device_private(kind)) {

@@ -65,7 +65,7 @@ bool Collect::present(WordIndex word, uint64_t addr, uint64_t end) {
   machine_.step(device != nullptr ? RuleId::collect_pte_coherent : RuleId::collect_pte_present,
                 {addr, pte, pfn});
   return candidate(word, addr, end,
-                   format_.make(pfn) | format_.migrate | (x86::pte_write(pte) ? format_.write : 0));
+                   format_.make(pfn) | format_.migrate | (machine_.entry_format().allows_write(pte) ? format_.write : 0));
 }
 
 bool Collect::candidate(WordIndex word, uint64_t addr, uint64_t end, uint64_t mpfn) {

@@ -25,7 +25,7 @@ WordIndex get_user_page(Machine& m, AddressSpace& space, uint64_t addr) {
     }
     const WordIndex word = space.find_entry(Level::pte, addr);
     const uint64_t pte = word == no_word ? 0 : m.load(word);
-    if ((pte & x86::present.mask()) != 0 && x86::pte_write(pte)) return word;
+    if ((pte & x86::present.mask()) != 0 && m.entry_format().allows_write(pte)) return word;
     constexpr uint32_t flags = fault_flag::write | fault_flag::remote;
     m.enter(Function::handle_mm_fault, {addr, flags});
     const uint32_t ret = m.fault_handler() == nullptr
@@ -51,7 +51,7 @@ bool make_exclusive(Machine& m, AddressSpace& space, uint64_t addr, const Folio&
     const uint64_t pte = word == no_word ? 0 : m.load(word);
     if (x86::pte_present(pte)) {
       SwapEntry entry;
-      const bool write = x86::pte_write(pte);
+      const bool write = m.entry_format().allows_write(pte);
       entry.kind =
           write || keeps_mapcount ? SwapKind::device_exclusive_write : SwapKind::device_exclusive_read;
       entry.pfn = folio.pfn();

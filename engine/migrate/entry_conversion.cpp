@@ -37,6 +37,12 @@ uint64_t with_dirty_in_place(const KernelModel& model, uint64_t flags) {
   return flags | (aside ? saved_dirty : dirty);
 }
 
+uint64_t made_writable(const KernelModel& model, const Vma& vma, uint64_t pte) {
+  // pte_mkdirty puts the dirt of a read-only entry aside, and a shadow stack's D then comes on top of it.
+  if (vma.is_shadow_stack()) return with_dirty_in_place(model, pte | dirty) | accessed | vma.write_bits();
+  return with_dirty_in_place(model, pte | accessed | vma.write_bits());
+}
+
 uint64_t write_protected(const KernelModel& model, uint64_t pte) {
   return with_dirty_in_place(model, pte & ~rw);
 }
@@ -81,20 +87,21 @@ RestoredEntry restore_entry(const KernelModel& model, const SwapFormat& format, 
   if (!old.accessed) flags &= ~accessed;
   if (folio_dirty && old.dirty) flags |= dirty;
   if (old.soft_dirty) flags |= soft_dirty;
-  const bool write = old.kind == SwapKind::migration_write;
-  if (write) flags |= rw;
+  const bool write = old.kind == SwapKind::migration_write, shadow_stack = write && vma.is_shadow_stack();
+  if (write && !shadow_stack) flags |= rw;
   // A pte that was writable does not take the mark along, a 2M mapping does.
   if (old.uffd_wp && (huge || !write)) flags = (flags | uffd_wp) & ~rw;
   if (device_private) {
     SwapEntry entry;
-    entry.kind = (flags & rw) != 0 ? SwapKind::device_write : SwapKind::device_read;
+    entry.kind = (flags & rw) != 0 || shadow_stack ? SwapKind::device_write : SwapKind::device_read;
     entry.pfn = pfn;
     entry.soft_dirty = old.soft_dirty;
     entry.uffd_wp = old.uffd_wp;
     restored.entry = encode(format, entry);
     return restored;
   }
-  restored.entry = EntryFormat::make(pfn, with_dirty_in_place(model, flags));
+  flags = with_dirty_in_place(model, flags);
+  restored.entry = EntryFormat::make(pfn, shadow_stack ? flags | vma.write_bits() : flags);
   return restored;
 }
 
@@ -105,13 +112,18 @@ uint64_t restore_exclusive_entry(const KernelModel& model, const SwapFormat& for
   uint64_t flags = vm_page_prot(vma) & ~accessed;
   if (old.soft_dirty) flags |= soft_dirty;
   if (old.uffd_wp) flags = (flags | uffd_wp) & ~rw;
+  bool write = false;
   if (model.exclusive_entries_are_mapped) {
     // can_change_pte_writable(): the page is this process's own and nobody waits for the write.
-    if (vma_write && anon_exclusive && !old.uffd_wp) flags |= rw | (folio_dirty ? dirty : 0);
+    write = vma_write && anon_exclusive && !old.uffd_wp;
+    if (write && folio_dirty) flags |= dirty;
   } else if (!old.uffd_wp && is_writable(old.kind)) {
-    flags |= dirty | (vma_write ? rw : 0);
+    flags |= dirty;
+    write = vma_write;
   }
-  return EntryFormat::make(old.pfn, with_dirty_in_place(model, flags));
+  if (write && !vma.is_shadow_stack()) flags |= rw;
+  flags = with_dirty_in_place(model, flags);
+  return EntryFormat::make(old.pfn, write && vma.is_shadow_stack() ? flags | vma.write_bits() : flags);
 }
 
 }  // namespace hmmscope

@@ -24,6 +24,9 @@ bool entry_dirty(uint64_t pte);
 /// stack.
 uint64_t with_dirty_in_place(const KernelModel& model, uint64_t flags);
 
+/// pte_mkwrite(pte_mkdirty(pte)) of an entry that is in use (its accessed bit set with them).
+uint64_t made_writable(const KernelModel& model, const Vma& vma, uint64_t pte);
+
 /// pte_wrprotect().
 uint64_t write_protected(const KernelModel& model, uint64_t pte);
 

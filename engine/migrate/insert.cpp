@@ -78,7 +78,7 @@ bool insert(const Migration& migration, uint64_t k, const Folio& page) {
     m.step(writable ? RuleId::insert_device_writable : RuleId::insert_device_readable,
            {k, addr, entry, migration.dst_word(k)});
   } else {
-    const uint64_t flags = vm_page_prot(args.vma) | (writable ? x86::dirty.mask() | x86::rw.mask() : 0);
+    const uint64_t flags = vm_page_prot(args.vma) | (writable ? args.vma.write_bits() : 0);
     entry = EntryFormat::make(page.pfn(), flags);
     m.step(RuleId::insert_mapped, {k, addr, entry, migration.dst_word(k)});
   }

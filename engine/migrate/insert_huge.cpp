@@ -56,7 +56,7 @@ uint64_t entry_for(const Migration& migration, uint64_t k, uint64_t addr, const 
     return entry;
   }
   const uint64_t flags =
-      vm_page_prot(vma) | x86::pse.mask() | (writable ? x86::dirty.mask() | x86::rw.mask() : 0);
+      vm_page_prot(vma) | x86::pse.mask() | (writable ? vma.write_bits() : 0);
   const uint64_t entry = EntryFormat::make(folio.pfn(), flags);
   m.step(RuleId::insert_pmd_mapped, {k, addr, entry, pmd});
   return entry;

@@ -32,7 +32,7 @@ bool migrate_mapping(Machine& m, const RmapPlace& place, uint64_t page, WordInde
   const uint64_t pte = m.load(word), addr = place.addr + (page - place.page) * page_bytes;
   const bool present = x86::pte_present(pte);
   if (exclusive && stays_pinned(m, place, pte, present, folio)) return false;
-  const bool write = present ? x86::pte_write(pte) : format.kind(pte) == SwapKind::device_write;
+  const bool write = present ? m.entry_format().allows_write(pte) : format.kind(pte) == SwapKind::device_write;
   const SwapKind kind = migration_kind(format, write, exclusive);
   const uint64_t entry = make_migration_entry(m.model(), format, pte, folio.pfn() + page, kind);
   m.step(present ? RuleId::try_to_migrate_present : RuleId::try_to_migrate_device, {addr, pte, entry});
@@ -138,7 +138,7 @@ WordIndex find_pmd_migration_entry(const Machine& machine, const AddressSpace& s
 PmdMigration pmd_migration(const Machine& machine, const Folio& folio, uint64_t pmd) {
   const SwapFormat& format = machine.entry_format().swap;
   const bool present = x86::pmd_present(pmd), exclusive = is_exclusive(folio);
-  const bool write = present ? x86::pmd_write(pmd) : format.kind(pmd) == SwapKind::device_write;
+  const bool write = present ? machine.entry_format().allows_write(pmd) : format.kind(pmd) == SwapKind::device_write;
   const SwapKind kind = migration_kind(format, write, exclusive);
   return {make_migration_entry(machine.model(), format, pmd, folio.pfn(), kind), kind, present, exclusive};
 }

@@ -80,6 +80,7 @@ KernelModel model_of(uint32_t version, const KernelConfig& config) {
   m.devmap = version < 6017;
   m.pmd_device_private = version >= 6018;
   m.fault_errno_mapped = version >= 7003;
+  m.pte_table_may_be_gone = version >= 6005;
   m.faults_under_vma_lock = version >= 6004;
   m.swap_in_maps_writable = version >= 6011;
   m.migration_keeps_ad = version >= 6001;

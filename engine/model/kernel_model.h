@@ -62,6 +62,7 @@ struct KernelModel {
   bool devmap = true;                      ///< until 6.16
   bool pmd_device_private = false;         ///< ~6.18+
   bool fault_errno_mapped = false;         ///< 7.3: OOM is -ENOMEM
+  bool pte_table_may_be_gone = true;       ///< 6.5+: pte_offset_map may find no table, the walk of the pmd starts over
   bool faults_under_vma_lock = true;       ///< 6.4+: a CPU fault first tries the VMA's own lock
   bool swap_in_maps_writable = true;       ///< 6.11+: reading an exclusive page back in maps it writable, clean
   // migration (engine/migrate)
@@ -92,6 +93,8 @@ struct KernelModel {
   const Layout* table = nullptr;  ///< pgd, p4d and table entries of lower levels
   const Layout* swap = nullptr;   ///< non-present entries
 
+  /// Entries that are dirty and not writable are a shadow stack's (6.6+, by configuration); pte_write() is true of them.
+  bool shadow_stacks() const { return config.user_shadow_stack && pte->field(Role::saved_dirty) != nullptr; }
   uint8_t physical_bits() const { return physmem_bits(config.levels); }
   /// How this kernel's non-present words read. Build once, keep for the hot path.
   SwapFormat swap_format() const { return {types, physical_bits(), config.page_shift}; }

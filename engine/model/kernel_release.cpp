@@ -36,7 +36,7 @@ std::string_view trimmed(std::string_view text) {
 /// The options of the line that decide something; nothing = not named.
 struct NamedRelease {
   std::optional<bool> device_private, migration, memory_failure, numa_balancing, mem_soft_dirty, pte_marker;
-  std::optional<bool> devmap, thp, pud_thp;
+  std::optional<bool> devmap, thp, pud_thp, user_shadow_stack;
   std::optional<uint8_t> levels, page_shift;
 };
 
@@ -46,6 +46,7 @@ std::optional<bool>* switch_of(NamedRelease& named, std::string_view key) {
   if (key == "MEMORY_FAILURE") return &named.memory_failure;
   if (key == "NUMA_BALANCING") return &named.numa_balancing;
   if (key == "MEM_SOFT_DIRTY") return &named.mem_soft_dirty;
+  if (key == "X86_USER_SHADOW_STACK") return &named.user_shadow_stack;
   if (key == "PTE_MARKER") return &named.pte_marker;
   if (key == "ARCH_HAS_PTE_DEVMAP") return &named.devmap;
   if (key == "TRANSPARENT_HUGEPAGE") return &named.thp;
@@ -107,6 +108,7 @@ Result<KernelConfig> parse_config(std::string_view text, const Release& release)
   c.migration = named.migration.value_or(c.migration);
   c.memory_failure = named.memory_failure.value_or(c.memory_failure);
   c.mem_soft_dirty = named.mem_soft_dirty.value_or(c.mem_soft_dirty);
+  c.user_shadow_stack = named.user_shadow_stack.value_or(c.user_shadow_stack);
   c.pte_marker = named.pte_marker.value_or(c.pte_marker);
   c.levels = named.levels.value_or(c.levels);
   c.page_shift = named.page_shift.value_or(c.page_shift);

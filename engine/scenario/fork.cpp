@@ -11,7 +11,7 @@ namespace hmmscope {
 
 namespace {
 
-constexpr uint64_t accessed = x86::accessed.mask(), dirty = x86::dirty.mask(), writable = x86::rw.mask();
+constexpr uint64_t accessed = x86::accessed.mask(), dirty = x86::dirty.mask();
 
 class Copy {
  public:
@@ -81,7 +81,7 @@ class Copy {
     const bool pinned = folio && cow_ && folio.has(folio_flag::anon_exclusive) && folio.maybe_dma_pinned();
     if (!pinned) return share(Level::pte, addr, word, pfn, RuleId::fork_page);
     const uint64_t copy = m_.physical().allocate(0);
-    const uint64_t flags = vm_page_prot(vma_) | dirty | ((vma_.flags() & vm::write) != 0 ? writable : 0);
+    const uint64_t flags = vm_page_prot(vma_) | dirty | ((vma_.flags() & vm::write) != 0 ? vma_.write_bits() : 0);
     m_.step(RuleId::fork_page_pinned, {addr, old, folio.refcount(), copy});
     const Folio fresh = make_allocated_folio(m_, copy, 0);
     fresh.set_flag(folio_flag::anon | folio_flag::anon_exclusive | folio_flag::lru);

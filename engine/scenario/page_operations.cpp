@@ -56,7 +56,7 @@ std::string_view state_of(const Machine& machine, const Entry& entry) {
 }
 
 bool writable(const Machine& machine, const Entry& entry) {
-  return x86::pte_present(entry.value) ? x86::pte_write(entry.value)
+  return x86::pte_present(entry.value) ? machine.entry_format().allows_write(entry.value)
                                        : is_writable(machine.entry_format().swap.kind(entry.value));
 }
 

@@ -223,6 +223,8 @@ Result<void> mprotect(Machine& machine, AddressSpace& space, uint64_t start, uin
       // Taking all access away keeps the page behind PROTNONE; write comes back only by a fault.
       uint64_t kept = old & ~x86::pfn.mask() & ~bit::rw & ~bit::present & ~x86::protnone.mask();
       kept |= (flags & vm::read) != 0 ? bit::present : x86::protnone.mask();
+      // pte_modify(): an entry that loses RW keeps its dirt where this kernel has read-only entries keep it.
+      if (x86::pte_write(old)) kept = with_dirty_in_place(machine.model(), kept);
       const uint64_t entry = EntryFormat::make(pfn, kept);
       if (entry != old) machine.store(mapping.word, entry);
     }

@@ -209,7 +209,7 @@ bool MigratePrepare::present(uint64_t pte, WordIndex slot, uint64_t addr, Candid
     machine_.step(RuleId::prepare_no_page, {addr, pte});
     return false;
   }
-  candidate = {pfn, x86::pte_write(pte)};
+  candidate = {pfn, machine_.entry_format().allows_write(pte)};
   machine_.step(RuleId::prepare_present, {addr, pte, pfn});
   return true;
 }

@@ -99,7 +99,7 @@ MigratePrepare::Candidate MigratePrepare::huge_candidate(uint64_t pmd, WordIndex
       machine_.fill_keeping(slot, static_cast<uint32_t>((end - addr) / page_bytes), hole_word_, 0, 0);
     return {};
   }
-  return {pfn, x86::pmd_write(pmd)};
+  return {pfn, machine_.entry_format().allows_write(pmd)};
 }
 
 MigratePrepare::Next MigratePrepare::huge_decide(WordIndex word, uint64_t visited, WordIndex slot, uint64_t addr, uint64_t end) {

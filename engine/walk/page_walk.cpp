@@ -125,6 +125,10 @@ int RangeWalk::walk_pud(uint64_t addr, uint64_t next) {
     }
     const uint64_t below = machine_.load(word);
     if (points_to_table(below)) return walk_pmd_range(addr, next);
+    if (x86::pte_none(below)) {   // ACTION_AGAIN, and before it had a name a jump
+      machine_.step(RuleId::walk_pud_again, {addr, next});
+      continue;
+    }
     // split_huge_pud takes the leaf out; whatever else stands there cannot be descended into either.
     machine_.step(entry_.is_huge(below) ? RuleId::walk_pud_split : RuleId::walk_table_bad, {addr, next, below});
     machine_.store(word, 0);

@@ -8,10 +8,17 @@ namespace hmmscope {
 
 int RangeWalk::pmd_entry(WordIndex word, uint64_t addr, uint64_t end) {
   enter(Function::hmm_vma_walk_pmd, addr, end);
-  return leave(Function::hmm_vma_walk_pmd, addr, pmd_decide(word, addr, end));
+  std::optional<int> ret;
+  while (!(ret = pmd_decide(word, addr, end))) {
+    if (hooks_ != nullptr) hooks_->before_pmd(addr, end);
+  }
+  return leave(Function::hmm_vma_walk_pmd, addr, *ret);
 }
 
-int RangeWalk::pmd_decide(WordIndex word, uint64_t addr, uint64_t end) {
+/// Nothing: the pmd changed after it was read, start over. No lock is held between the reads: who takes the pmd away
+/// tells the notifier, so that what was read may be out of date but never goes unnoticed; it must only not be taken for
+/// what it is not any more.
+std::optional<int> RangeWalk::pmd_decide(WordIndex word, uint64_t addr, uint64_t end) {
   const uint64_t pmd = machine_.load(word);
   if (x86::pmd_none(pmd)) {
     machine_.step(RuleId::pmd_none, {pmd});
@@ -39,7 +46,10 @@ int RangeWalk::pmd_decide(WordIndex word, uint64_t addr, uint64_t end) {
   if (prepare_ && prepare_->wanted() && entry_.is_huge(pmd)) return prepare_huge(word, addr, end);
   if (entry_.is_huge(pmd)) {
     machine_.step(RuleId::pmd_huge, {pmd});
-    return handle_pmd(pmd, addr, end);
+    const uint64_t again = machine_.load(word);
+    if (entry_.is_huge(again)) return handle_pmd(again, addr, end);
+    machine_.step(RuleId::pmd_not_huge_any_more, {pmd, again});
+    return std::nullopt;
   }
   if (x86::pmd_bad(pmd)) {
     if (const unsigned need = range_need_fault(addr, end, 0); need != 0) {
@@ -51,6 +61,11 @@ int RangeWalk::pmd_decide(WordIndex word, uint64_t addr, uint64_t end) {
     return 0;
   }
   machine_.step(RuleId::pmd_table, {pmd});
+  const uint64_t again = machine_.load(word);
+  if (model_.pte_table_may_be_gone && !points_to_table(again)) {
+    machine_.step(RuleId::pmd_table_gone, {pmd, again});
+    return std::nullopt;
+  }
   return pte_table(addr, end);
 }
 
@@ -113,7 +128,7 @@ int RangeWalk::handle_pmd(uint64_t pmd, uint64_t addr, uint64_t end) {
   enter(Function::hmm_vma_handle_pmd, addr, end);
   const bool protnone = entry_.is_protnone(pmd);
   const uint64_t cpu_flags =
-      protnone ? 0 : access_flags(x86::pmd_write(pmd)) | pfn_.order(level_order(Level::pmd));
+      protnone ? 0 : access_flags(entry_.allows_write(pmd)) | pfn_.order(level_order(Level::pmd));
   if (const unsigned need = range_need_fault(addr, end, cpu_flags); need != 0) {
     machine_.step(RuleId::handle_pmd_fault, {pmd, cpu_flags, need});
     return leave(Function::hmm_vma_handle_pmd, addr, need_pages(addr, end, need));

@@ -75,7 +75,7 @@ bool RangeWalk::no_normal_page(uint64_t pte) const {
 }
 
 int RangeWalk::present_pte(uint64_t pte, WordIndex slot, uint64_t addr, uint64_t end) {
-  const uint64_t cpu_flags = entry_.is_protnone(pte) ? 0 : access_flags(x86::pte_write(pte));
+  const uint64_t cpu_flags = entry_.is_protnone(pte) ? 0 : access_flags(entry_.allows_write(pte));
   const uint64_t in = machine_.load(slot);
   if (const unsigned need = pte_need_fault(in, cpu_flags); need != 0) {
     machine_.step(RuleId::pte_present_fault, {pte, cpu_flags, need});

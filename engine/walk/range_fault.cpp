@@ -22,7 +22,8 @@ RangeWalk::RangeWalk(Machine& machine, const RangeFaultCall& call, WalkHooks* ho
     : machine_(machine), call_(call), hooks_(hooks), mm_(*call.mm), model_(machine.model()),
       pfn_(machine.pfn_format()), entry_(machine.entry_format()),
       block_(pfn_, call.default_flags, call.pfn_flags_mask),
-      use_block_(path == PtePath::block_when_possible && hooks == nullptr && machine.recorder() == nullptr),
+      use_block_(path == PtePath::block_when_possible && hooks == nullptr && machine.recorder() == nullptr &&
+                 !entry_.shadow_stack),
       can_ask_(((call.default_flags | call.pfn_flags_mask) & pfn_.req_fault()) != 0), last_(call.start), reached_(call.start) {
   if (model_.unified == UnifiedStyle::none) return;
   prepare_.emplace(machine, call);

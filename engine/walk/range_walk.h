@@ -62,7 +62,7 @@ class RangeWalk {
 
   // pmd_callback.cpp
   int pmd_entry(WordIndex word, uint64_t addr, uint64_t end);
-  int pmd_decide(WordIndex word, uint64_t addr, uint64_t end);
+  std::optional<int> pmd_decide(WordIndex word, uint64_t addr, uint64_t end);
   int absent_pmd(uint64_t pmd, uint64_t addr, uint64_t end);
   int absent_pmd_decide(uint64_t pmd, uint64_t addr, uint64_t end);
   int not_present_pmd(uint64_t pmd, uint64_t addr, uint64_t end, unsigned need);

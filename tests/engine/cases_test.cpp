@@ -108,6 +108,8 @@ TEST(Coverage, EveryRuleOfTheRangeFaultAndTheNotifiersFires) {
     const Outcome outcome = perform(c, true);
     for (StepIndex s = 0; s < outcome.recording->steps(); ++s) missing.erase(outcome.recording->rule_of(s));
   }
+  // Page tables that change between two looks at them are tests/schedule/walk_race_test.cpp's.
+  for (const RuleId id : {RuleId::walk_pud_again, RuleId::pmd_not_huge_any_more, RuleId::pmd_table_gone}) missing.erase(id);
   std::string names;
   for (const RuleId id : missing) names += std::string(rule(id).id) + " ";
   EXPECT_EQ(names, "") << "rules that no case fires";
