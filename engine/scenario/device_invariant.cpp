@@ -2,129 +2,183 @@
 
 #include <fmt/format.h>
 
-#include "engine/machine/folio.h"
+#include <algorithm>
+
 #include "engine/machine/spin_guard.h"
 
 namespace hmmscope::scenario {
 namespace {
 
-struct CpuPage {
-  uint64_t entry = 0;
-  std::optional<uint64_t> pfn;
-  bool migrates = false;
-};
-
-CpuPage cpu_page(const Machine& machine, const AddressSpace& space, uint64_t addr) {
-  CpuPage page;
-  for (const Level level : {Level::pud, Level::pmd, Level::pte}) {
-    const WordIndex word = space.find_entry(level, addr);
-    if (word == no_word) return page;
-    page.entry = machine.load(word);
-    if (x86::pte_none(page.entry)) return page;
-    const uint64_t offset = (addr & (level_size(level) - 1)) / page_bytes;
-    const bool leaf = level == Level::pte || machine.entry_format().is_huge(page.entry);
-    const bool present = level == Level::pte ? x86::pte_present(page.entry) : x86::pmd_present(page.entry);
-    if (present) {
-      if (!leaf) continue;
-      page.pfn = level == Level::pte ? x86::pte_pfn(page.entry) : leaf_pfn(level, page.entry) + offset;
-      return page;
-    }
-    const SwapFormat& format = machine.entry_format().swap;
-    const SwapKind kind = format.kind(page.entry);
-    page.migrates = is_migration(kind);
-    if (is_pfn_entry(kind) && kind != SwapKind::hwpoison) page.pfn = format.pfn(page.entry) + (level == Level::pte ? 0 : offset);
-    return page;
-  }
-  return page;
+uint64_t device_pfn(const Machine& machine, uint64_t entry) {
+  return machine.model().hmm_pfn->field(Role::pfn)->get(entry);
 }
+
+bool decides(RegionKind kind) { return kind <= RegionKind::hugetlb || kind == RegionKind::device_table; }
+
+/// An entry that was used (once a page of a huge one's range) names the same page as before.
+bool says_the_same(const WriteView& write) {
+  return write.count == 1 && ((write.old_at(0) ^ write.new_at(0)) & ~x86::accessed.mask()) == 0;
+}
+
+bool is_violation(Mirrored how) { return how == Mirrored::taken || how == Mirrored::read_only; }
 
 }  // namespace
 
 std::vector<DeviceViolation> find_device_violations(World& world) {
-  const Machine& machine = world.machine();
-  const Field* pfn_field = machine.model().hmm_pfn->field(Role::pfn);
   std::vector<DeviceViolation> found;
   world.for_each_mirror([&](const Device& device) {
     device.for_each_entry([&](uint64_t addr, uint64_t entry) {
-      const CpuPage cpu = cpu_page(machine, device.space(), addr);
-      const uint64_t pfn = pfn_field->get(entry);
-      if (cpu.pfn == pfn) return;
-      const auto owns = [&](uint64_t page) { return machine.physical().owner_of(page) == std::optional(device.owner()); };
-      // Cleared under the page-table lock, on its way to a migration entry by whoever has locked the page.
-      const Folio folio = Folio::of(world.machine(), pfn);
-      if (x86::pte_none(cpu.entry) && folio && folio.locked()) return;
-      if (cpu.migrates && owns(pfn)) return;      // it has mapped where the page goes
-      if (cpu.pfn && owns(*cpu.pfn)) return;      // it will map where the page went
-      found.push_back({&device, addr, entry, cpu.entry});
+      const MirroredPage page = mirrored_page(world, device, addr, entry);
+      if (!is_violation(page.how)) return;
+      found.push_back({&device, addr, entry, page.cpu_entry, page.how == Mirrored::read_only});
     });
   });
   return found;
 }
 
+const Recording& DeviceInvariant::so_far() const { return world_.machine().recorder()->peek(); }
+
 void DeviceInvariant::before_step(RuleId rule, std::initializer_list<uint64_t> operands) {
   check();
-  if (rule != RuleId::driver_map_thrown_away) return;
-  const uint64_t addr = operands.begin()[1], dst = operands.begin()[3];
-  mapped_thrown_away_.insert({addr, MigrateFormat::from(world_.machine().model()).pfn(dst)});
+  const uint64_t* operand = operands.begin();
+  if (rule == RuleId::driver_map_thrown_away) {   // slot, address, src, dst
+    mapped_thrown_away_.insert({operand[1], MigrateFormat::from(world_.machine().model()).pfn(operand[3])});
+  } else if (rule == RuleId::driver_map_exclusive_gone) {   // address, pfn
+    mapped_thrown_exclusive_.insert({operand[0], operand[1]});
+  } else if (rule == RuleId::callback_skip_current) {   // start, end
+    remember_pages_kept(operand[0], operand[1]);
+  }
 }
 
-bool DeviceInvariant::committed() const {
-  const Recording& so_far = world_.machine().recorder()->peek();   // tasks may change between a step's call and the step
-  if (so_far.steps() == 0) return false;
-  const RuleId last = so_far.rule_of(so_far.steps() - 1);
-  return last == RuleId::scenario_commit || last == RuleId::dmirror_commit;
+void DeviceInvariant::remember_pages_kept(uint64_t start, uint64_t end) {
+  const Machine& machine = world_.machine();
+  world_.for_each_mirror([&](const Device& device) {
+    device.for_each_entry_in(start, end, [&](uint64_t addr, uint64_t entry) { kept_.insert({addr, device_pfn(machine, entry)}); });
+  });
+}
+
+std::pair<uint64_t, uint64_t> DeviceInvariant::committed() const {
+  // Tasks may change between a step's call and the step: the recording knows which one was the last.
+  const Recording& recording = so_far();
+  if (recording.steps() == 0) return {};
+  const RuleId last = recording.rule_of(recording.steps() - 1);
+  const auto operands = recording.operands(recording.steps() - 1);
+  if (last == RuleId::scenario_commit) return {operands[1], operands[1] + operands[2] * page_bytes};
+  if (last == RuleId::dmirror_commit) return {operands[0], operands[0] + operands[1] * page_bytes};
+  return {};
 }
 
 std::string_view DeviceInvariant::name_of(const DeviceViolation& violation, uint64_t pfn) const {
+  if (violation.read_only) return {};
+  if (mapped_thrown_exclusive_.contains({violation.addr, pfn})) return thrown_exclusive;
+  if (kept_.contains({violation.addr, pfn})) return skipped_current;
   if (world_.machine().physical().owner_of(pfn) != std::optional(violation.device->owner())) return {};
   if (mapped_thrown_away_.contains({violation.addr, pfn})) return thrown_away;
-  return committed() || committed_on_the_way_.contains({violation.addr, pfn}) ? moved_home : std::string_view();
+  const auto [start, end] = committed();
+  const bool now = violation.addr >= start && violation.addr < end;
+  return now || committed_on_the_way_.contains({violation.addr, pfn}) ? moved_home : std::string_view();
 }
 
 void DeviceInvariant::remember_page_mapped_meanwhile() {
-  const Recording& so_far = world_.machine().recorder()->peek();
-  if (so_far.steps() == 0 || so_far.rule_of(so_far.steps() - 1) != RuleId::driver_map) return;
-  if (world_.space().notifiers().active_invalidate_ranges() == 0) return;
-  const auto operands = so_far.operands(so_far.steps() - 1);   // slot, address, dst
-  mapped_thrown_away_.insert({operands[1], MigrateFormat::from(world_.machine().model()).pfn(operands[2])});
+  const Recording& recording = so_far();
+  if (recording.steps() == 0 || world_.space().notifiers().active_invalidate_ranges() == 0) return;
+  const RuleId last = recording.rule_of(recording.steps() - 1);
+  const auto operands = recording.operands(recording.steps() - 1);
+  if (last == RuleId::driver_map) {   // slot, address, dst
+    mapped_thrown_away_.insert({operands[1], MigrateFormat::from(world_.machine().model()).pfn(operands[2])});
+  } else if (last == RuleId::driver_map_exclusive) {   // address, pfn
+    mapped_thrown_exclusive_.insert({operands[0], operands[1]});
+  }
 }
 
 void DeviceInvariant::remember_pages_on_their_way_home() {
+  const auto [start, end] = committed();
+  if (start == end) return;
   const Machine& machine = world_.machine();
-  const Field* pfn_field = machine.model().hmm_pfn->field(Role::pfn);
-  world_.for_each_mirror([&](const Device& device) {
-    device.for_each_entry([&](uint64_t addr, uint64_t entry) {
-      const uint64_t pfn = pfn_field->get(entry);
+  world_.for_each_mirror([&, start = start, end = end](const Device& device) {
+    device.for_each_entry_in(start, end, [&](uint64_t addr, uint64_t entry) {
+      const uint64_t pfn = device_pfn(machine, entry);
       if (machine.physical().owner_of(pfn) != std::optional(device.owner())) return;
-      const CpuPage cpu = cpu_page(machine, device.space(), addr);
-      if (cpu.migrates || cpu.pfn != pfn) committed_on_the_way_.insert({addr, pfn});
+      if (mirrored_page(world_, device, addr, entry).moves) committed_on_the_way_.insert({addr, pfn});
     });
   });
+}
+
+DeviceInvariant::Changed DeviceInvariant::changed() {
+  Changed changed;
+  const Recording& recording = so_far();
+  const std::span<const Region> regions = world_.machine().memory().regions();
+  for (; seen_writes_ < recording.writes(); ++seen_writes_) {
+    const WriteView write = recording.write_at(seen_writes_);
+    const RegionId id = find_region(regions, write.first);
+    if (id == no_region) continue;
+    const Region& region = regions[id];
+    if (region.kind == RegionKind::folio && !lagging_.empty()) {
+      const auto first = lagging_.lower_bound({region.address, {}});
+      auto last = first;
+      for (; last != lagging_.end() && last->first == region.address; ++last) changed.lagging.insert(last->second);
+      lagging_.erase(first, last);
+    }
+    if (!decides(region.kind) || says_the_same(write)) continue;
+    const uint64_t start = region.address + (write.first - region.first) * region.stride;
+    changed.ranges.emplace_back(start, start + write.count * region.stride);
+  }
+  return changed;
+}
+
+void DeviceInvariant::look_at(const Device& device, uint64_t addr, uint64_t entry, std::vector<DeviceViolation>& found) {
+  const MirroredPage page = mirrored_page(world_, device, addr, entry);
+  if (page.how == Mirrored::lags) lagging_.insert({page.folio, {&device, addr}});
+  if (is_violation(page.how)) found.push_back({&device, addr, entry, page.cpu_entry, page.how == Mirrored::read_only});
+}
+
+std::vector<DeviceViolation> DeviceInvariant::look() {
+  std::vector<DeviceViolation> found;
+  const Changed since = changed();
+  if (since.lagging.empty() && since.ranges.empty()) return found;
+  world_.for_each_mirror([&](const Device& device) {
+    const auto visit = [&](uint64_t addr, uint64_t entry) { look_at(device, addr, entry, found); };
+    for (const auto& [start, end] : since.ranges) device.for_each_entry_in(start, end, visit);
+    for (const auto& [who, addr] : since.lagging) {
+      if (who == &device) device.for_each_entry_in(addr, addr + page_bytes, visit);
+    }
+  });
+  return found;
 }
 
 void DeviceInvariant::check() {
   if (inside_) return;
   Machine& machine = world_.machine();
   AccessLog* running = machine.memory().log_accesses(nullptr);   // looking is not what the task does
-  const auto found = find_device_violations(world_);
-  if (committed()) remember_pages_on_their_way_home();
+  const auto found = look();
+  remember_pages_on_their_way_home();
   remember_page_mapped_meanwhile();
   machine.memory().log_accesses(running);
-  const Field* pfn_field = machine.model().hmm_pfn->field(Role::pfn);
-  for (const DeviceViolation& violation : found) {
-    const uint64_t pfn = pfn_field->get(violation.entry);
-    if (!reported_.insert({violation.device, violation.addr, pfn}).second) continue;
-    const std::string_view name = name_of(violation, pfn);
-    const std::string text = fmt::format("device {} maps {:#x} with {:#x}, which the CPU has taken away (its entry is {:#x})",
-                                         violation.device->name(), violation.addr, violation.entry, violation.cpu_entry);
-    const AtomicGuard at_once(machine, AtomicGuard::from_here);
-    inside_ = true;
-    if (name.empty()) violations_.push_back(text);
-    else findings_.push_back({name, std::string(name) + ": " + text});
-    machine.step(name == thrown_away ? RuleId::invariant_thrown_away : RuleId::invariant_device,
-                 {0, violation.addr, violation.entry, violation.cpu_entry});
-    inside_ = false;
-  }
+  for (const DeviceViolation& violation : found) report(violation);
+}
+
+void DeviceInvariant::check_everything() {
+  check();
+  for (const DeviceViolation& violation : find_device_violations(world_)) report(violation);
+}
+
+void DeviceInvariant::report(const DeviceViolation& violation) {
+  Machine& machine = world_.machine();
+  const uint64_t pfn = device_pfn(machine, violation.entry);
+  if (!reported_.insert({violation.device, violation.addr, pfn, violation.read_only}).second) return;
+  const std::string_view name = name_of(violation, pfn);
+  const std::string text = fmt::format(
+      "device {} maps {:#x} with {:#x}, which the CPU {} (its entry is {:#x})", violation.device->name(), violation.addr,
+      violation.entry, violation.read_only ? "may only read" : "has taken away", violation.cpu_entry);
+  const AtomicGuard at_once(machine, AtomicGuard::from_here);
+  inside_ = true;
+  if (name.empty()) violations_.push_back(text);
+  else findings_.push_back({name, std::string(name) + ": " + text});
+  const RuleId rule = violation.read_only                            ? RuleId::invariant_read_only
+                      : name == thrown_away || name == thrown_exclusive ? RuleId::invariant_thrown_away
+                                                                        : RuleId::invariant_device;
+  machine.step(rule, {0, violation.addr, violation.entry, violation.cpu_entry});
+  inside_ = false;
 }
 
 }  // namespace hmmscope::scenario

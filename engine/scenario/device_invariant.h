@@ -1,30 +1,33 @@
 #pragma once
 /// The invariant between the CPU's page tables and the devices': a device never maps a page that the CPU has taken
-/// away. Looked at before every step, when the writes of the step before are complete.
+/// away, and never for writing one that the CPU may only read. Looked at before every step, when the writes of the step
+/// before are complete: the pages whose entries were written since, and those that lagged behind (see mirrored_page.h) and
+/// whose folio was.
 ///
-/// A device's own migration is told to it by itself, not by a callback: while the CPU's entry is the migration entry of
-/// the page, or already names memory of this device, its table may lag behind.
-///
-/// Two violations have names of their own. thrown_away: MADV_DONTNEED, which needs mmap_lock for reading only, takes the
-/// migration entry away and tells the device, and then the driver maps the page it has migrated, as lib/test_hmm.c does
-/// (dmirror_migrate_finalize_and_map looks at src and dst words, not at the notifier's sequence; read in 5.9). It is told
-/// by its cause, never by its look: rule driver.map_thrown_away for this very page, or driver.map of it while somebody
-/// else's invalidation is under way, which the device has answered already.
+/// Four violations have names of their own, told by their cause, never by their look.
+/// thrown_away: MADV_DONTNEED, which needs mmap_lock for reading only, takes the migration entry away and tells the
+/// device, and then the driver maps the page it has migrated, as lib/test_hmm.c does (dmirror_migrate_finalize_and_map
+/// looks at src and dst words, not at the notifier's sequence; read in 5.9): rule driver.map_thrown_away for this very
+/// page, or driver.map of it while somebody else's invalidation is under way, which the device has answered already.
+/// thrown_exclusive: the same between make_device_exclusive and the driver's update of its table (dmirror_atomic_map
+/// takes the driver's mutex and asks no sequence): rule driver.map_exclusive_thrown_away, or driver.map_exclusive while
+/// somebody else's invalidation is under way.
 /// moved_home: a CPU fault brings a page of the device home while the device's own range fault has already seen it. The
 /// migration's invalidation carries the device's owner, the callback skips it (dmirror_interval_invalidate), so the
 /// sequence does not move and read_retry finds nothing: the device maps its page that is about to be freed. It is told
 /// by a commit, which read_retry has allowed, of a page of the device's own memory that has moved or is under migration.
+/// skipped_current: under the unified RFC the device's callback skips a CLEAR that carries `current`, taking it for one of
+/// its own call (patch 1/4), and keeps the page: rule callback.skip_current for what it mapped then.
 /// Threads: the running task's.
 
 #include <cstdint>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "engine/scenario/world.h"
+#include "engine/scenario/mirrored_page.h"
 
 namespace hmmscope::scenario {
 
@@ -33,21 +36,27 @@ struct DeviceViolation {
   uint64_t addr = 0;
   uint64_t entry = 0;      ///< the device's
   uint64_t cpu_entry = 0;
+  bool read_only = false;  ///< the same page, but the CPU may only read it
 };
 
-/// The pages that devices map although the CPU's tables name another page, or none.
+/// All pages that devices map against the invariant. Looks at every entry of every table.
 std::vector<DeviceViolation> find_device_violations(World& world);
 
 /// The name in a scenario's "allows", and how a finding begins.
-inline constexpr std::string_view thrown_away = "thrown-away-while-migrating", moved_home = "moved-home-while-faulting";
+inline constexpr std::string_view thrown_away = "thrown-away-while-migrating",
+                                  thrown_exclusive = "thrown-away-while-made-exclusive",
+                                  moved_home = "moved-home-while-faulting",
+                                  skipped_current = "kept-because-current-cleared";
 
-/// Records each violation once, as step invariant.device_maps_taken_page.
+/// Records each violation once, as step invariant.device_maps_taken_page or one of its siblings.
 class DeviceInvariant final : public StepObserver {
  public:
   explicit DeviceInvariant(World& world) : world_(world) {}
   void before_step(RuleId rule, std::initializer_list<uint64_t> operands) override;
   void before_enter(Function) override {}
   void check();
+  /// The same for every entry of every table: what a run ends with.
+  void check_everything();
   /// "device gpu0 maps 0x7f... (pfn 0x1234), which the CPU has taken away", one each.
   const std::vector<std::string>& violations() const { return violations_; }
   struct Finding {
@@ -57,24 +66,39 @@ class DeviceInvariant final : public StepObserver {
   const std::vector<Finding>& findings() const { return findings_; }
 
  private:
+  using Page = std::pair<uint64_t, uint64_t>;               ///< address and pfn
+  using Place = std::pair<const Device*, uint64_t>;         ///< a device and an address
+
+  const Recording& so_far() const;
+  /// What may have changed since the last look: ranges of addresses, and pages that wait for a folio's lock.
+  struct Changed {
+    std::vector<std::pair<uint64_t, uint64_t>> ranges;
+    std::set<Place> lagging;
+  };
+  Changed changed();
+  std::vector<DeviceViolation> look();
+  void look_at(const Device& device, uint64_t addr, uint64_t entry, std::vector<DeviceViolation>& found);
+  std::string_view name_of(const DeviceViolation& violation, uint64_t pfn) const;
+  void report(const DeviceViolation& violation);
+  void remember_pages_on_their_way_home();
+  void remember_page_mapped_meanwhile();
+  void remember_pages_kept(uint64_t start, uint64_t end);
+  /// The pages of the commit that the last step is; none when it is another step.
+  std::pair<uint64_t, uint64_t> committed() const;
+
   World& world_;
+  std::vector<std::string> violations_;
+  std::vector<Finding> findings_;
   struct Reported {
     const Device* device;
     uint64_t addr, pfn;
+    bool read_only;
     auto operator<=>(const Reported&) const = default;
   };
-  std::string_view name_of(const DeviceViolation& violation, uint64_t pfn) const;
-
-  std::vector<std::string> violations_;
-  std::vector<Finding> findings_;
-  void remember_pages_on_their_way_home();
-  void remember_page_mapped_meanwhile();
-  /// The step whose writes are being looked at is a commit.
-  bool committed() const;
-
-  std::set<std::pair<uint64_t, uint64_t>> committed_on_the_way_;   ///< address and pfn
   std::set<Reported> reported_;
-  std::set<std::pair<uint64_t, uint64_t>> mapped_thrown_away_;   ///< address and pfn
+  std::set<Page> committed_on_the_way_, mapped_thrown_away_, mapped_thrown_exclusive_, kept_;
+  std::set<std::pair<uint64_t, Place>> lagging_;   ///< by the first pfn of the folio they wait for
+  uint32_t seen_writes_ = 0;
   bool inside_ = false;
 };
 

@@ -188,7 +188,10 @@ Result<void> Operations::perform(const MakeExclusiveOp& op, Line line) {
   const MmapGuard guard(locks_, world_.space(), false);
   const int64_t made = make_device_exclusive_range(
       machine_, world_.space(), *start, *start + op.pages * page_bytes, device.owner(),
-      [&](uint64_t addr, uint64_t pfn) { device.map(world_.space(), addr, pfn, true); });
+      [&](uint64_t addr, uint64_t pfn) {
+        const DriverLockGuard table(device.locks(), device.owner());
+        device.map_exclusive(addr, pfn);
+      });
   note(line, fmt::format("make-exclusive made {}", made));
   expect_number("made", op.made, static_cast<uint64_t>(made), line);
   return {};

@@ -1,6 +1,7 @@
 // Puts pages into a declared state: the entry, the folio, the device page or swap slot behind it.
 
 #include "engine/machine/folio.h"
+#include "engine/migrate/entry_conversion.h"
 #include "engine/scenario/world.h"
 
 namespace hmmscope::scenario {
@@ -27,14 +28,16 @@ void count_nonpresent(Machine& machine, uint64_t pfn, SwapKind kind) {
   const Folio folio = Folio::of(machine, pfn);
   const bool migration = is_migration(kind);
   if (!migration && (!is_device_exclusive(kind) || machine.model().exclusive_entries_are_mapped)) return;
-  folio.remove_rmap();
+  folio.remove_rmap(migration ? folio.mapcount() : 1);
   if (!migration) return;
   folio.set_flag(folio_flag::lru, false);
   folio.lock(FolioLocker::other);
 }
 
-/// Entry bits the declaration asks for on top of, or instead of, the usual ones.
-uint64_t declared_bits(const PageDecl& page, uint64_t flags) {
+/// Flags of a present entry with the bits the declaration asks for on top of, or instead of, the usual ones. Dirt is
+/// where this kernel keeps it: a read-only entry's in SAVED_DIRTY from 6.6 on, since D without RW is a shadow stack's.
+uint64_t declared_flags(const KernelModel& model, const PageDecl& page, const Vma& vma, bool writable) {
+  uint64_t flags = mapping_flags(vma, writable);
   const auto apply = [&](const std::optional<bool>& wanted, uint64_t mask) {
     if (wanted) flags = *wanted ? flags | mask : flags & ~mask;
   };
@@ -42,7 +45,7 @@ uint64_t declared_bits(const PageDecl& page, uint64_t flags) {
   apply(page.dirty, bit::dirty);
   apply(page.soft_dirty, x86::soft_dirty.mask());
   apply(page.uffd_wp, bit::uffd_wp);
-  return flags;
+  return writable && vma.is_shadow_stack() ? flags : with_dirty_in_place(model, flags);
 }
 
 uint64_t marker_bits(PageState state) {
@@ -171,7 +174,7 @@ Result<void> World::set_page(const PageDecl& page, uint64_t addr, uint64_t index
     case PageState::special: {
       const auto pfn = page_pfn(page, index, 0);
       if (!pfn) return fail(pfn.error());
-      uint64_t flags = declared_bits(page, mapping_flags(vma, writable));
+      uint64_t flags = declared_flags(machine_->model(), page, vma, writable);
       if (page.state == PageState::protnone) flags = (flags & ~bit::present) | x86::protnone.mask();
       if (page.state == PageState::special) flags |= bit::special;
       else add_mapped_folio(page, vma, addr, *pfn);
@@ -185,7 +188,7 @@ Result<void> World::set_page(const PageDecl& page, uint64_t addr, uint64_t index
     }
   }
   space_->set_entry(Level::pte, addr, entry);
-  return {};
+  return map_outside(page, Level::pte, addr, entry);
 }
 
 Result<void> World::set_leaf(const PageDecl& page, uint64_t addr, uint64_t index, Level level) {
@@ -209,7 +212,7 @@ Result<void> World::set_leaf(const PageDecl& page, uint64_t addr, uint64_t index
       if (!page.devmap && !mapped_already(page, *pfn, level_order(level))) {
         add_anon_folio(*machine_, vma, addr, *pfn, level_order(level), page.exclusive);
       }
-      uint64_t flags = declared_bits(page, mapping_flags(vma, writable) | bit::huge);
+      uint64_t flags = declared_flags(machine_->model(), page, vma, writable) | bit::huge;
       if (page.devmap) flags |= x86::devmap.mask();
       if (page.state == PageState::protnone || page.protnone) flags = (flags & ~bit::present) | x86::protnone.mask();
       entry = EntryFormat::make(*pfn, flags);
@@ -222,7 +225,7 @@ Result<void> World::set_leaf(const PageDecl& page, uint64_t addr, uint64_t index
     }
   }
   space_->set_entry(level, addr, entry);
-  return {};
+  return map_outside(page, level, addr, entry);
 }
 
 }  // namespace hmmscope::scenario

@@ -59,6 +59,8 @@ VmaDecl vma(const json& object) {
   }
   if (object.contains("flags")) decl.flags = number(object.at("flags"));
   if (object.value("thp", false)) decl.flags |= vm::hugepage;
+  decl.shadow_stack = object.value("shadow_stack", false);
+  if (decl.shadow_stack) decl.flags |= vm::shadow_stack | vm::read | vm::write;
   if (object.value("uffd_missing", false)) decl.flags |= vm::uffd_missing;
   if (object.contains("file_pages")) decl.file_pages = object.at("file_pages").get<uint64_t>();
   return decl;
@@ -348,7 +350,7 @@ Result<Scenario> parse(std::string_view text, std::string_view name) {
     scenario.inject.push_back(injection(item));
     scenario.inject.back().line = line;
   });
-  scenario.check_devices = root.value("check_devices", false);
+  scenario.check_devices = root.value("check_devices", true);
   for (const json& item : root.value("allows", json::array())) scenario.allows.push_back(item.get<std::string>());
   scenario.keeps_swap_cache = root.value("keeps_swap_cache", false);
   scenario.schedule = root.value("schedule", std::string());

@@ -37,6 +37,7 @@ struct VmaDecl {
   VmaKind kind = VmaKind::anonymous;
   uint32_t page_shift = 12;        ///< 21 or 30: hugetlb
   std::optional<uint64_t> file_pages;  ///< size of the file; faults past it are SIGBUS
+  bool shadow_stack = false;       ///< needs a model with shadow stacks
   Line line = 0;
 };
 
@@ -356,7 +357,7 @@ struct Scenario {
 
   std::vector<InjectDecl> inject;
   std::vector<std::string> allows; ///< names of violations that are findings and do not fail the run
-  bool check_devices = false;      ///< look at every step whether a device maps what the CPU has taken away
+  bool check_devices = true;       ///< look at every step whether a device maps what the CPU has taken away
 
   bool has_tasks() const { return !tasks.empty(); }
 };

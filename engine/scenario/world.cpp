@@ -54,6 +54,12 @@ Result<std::unique_ptr<World>> World::build(const Scenario& scenario, std::strin
     if (backed) spec.file = ++file;
     // As the kernel numbers anonymous memory: no two places of a process share a page offset.
     if (decl.kind == VmaKind::anonymous) spec.pgoff = spec.start / page_bytes;
+    const bool shadow_stacks = world->machine_->model().shadow_stacks() && decl.kind == VmaKind::anonymous;
+    if (!shadow_stacks) spec.flags &= ~vm::shadow_stack;
+    if (decl.shadow_stack && !shadow_stacks) {
+      return fail(world->error(decl.line, "a shadow stack is anonymous memory of a kernel from 6.6 on, with \"config\" "
+                                          "X86_USER_SHADOW_STACK=y"));
+    }
     if (spec.end < spec.start) return fail(world->error(decl.line, "the VMA wraps around the end of the address space"));
     if (auto added = world->space_->add_vma(spec); !added) return fail(world->error(decl.line, added.error().message));
     if (decl.file_pages) world->faults_->page_cache().set_size(file, *decl.file_pages);

@@ -104,6 +104,9 @@ class World {
   void add_mapped_folio(const PageDecl& page, Vma vma, uint64_t addr, uint64_t pfn);
   Result<void> set_leaf(const PageDecl& page, uint64_t addr, uint64_t index, Level level);
   Result<uint64_t> nonpresent(const PageDecl& page, uint64_t addr, uint64_t index, SwapKind kind);
+  /// The folio of a page that is not exclusive: another process has it at the same address, as after fork.
+  Result<void> map_outside(const PageDecl& page, Level level, uint64_t addr, uint64_t entry);
+  Result<AddressSpace*> space_outside(const PageDecl& page, Level level, uint64_t addr);
   bool mapped_already(const PageDecl& page, uint64_t pfn, uint32_t order);
   Result<uint64_t> page_pfn(const PageDecl& page, uint64_t index, uint32_t order);
 
@@ -111,6 +114,7 @@ class World {
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<CpuFault> faults_;
   AddressSpace* space_ = nullptr;
+  AddressSpace* outside_ = nullptr;   ///< of the process that shares pages which are not "exclusive"; made when there is one
   std::map<std::string, std::unique_ptr<Device>> devices_;
   DriverLocks* locks_ = nullptr;
   MigrateHooks* migrate_hooks_ = nullptr;

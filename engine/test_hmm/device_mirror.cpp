@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/driver_format/driver_format.h"
+#include "engine/machine/spin_guard.h"
 #include "engine/unified/migrate_prepare.h"
 
 namespace hmmscope {
@@ -68,6 +69,17 @@ uint64_t DeviceMirror::entry(uint64_t addr) const {
     if (entry != 0) return entry;
   }
   return 0;
+}
+
+void DeviceMirror::map_exclusive(uint64_t addr, uint64_t pfn) {
+  const AtomicGuard whole(*machine_);   // so that the rule says what is so when the device maps
+  const WordIndex word = space_->find_entry(Level::pte, addr);
+  const uint64_t pte = word == no_word ? 0 : machine_->load(word);
+  const SwapFormat& format = machine_->entry_format().swap;
+  const bool ours = !x86::pte_none(pte) && !x86::pte_present(pte) && is_device_exclusive(format.kind(pte)) &&
+                    format.pfn(pte) == pfn;
+  machine_->step(ours ? RuleId::driver_map_exclusive : RuleId::driver_map_exclusive_gone, {addr, pfn, pte});
+  map(*space_, addr, pfn, true);
 }
 
 void DeviceMirror::map_atomic(uint64_t addr, uint64_t pfn) {

@@ -5,6 +5,7 @@
 /// Ownership: the tables' words belong to the machine; the notifier to the address space. Not movable (it is called
 /// back by address). Threads: one at a time.
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -115,6 +116,23 @@ class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
     }
   }
 
+  /// The same for the pages of [start, end).
+  template <class Visit>
+  void for_each_entry_in(uint64_t start, uint64_t end, Visit visit) const {
+    for (const Table& table : tables_) {
+      if (table.start >= end || start >= table.start + table.pages * page_bytes) continue;
+      const uint64_t first = start <= table.start ? 0 : (start - table.start) / page_bytes;
+      const uint64_t last = std::min(table.pages, (end - table.start + page_bytes - 1) / page_bytes);
+      for (uint64_t k = first; k < last; ++k) {
+        const uint64_t entry = machine_->load(table.first + static_cast<WordIndex>(k));
+        if (entry != 0) visit(table.start + k * page_bytes, entry);
+      }
+    }
+  }
+
+  /// A page the device has for itself now (make_device_exclusive), mapped for writing. test_hmm's driver takes its lock
+  /// for it, which the caller holds, and does not ask its notifier's sequence: the entry may be gone again.
+  void map_exclusive(uint64_t addr, uint64_t pfn);
   /// The ATOMIC tag of device-exclusive pages; it holds as long as the page stays mapped.
   void map_atomic(uint64_t addr, uint64_t pfn);
   bool is_atomic(uint64_t addr) const;

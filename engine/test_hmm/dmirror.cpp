@@ -267,6 +267,8 @@ DmirrorResult Dmirror::exclusive(uint64_t addr, uint64_t npages, std::span<uint6
   const MmapReadGuard locked(mirror_.locks(), mirror_.space());
   const int64_t made =
       make_device_exclusive_range(machine_, mirror_.space(), addr, end, mirror_.owner(), [&](uint64_t at, uint64_t pfn) {
+        const DriverLockGuard table(mirror_.locks(), mirror_.owner());
+        mirror_.map_exclusive(at, pfn);
         machine_.step(RuleId::dmirror_atomic, {at, pfn});
         mirror_.map_atomic(at, pfn);
       });

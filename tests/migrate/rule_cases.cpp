@@ -71,7 +71,7 @@ std::vector<Case> rule_cases() {
       {"unmap.drain_all", heap, present, then({op("isolate-folio"), setup(R"("cpages": 0)")})},
       {"unmap.isolate_failed", heap, present, then({op("isolate-folio"), setup(R"("cpages": 0)")})},
       {"unmap.isolate", heap, present, hole_setup},
-      {"unmap.still_mapped", heap, pages("present", R"("exclusive": false)"), setup(R"("cpages": 0)")},
+      {"unmap.still_mapped", heap, coherent, then({op("pin"), evict("apu")})},
       {"unmap.pinned", heap, present, then({op("get-page"), setup(R"("cpages": 0)")})},
       {"unmap.ready", heap, present, hole_setup},
       {"unmap.restore", heap, present, then({op("get-page"), setup(R"("cpages": 0)")})},
@@ -131,6 +131,7 @@ std::vector<Case> rule_cases() {
       {"driver.no_memory", heap, "", to_device(R"("expect": "-ENOENT", "cpages": 16)", 20, "gpu1")},
       {"driver.allocate", heap, present, to_device()},
       {"driver.map", heap, present, to_device()},
+      {"driver.map_exclusive", heap, present, op("make-exclusive", R"("device": "gpu0", "pages": 1, "made": 1)")},
       {"driver.not_mirrored", shared, "", to_device(R"("expect": "-ENOENT", "cpages": 0)")},
 
       {"swap.device_private.locked", heap, on("gpu0"), then({op("lock-folio"), op("touch", R"("expect": "wait")")}), "6.15"},

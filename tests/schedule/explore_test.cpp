@@ -245,5 +245,45 @@ TEST(Explore, APageThrownAwayWhileItMigratesIsTheOnlyOneADeviceKeeps) {
   EXPECT_THAT(outcome->failures.front().text, HasSubstr("thrown-away-while-migrating"));
 }
 
+TEST(Explore, APageThrownAwayWhileItIsMadeExclusiveHasANameOfItsOwn) {
+  Scenario scenario = lesson_scenario("thrown-away-while-made-exclusive");
+  for (const char* kernel : {"5.15", "6.12", "6.16"}) {
+    for (const Granularity granularity : {Granularity::lock, Granularity::rule}) {
+      const Exploration found = explored(scenario, options_for(granularity, true, kernel));
+      EXPECT_TRUE(found.complete) << kernel << ": " << found.runs << " runs";
+      size_t sound = 0, named = 0;
+      for (const ExploredOutcome& outcome : found.outcomes) {
+        for (const std::string& failure : outcome.failures) EXPECT_THAT(failure, testing::Not(HasSubstr("which the CPU"))) << outcome.schedule;
+        for (const std::string& finding : outcome.findings) EXPECT_TRUE(finding.starts_with("thrown-away-while-made-exclusive: ")) << finding;
+        ++(outcome.findings.empty() ? sound : named);
+      }
+      EXPECT_GT(sound, 0u) << kernel;
+      EXPECT_GT(named, 0u) << kernel;
+    }
+  }
+  // Not allowed, or only its sibling, it fails the run.
+  for (const std::vector<std::string>& allows : {std::vector<std::string>{}, {"thrown-away-while-migrating", "moved-home-while-faulting"}}) {
+    scenario.allows = allows;
+    const auto outcome = run(scenario);
+    ASSERT_TRUE(outcome);
+    ASSERT_FALSE(outcome->failures.empty());
+    EXPECT_THAT(outcome->failures.front().text, HasSubstr("thrown-away-while-made-exclusive"));
+  }
+}
+
+// test_hmm's own ioctl does the same: the tag ATOMIC stands on a page that is gone.
+TEST(Explore, TheExclusiveIoctlMapsAPageThatWasThrownAwayToo) {
+  Scenario scenario = tiny(R"({"at": "buffer", "state": "present"})",
+    R"({"op": "ioctl", "task": "gpu", "device": "gpu0", "command": "EXCLUSIVE", "at": "buffer", "pages": 1},
+       {"op": "madvise-dontneed", "task": "cpu", "at": "buffer", "pages": 1})");
+  scenario.allows = {"thrown-away-while-made-exclusive"};
+  size_t named = 0;
+  for (const ExploredOutcome& outcome : explored(scenario, options_for(Granularity::lock, true)).outcomes) {
+    EXPECT_THAT(outcome.failures, testing::IsEmpty()) << outcome.schedule;
+    named += outcome.findings.size();
+  }
+  EXPECT_GT(named, 0u);
+}
+
 }  // namespace
 }  // namespace hmmscope::scenario

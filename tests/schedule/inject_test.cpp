@@ -180,5 +180,77 @@ TEST(DeviceInvariant, SeesAPageTakenBehindTheDevicesBack) {
   EXPECT_THAT(outcome->failures[0].text, testing::HasSubstr("device gpu0 maps 0x7f0000002000"));
 }
 
+std::vector<std::string> failures_of(const std::string& operations, const std::string& more = "") {
+  std::vector<std::string> texts;
+  const auto outcome = outcome_of("", operations, more);
+  if (!outcome) return {outcome.error().to_string()};
+  for (const Failure& failure : outcome->failures) texts.push_back(failure.text);
+  return texts;
+}
+
+const std::string mapped_for_writing =
+    R"({"op": "range-fault", "array": "a", "at": "buffer", "pages": 1, "device": "gpu0", "default": "REQ_FAULT|REQ_WRITE", "expect": "0"}, )";
+const std::string touch_elsewhere = R"(, {"op": "touch", "at": "buffer+4", "access": "write", "expect": "ok"})";
+
+TEST(DeviceInvariant, SeesADeviceThatMayWriteWhereTheCpuMayNot) {
+  const std::string more = R"("zero_pfn": "0x5000", )";
+  const auto pages = [](const std::string& state) {
+    return R"({"op": "set-page", "at": "buffer", "shared": true, )" + state + "}";
+  };
+  const std::string present = R"("state": "present", "pfn": "0x345678", )", exclusive = R"("state": "device-exclusive", "pfn": "0x345678", )";
+  const std::string own_pfn = pages(present + R"("writable": true)") + ", ";
+  for (const std::string& read_only : {pages(present + R"("writable": false)"), pages(exclusive + R"("writable": false)")}) {
+    EXPECT_THAT(failures_of(own_pfn + mapped_for_writing + read_only + touch_elsewhere, more),
+                testing::ElementsAre(testing::AllOf(testing::HasSubstr("device gpu0 maps 0x7f0000000000"),
+                                                    testing::HasSubstr("which the CPU may only read"))))
+        << read_only;
+  }
+  // The same pages when the CPU may write to them, and a device that only reads.
+  for (const std::string& writable : {pages(present + R"("writable": true)"), pages(exclusive + R"("writable": true)")}) {
+    EXPECT_THAT(failures_of(own_pfn + mapped_for_writing + writable + touch_elsewhere, more), testing::IsEmpty()) << writable;
+  }
+  const std::string mapped_read_only = R"({"op": "set-page", "at": "buffer", "state": "present", "writable": false, "pfn": "0x345678"},
+    {"op": "range-fault", "array": "a", "at": "buffer", "pages": 1, "device": "gpu0", "default": "REQ_FAULT", "expect": "0"}, )";
+  EXPECT_THAT(failures_of(mapped_read_only + pages(present + R"("writable": false)") + touch_elsewhere), testing::IsEmpty());
+}
+
+TEST(DeviceInvariant, SeesAPageOfDevicePrivateMemoryThatMayOnlyBeRead) {
+  const std::string on_device = R"({"op": "migrate-to-device", "at": "buffer", "pages": 1, "device": "gpu0", "expect": "0"}, )";
+  // The last page of gpu0's 64, which end at pfn 0xfd00000.
+  const auto again = [](const char* writable) {
+    return std::string(R"({"op": "set-page", "at": "buffer", "state": "device-private", "device": "gpu0", "shared": true, "pfn": "0xfcfffff", "writable": )") + writable + "}";
+  };
+  EXPECT_THAT(failures_of(on_device + again("true") + touch_elsewhere), testing::IsEmpty());
+  EXPECT_THAT(failures_of(on_device + again("false") + touch_elsewhere),
+              testing::ElementsAre(testing::HasSubstr("which the CPU may only read")));
+}
+
+TEST(DeviceInvariant, SeesAStalePageAlthoughTheCpuNamesTheDevicesMemory) {
+  EXPECT_THAT(failures_of(mapped_for_writing + R"({"op": "set-page", "at": "buffer", "state": "device-private", "device": "gpu0"})" + touch_elsewhere),
+              testing::ElementsAre(testing::HasSubstr("which the CPU has taken away")));
+}
+
+TEST(DeviceInvariant, IsLookedAtUnlessTheScenarioSaysNo) {
+  const std::string taken = mapped_for_writing + R"({"op": "set-page", "at": "buffer", "state": "none"})" + touch_elsewhere;
+  EXPECT_EQ(failures_of(taken).size(), 1u);
+  EXPECT_THAT(failures_of(taken, R"("check_devices": false, )"), testing::IsEmpty());
+}
+
+TEST(DeviceInvariant, WaitsForTheDevicesOwnMigrations) {
+  const std::string reads = R"({"op": "range-fault", "array": "a", "at": "buffer", "pages": 8, "device": "gpu0", "default": "REQ_FAULT", "expect": "0"}, )";
+  const std::string step_by_step = R"({"op": "migrate-setup", "migration": "m", "at": "buffer", "pages": 8, "device": "gpu0", "expect": "0"},
+    {"op": "migrate-pages", "migration": "m"}, {"op": "touch", "at": "buffer", "access": "read", "expect": "wait"},
+    {"op": "migrate-finalize", "migration": "m"}, )";
+  for (const char* access : {"read", "write"}) {
+    const std::string home = std::string(R"({"op": "touch", "at": "buffer", "pages": 8, "access": ")") + access + R"(", "expect": "ok"})";
+    // Zero pages (buffer+4 and on), written ones, ones that may only be read any more: mapped by the device and then moved.
+    EXPECT_THAT(failures_of(reads + step_by_step + home), testing::IsEmpty()) << access;
+    EXPECT_THAT(failures_of(reads + R"({"op": "mprotect", "at": "buffer", "pages": 8, "prot": "r"}, )" + reads + step_by_step +
+                            R"({"op": "mprotect", "at": "buffer", "pages": 8, "prot": "rw"}, )" + home), testing::IsEmpty()) << access;
+  }
+  EXPECT_THAT(failures_of(reads + R"({"op": "make-exclusive", "at": "buffer", "pages": 8, "device": "gpu0", "made": 8},
+    {"op": "fork", "child": "child"}, )" + reads + R"({"op": "touch", "at": "buffer", "pages": 8, "access": "write", "expect": "ok"})"), testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace hmmscope::scenario

@@ -27,7 +27,7 @@ struct Sample {
     return all;
   }
   std::string text() const {
-    return R"({"hmmscope-scenario": 1, "title": "random", "kernel": ")" + kernel + R"(", "check_devices": true, "allows": ["thrown-away-while-migrating", "moved-home-while-faulting"], "granularity": ")" + (by_rule ? "rule" : "lock") + R"(",
+    return R"({"hmmscope-scenario": 1, "title": "random", "kernel": ")" + kernel + R"(", "allows": ["thrown-away-while-migrating", "thrown-away-while-made-exclusive", "moved-home-while-faulting"], "granularity": ")" + (by_rule ? "rule" : "lock") + R"(",
  "devices": [{"name": "gpu0", "pages": 1088}, {"name": "gpu1", "pages": 64}],
  "vmas": [{"name": "heap", "start": "0x7f0000000000", "size": "32K"})" +
             (huge ? R"(, {"name": "huge", "start": "0x7f0000200000", "size": "2M", "thp": true})" : "") + R"(],
@@ -51,7 +51,8 @@ class Generator {
     const bool device_page = large.find("device-private-thp") != std::string::npos;   // 6.12 has none of 2M
     if (!large.empty() && !(device_page && sample.kernel == "6.12")) sample.pages.push_back(R"({"at": "huge", "pages": 512, "state": )" + large + "}");
     for (int page = 0; page < page_count; ++page) {
-      const std::string state = pick({R"("none")", R"("present")", R"("present")", R"("present", "writable": false)", R"("zero-page")",
+      const std::string state = pick({R"("none")", R"("present")", R"("present")", R"("present", "writable": false)",
+                                      R"("present", "writable": false, "exclusive": false)", R"("zero-page")",
                                       R"("device-private", "device": "gpu0")", R"("device-private", "device": "gpu1")"});
       sample.pages.push_back(R"({"at": "heap+)" + std::to_string(page) + R"(", "state": )" + state + "}");
     }
@@ -94,7 +95,7 @@ class Generator {
   }
   std::string operation() {
     if (huge_ && number(3) != 0) return huge_operation();
-    switch (number(10)) {
+    switch (number(11)) {
       case 0:
       case 1: return R"("op": "touch", "access": ")" + pick({"read", "write"}) + "\", " + at();
       case 2:
@@ -106,6 +107,7 @@ class Generator {
       case 6: return R"("op": "madvise-dontneed", )" + at();
       case 7: return R"("op": "mprotect", "prot": ")" + pick({"r", "rw", "none"}) + "\", " + at();
       case 8: return R"("op": "ioctl", "command": ")" + pick({"READ", "WRITE", "SNAPSHOT"}) + "\", " + device() + ", " + at();
+      case 9: return R"("op": "make-exclusive", )" + device() + ", " + at();
       default: return R"("op": "munmap", )" + at();
     }
   }

@@ -239,10 +239,13 @@ std::vector<Recording> direct_calls() {
   return recordings;
 }
 
+/// Many of these rules are defects, and some leave the device with pages that no CPU maps.
+std::string text_of(const Case& c) { return unchecked(json_of(c.vmas, c.pages, c.operations)); }
+
 TEST(UnifiedRules, EachIsReachedByItsCase) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.rule);
-    const Outcome outcome = run_text(json_of(c.vmas, c.pages, c.operations), c.kernel);
+    const Outcome outcome = run_text(text_of(c), c.kernel);
     EXPECT_THAT(fired(outcome.recording), testing::Contains(std::string_view(c.rule)));
   }
 }
@@ -250,7 +253,7 @@ TEST(UnifiedRules, EachIsReachedByItsCase) {
 TEST(UnifiedRules, NoneOfUnifiedDefStaysUnfired) {
   std::set<std::string_view> seen;
   for (const Case& c : cases())
-    seen.merge(fired(run_text(json_of(c.vmas, c.pages, c.operations), c.kernel).recording));
+    seen.merge(fired(run_text(text_of(c), c.kernel).recording));
   for (const Recording& recording : direct_calls()) seen.merge(fired(recording));
   constexpr std::string_view ids[] = {
 #define HMMSCOPE_RULE(name, id, function, versions, statement, operands) id,
@@ -264,7 +267,7 @@ TEST(UnifiedRules, EveryCaseStepsBackToWhereItBegan) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.rule);
     const auto kept = std::make_shared<const Recording>(
-        run_text(json_of(c.vmas, c.pages, c.operations), c.kernel).recording);
+        run_text(text_of(c), c.kernel).recording);
     Cursor cursor(kept);
     std::vector<uint64_t> hashes{cursor.hash()};
     while (cursor.step()) hashes.push_back(cursor.hash());
@@ -274,7 +277,7 @@ TEST(UnifiedRules, EveryCaseStepsBackToWhereItBegan) {
 
 TEST(UnifiedRules, OperandsAreThoseTheRowsName) {
   for (const Case& c : cases()) {
-    const Outcome outcome = run_text(json_of(c.vmas, c.pages, c.operations), c.kernel);
+    const Outcome outcome = run_text(text_of(c), c.kernel);
     for (StepIndex step = 0; step < outcome.recording.steps(); ++step) {
       const Rule& fired_rule = rule(outcome.recording.rule_of(step));
       ASSERT_EQ(outcome.recording.operands(step).size(), fired_rule.operand_count()) << fired_rule.id;

@@ -72,7 +72,7 @@ TEST(UnifiedWords, SharedPagesAreFlushedOnceEach) {
 
 TEST(UnifiedWords, OnePassOfAStaleArrayPutsTwoAddressesOnOnePage) {
   const std::string two_rounds = sequence("S3", R"("chunk": 16, "expect": "0", "moved": 32)", 32, "gpu1");
-  const Outcome outcome = run_text(json_of(heap, pages("present", "", 32), two_rounds), rfc);
+  const Outcome outcome = run_text(unchecked(json_of(heap, pages("present", "", 32), two_rounds)), rfc);
   for (uint32_t k = 0; k < 16; ++k) EXPECT_EQ(pte_word(outcome, k), pte_word(outcome, 16 + k)) << k;
   EXPECT_EQ(count_rule(outcome, RuleId::convert_stale_dst), 16u);
   const std::string old_collector = sequence("migrate-only", R"("chunk": 16, "moved": 16)", 32, "gpu1");
@@ -82,7 +82,7 @@ TEST(UnifiedWords, OnePassOfAStaleArrayPutsTwoAddressesOnOnePage) {
 
 TEST(UnifiedWords, ThePostedDriverWarnsOfEverySlotOfABusyHugePage) {
   const std::string posted = then({op("pin"), sequence("posted", R"("expect": "page-0", "moved": 0)", 8)});
-  const Outcome outcome = run_text(json_of(huge, thp(), posted), rfc);
+  const Outcome outcome = run_text(unchecked(json_of(huge, thp(), posted)), rfc);
   EXPECT_EQ(count_rule(outcome, RuleId::driver_warn_not_valid), 8u);
   EXPECT_EQ(count_rule(outcome, RuleId::driver_read_page_zero), 8u);
 }
