@@ -40,6 +40,7 @@ class MigrationWriter {
         facts_.touch ? "The CPU fault behind migrate_vma_setup" : "The migration", facts_.pages.start,
         facts_.pages.end, call_.line != 0 ? fmt::format(" in line {} of the trace", call_.line) : "");
     root["kernel"] = document_.model.id;
+    root["allows"] = {"thrown-away-while-migrating"};   // what a kernel did is what its driver did with it
     if (const std::string config = document_.recording->meta("config"); !config.empty())
       root["config"] = config;
     root["levels"] = document_.model.config.levels;
