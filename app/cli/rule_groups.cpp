@@ -26,9 +26,6 @@ bool range_covers(std::string_view range, Release wanted) {
   return release(range.substr(0, dots), first_release) <= wanted && wanted <= release(range.substr(dots + 2), last_release);
 }
 
-/// Fires only when tasks run: on a real machine it is a sleep inside folio_lock(), which no probe shows.
-bool only_between_tasks(RuleId id) { return id == RuleId::coherent_wait; }
-
 }  // namespace
 
 bool covers(std::string_view versions, uint32_t major, uint32_t minor) {
@@ -98,7 +95,7 @@ std::vector<RuleId> range_fault_and_migrate_rules_of_6_12() {
   for (const RuleGroup& group : rule_groups()) {
     if (group.name != "range fault" && group.name != "migrate") continue;
     for (const RuleId id : group.rules) {
-      if (covers(rule(id).versions, 6, 12) && !only_between_tasks(id)) found.push_back(id);
+      if (covers(rule(id).versions, 6, 12)) found.push_back(id);
     }
   }
   return found;
