@@ -37,7 +37,7 @@ class ExportCommand : public Command {
         .type_name("OUT");
     arguments.option(
            "--table", table_,
-           "With --as csv: only this table, in OUT (default: the calls in OUT, the words in OUT.pfns.csv)")
+           "With --as csv: only this table, in OUT (default: the calls in OUT, the words beside it, in x.pfns.csv for x.csv)")
         .one_of({"calls", "pfns"})
         .type_name("calls|pfns");
     arguments.option("--kernel", kernel_, "Read FILE as of this kernel model, whatever it says of itself")

@@ -37,13 +37,6 @@ TraceText behind(TraceText first, const TraceText& second) {
   return first;
 }
 
-TraceText merged(TraceText a, const TraceText& b) {
-  a = behind(std::move(a), b);
-  std::stable_sort(a.events.begin(), a.events.end(),
-                   [](const std::string& one, const std::string& other) { return time_of(one) < time_of(other); });
-  return a;
-}
-
 /// How much later the second run must be to follow the first.
 uint64_t length_of(const TraceText& trace) { return time_of(trace.events.back()) - time_of(trace.events.front()) + 1000; }
 

@@ -8,6 +8,7 @@
 #include <random>
 #include <regex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/traces/replay_support.h"
@@ -95,6 +96,18 @@ inline std::string moved(const std::string& event, uint64_t microseconds, int pi
 inline TraceText moved(TraceText trace, uint64_t microseconds, int pids, int where) {
   for (std::string& event : trace.events) event = moved(event, microseconds, pids, where);
   return trace;
+}
+
+/// Both runs in the order of their times; of events at the same time those of `a` come first.
+inline TraceText merged(const TraceText& a, const TraceText& b) {
+  std::vector<std::pair<uint64_t, const std::string*>> order;
+  for (const TraceText* trace : {&a, &b})
+    for (const std::string& event : trace->events) order.emplace_back(time_of(event), &event);
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& one, const auto& other) { return one.first < other.first; });
+  TraceText both{a.head, {}};
+  for (const auto& [time, event] : order) both.events.push_back(*event);
+  return both;
 }
 
 /// Leaves out the events of one CPU among `count` events from `first` on, and marks the place as the kernel does.

@@ -110,7 +110,9 @@ Result<ModelGuess> guess_model(const Trace& trace, const Progress& progress) {
     }
   }
   if (!best || best_score.agreed == 0 || best_score.diverged * 10 > best_score.calls) {
-    return fail(Error{unnamed + " (its words fit no model known here)", trace.info().name, 0, 0, false});
+    const std::string why = trace.info().arrays_reliable ? "its words fit no model known here"
+                                                         : std::string(unreliable_arrays);
+    return fail(Error{unnamed + " (" + why + ")", trace.info().name, 0, 0, false});
   }
   for (const std::string& id : equals)
     if (id != best->model.id) best->also.push_back(id);

@@ -4,8 +4,8 @@
 /// Every word the trace shows as an output is compared in the bits that the trace lets the engine know. The
 /// call is diverged at its first difference; unknown when something the engine needed was not shown (that
 /// never counts as agreement); else agreed. Bits that no event lets anybody know (the sticky bits of a word
-/// whose input no probe window shows) are left out of the comparison and counted in words_unknown; they do
-/// not make a call unknown, as nothing was decided with them.
+/// whose input no probe window shows) are left out of the comparison and counted in words_unknown, as are words
+/// of the output that no event shows; they do not make a call unknown, as nothing was decided with them.
 ///
 /// After a difference in control flow, or a missing fact, engine and kernel may be at different places:
 /// in_step() is false from then on and nothing more is compared.

@@ -13,7 +13,7 @@ namespace hmmscope::traces {
 struct CheckCounts {
   uint64_t calls = 0, agreed = 0, diverged = 0, unknown = 0;
   uint64_t words_compared = 0;  ///< words the trace shows as outputs, at every place it shows them
-  uint64_t words_unknown = 0;   ///< of the words shown, those with bits that nothing lets anybody know
+  uint64_t words_unknown = 0;   ///< words of which no event shows some bit, or nothing at all
 
   CheckCounts& operator+=(const CheckCounts& other);
 };

@@ -94,6 +94,11 @@ std::optional<uint32_t> RecordDecoder::array(const TraceEvent& event, std::strin
   return count;
 }
 
+bool RecordDecoder::array_damaged(const TraceEvent& event, std::string_view name) const {
+  const RecordField* field = find(event, name);
+  return field != nullptr && field->type == Type::array && !array(event, name, {});
+}
+
 std::string RecordDecoder::payload(const TraceEvent& event) const {
   std::string out;
   for (const RecordField& field : formats_[event.format_data].fields) {

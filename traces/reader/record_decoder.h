@@ -48,6 +48,7 @@ class RecordDecoder final : public FieldDecoder {
   std::optional<uint64_t> number(const TraceEvent& event, std::string_view name) const override;
   std::optional<std::string_view> text(const TraceEvent& event, std::string_view name) const override;
   std::optional<uint32_t> array(const TraceEvent& event, std::string_view name, std::span<uint64_t> out) const override;
+  bool array_damaged(const TraceEvent& event, std::string_view name) const override;
   std::string payload(const TraceEvent& event) const override;
 
  private:

@@ -134,6 +134,19 @@ std::optional<uint32_t> TextDecoder::array(const TraceEvent& event, std::string_
   return parse_array(*value, out);
 }
 
+bool TextDecoder::array_damaged(const TraceEvent& event, std::string_view name) const {
+  if (form_of(event) != PayloadForm::fields) return false;
+  if (const auto value = field_of(event, name)) return !parse_array(*value, {});
+  // Without its closing brace it is no field at all.
+  const std::string_view payload = payload_of(event);
+  for (size_t at = payload.find(name); at != std::string_view::npos; at = payload.find(name, at + 1)) {
+    const std::string_view behind = payload.substr(at + name.size());
+    const bool begins = at == 0 || payload[at - 1] == ' ';
+    if (begins && (behind.starts_with("={") || behind.starts_with("=ARRAY["))) return true;
+  }
+  return false;
+}
+
 std::string TextDecoder::payload(const TraceEvent& event) const {
   std::string_view text = payload_of(event);
   if (form_of(event) == PayloadForm::enter && text.ends_with(')')) text.remove_suffix(1);

@@ -30,6 +30,8 @@ std::optional<int64_t> EventView::integer(std::string_view name) const {
 std::optional<std::string_view> EventView::text(std::string_view name) const {
   return trace_->decoder().text(event_, name);
 }
+bool EventView::array_damaged(std::string_view name) const { return trace_->decoder().array_damaged(event_, name); }
+
 std::optional<uint32_t> EventView::array(std::string_view name, std::span<uint64_t> out) const {
   return trace_->decoder().array(event_, name, out);
 }

@@ -52,7 +52,7 @@ struct TraceInfo {
   uint64_t entries_written = 0;
   uint64_t lost_events = 0;    ///< sum of the lost-event marks
   uint32_t clock_digits = 0;   ///< digits after the point: 6 us, 9 ns, 0 a counter clock (times are then plain counts)
-  bool arrays_reliable = true; ///< false for `trace-cmd report` without -R, which prints every element of an array as the first
+  bool arrays_reliable = true; ///< false for `trace-cmd report` without -R, see unreliable_arrays
   uint64_t unparsed_lines = 0; ///< lines that are neither comment nor event (continuations of a marker, tool chatter)
   uint64_t first_unparsed_line = 0;
   std::vector<TraceSection> sections;  ///< empty but for captures of the scripts in traces/capture
@@ -67,6 +67,11 @@ struct TraceTask {
   std::string name;            ///< the name printed with the pid; "<...>" when the kernel had forgotten it
 };
 
+/// What makes every array of such a trace worthless: which element is printed for all of them, or 0 for all, depends
+/// on the version of trace-cmd.
+inline constexpr std::string_view unreliable_arrays =
+    "the trace is of trace-cmd report without -R, which does not print the elements of arrays: use trace-cmd report -R";
+
 /// Decodes the payload of one event. Implemented once a format.
 class FieldDecoder {
  public:
@@ -77,6 +82,8 @@ class FieldDecoder {
   virtual std::optional<std::string_view> text(const TraceEvent& event, std::string_view name) const = 0;
   /// Fills `out` with as many elements as it holds, and returns how many the field has; nothing when absent or unreadable.
   virtual std::optional<uint32_t> array(const TraceEvent& event, std::string_view name, std::span<uint64_t> out) const = 0;
+  /// The event has an array of this name, but it is cut short or holds something that is no number.
+  virtual bool array_damaged(const TraceEvent& event, std::string_view name) const = 0;
   /// The printed payload of the event (for event tables); for binary sources made on demand, so owned by the result.
   virtual std::string payload(const TraceEvent& event) const = 0;
 };
@@ -102,6 +109,7 @@ class EventView {
   std::optional<int64_t> integer(std::string_view name) const;
   std::optional<std::string_view> text(std::string_view name) const;
   std::optional<uint32_t> array(std::string_view name, std::span<uint64_t> out) const;
+  bool array_damaged(std::string_view name) const;
   std::string payload() const;
   /// "name:line" of this event, for errors.
   Error error(std::string message) const;

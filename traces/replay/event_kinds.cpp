@@ -1,5 +1,7 @@
 #include "traces/replay/event_kinds.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <utility>
 
@@ -127,6 +129,11 @@ EventKinds::EventKinds(const Trace& trace)
     kinds_.push_back(event_kind(name));
     present_[static_cast<size_t>(kinds_.back())] = true;
   }
+}
+
+std::string damaged_array(const EventView& event, std::string_view field) {
+  return fmt::format("the array {} in line {} is damaged (cut short, or with something that is no number)", field,
+                     event.line());
 }
 
 }  // namespace hmmscope::traces

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -116,6 +117,9 @@ class EventKinds {
 };
 
 EventKind event_kind(std::string_view name);
+
+/// "the array pfns in line 12 is damaged": why a call with such an array is unknown.
+std::string damaged_array(const EventView& event, std::string_view field);
 
 /// An event that tells of the walk of one hmm_range_fault call (entries and returns of its callbacks).
 constexpr bool is_walk_event(EventKind kind) { return kind >= EventKind::w_test && kind <= EventKind::ptes; }

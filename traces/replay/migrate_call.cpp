@@ -41,6 +41,7 @@ void MigrateCall::run() {
   world_.at(traced_.in);
   floor_ = recorder_.current_call();
   if (traced_.gap != nullptr) judge_.excuse("events were lost while the call ran: " + gap_text(*traced_.gap));
+  else if (std::string reason = replayer_.why_out_of_turn(); !reason.empty()) judge_.excuse(std::move(reason));
   const bool setup = traced_.kind == EventKind::mv_setup_in;
   if (setup) {
     running_.begin();
@@ -68,12 +69,17 @@ void MigrateCall::run() {
   if (std::string reason = why_not_run(); !reason.empty()) return run_without_engine(std::move(reason));
   const uint32_t result = result_event();
   src_out_ = shown(result, "src");
-  dst_out_ = shown(result, "dst");
+  // Behind a setup the driver sets dst: what the next call finds there is not what setup left.
+  if (result == traced_.out || traced_.kind == EventKind::mv_pages_in) dst_out_ = shown(result, "dst");
   if (traced_.after != no_index && result == traced_.out)
     later_ = shown(replayer_.migrations().calls()[traced_.after].in, "src");
   known_.assign(pages_, ~uint64_t{0});
   known_dst_.assign(pages_, ~uint64_t{0});
   refused_.assign(pages_, false);
+  for (const uint32_t shows : {traced_.in, traced_.out, result})
+    for (const std::string_view field : {"src", "dst"})
+      if (shows != no_index && event(shows).array_damaged(field))
+        judge_.unknown(args().start, damaged_array(event(shows), field));
   index_rebuilt();
   switch (traced_.kind) {
     case EventKind::mv_setup_in:
@@ -104,8 +110,7 @@ std::string MigrateCall::why_not_run() const {
   if (args().end > space().tables().limit() || args().start > args().end)
     return "the range lies beyond the page tables";
   if (pages_ > max_migrated_pages || !world_.spend_pages(pages_)) return "the range is too large to be replayed";
-  if (pages_ > 1 && !replayer_.trace().info().arrays_reliable)
-    return "the trace prints every element of an array as the first (trace-cmd report without -R)";
+  if (pages_ != 0 && !replayer_.trace().info().arrays_reliable) return std::string(unreliable_arrays);
   return {};
 }
 
@@ -113,7 +118,9 @@ std::string MigrateCall::why_not_run() const {
 /// where a return shows nothing (6.1). no_index when neither does.
 uint32_t MigrateCall::result_event() const {
   std::array<uint64_t, 1> word{};
-  if (traced_.out != no_index && event(traced_.out).array("src", word)) return traced_.out;
+  if (traced_.out != no_index &&
+      (event(traced_.out).array("src", word) || event(traced_.out).array_damaged("src")))
+    return traced_.out;
   if (traced_.kind == EventKind::mv_fin_in) return no_index;
   return traced_.after == no_index ? no_index : replayer_.migrations().calls()[traced_.after].in;
 }
@@ -208,6 +215,7 @@ uint64_t MigrateCall::fault_page() const {
 void MigrateCall::run_pages() {
   show_arrays(traced_.in);
   if (std::string reason = unsound_arrays(); !reason.empty()) return run_without_engine(std::move(reason));
+  expect_src_kept();
   prepare_slots();
   call_id_ = static_cast<CallId>(recorder_.peek().calls().size());
   args().hooks = this;
@@ -219,6 +227,7 @@ void MigrateCall::run_pages() {
 void MigrateCall::run_finalize() {
   show_arrays(traced_.in);
   if (std::string reason = unsound_arrays(); !reason.empty()) return run_without_engine(std::move(reason));
+  expect_src_kept();
   prepare_slots();
   call_id_ = static_cast<CallId>(recorder_.peek().calls().size());
   args().hooks = this;
@@ -254,6 +263,9 @@ void MigrateCall::finish(int64_t ret) {
     if (traced_.child == no_index) keep_arrays();
     compare_array(args().src, src_out_, true);
     compare_array(args().dst, dst_out_, false);
+    if (args().npages != 0 && src_out_.count == 0 && dst_out_.count == 0 && traced_.kind != EventKind::mv_fin_in)
+      judge_.unknown(args().start, "no event shows a word of src or dst as the call leaves them; probe its return "
+                                   "with both arrays");
   } else if (judge_.in_step() && ret == -EINVAL && traced_.kind == EventKind::mv_setup_in) {
     compare_untouched(args().src, "src", src_out_);
     compare_untouched(args().dst, "dst", dst_out_);
@@ -261,6 +273,9 @@ void MigrateCall::finish(int64_t ret) {
     judge_.unseen_words(src_out_.count + dst_out_.count);
   }
   running_.followed = judge_.in_step() && converted;
+  // Where no return shows it (6.1), what the next call finds has been compared as what this one left.
+  running_.left_src.assign(src_out_.words.begin(),
+                           src_out_.words.begin() + (result_event() == traced_.out ? src_out_.count : 0));
   judge_.finish(call_id_, ret);
 }
 
@@ -288,6 +303,20 @@ void MigrateCall::compare_array(WordIndex first, const Shown& kernel, bool is_sr
   for (uint32_t k = 0; k < std::min(pages, kernel.count); ++k)
     judge_.compare(first + k, kernel.words[k], engine[k], is_src ? known_[k] : known_dst_[k], call_id_);
   if (pages > kernel.count) judge_.unseen_words(pages - kernel.count);
+}
+
+/// Between the calls src is the driver's, which may give a page up (MIGRATE cleared). Any other change has no
+/// writer that the trace could show.
+void MigrateCall::expect_src_kept() {
+  const Shown now = shown(traced_.in, "src");
+  const size_t count = std::min<size_t>(now.count, running_.left_src.size());
+  for (size_t k = 0; k < count; ++k) {
+    const uint64_t left = running_.left_src[k];
+    if (now.words[k] == left || now.words[k] == (left & ~format_.migrate)) continue;
+    return judge_.unknown(address(k), fmt::format("word {} of src is {:#x} here, the call before left {:#x}: no "
+                                                  "event shows who changed it",
+                                                  k, now.words[k], left));
+  }
 }
 
 /// A call that refuses its arguments leaves the arrays as the driver had them.

@@ -78,6 +78,7 @@ class MigrateCall final : public MigrateHooks {
   Shown shown(uint32_t index, std::string_view field) const;
   uint32_t result_event() const;
   void keep_arrays();
+  void expect_src_kept();
   void compare_untouched(WordIndex first, std::string_view field, const Shown& kernel);
   void compare_array(WordIndex first, const Shown& kernel, bool is_src);
   void compare_field(std::string_view field, uint64_t engine);
@@ -124,6 +125,7 @@ class MigrateCall final : public MigrateHooks {
   void compare_entry(AddressSpace& space, uint64_t addr, uint64_t now, EventKind kind, bool frozen);
   void show_rebuilt(uint32_t index);
   void expect_all_rebuilt();
+  uint64_t page_behind(uint64_t entry) const;
   bool refused_unseen();
   void part(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason);
   std::string describe_next();

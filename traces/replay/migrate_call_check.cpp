@@ -22,6 +22,15 @@ uint64_t decided_bits(const SwapFormat& swap, uint64_t entry, bool frozen) {
   return ~undecided;
 }
 
+/// `now` is what becomes of this migration entry in an address space that no event has shown: its page, and write
+/// permission only if the entry had it (a VMA without it does not get it back).
+bool rebuilds(const SwapFormat& swap, uint64_t now, uint64_t entry, uint64_t pfn) {
+  const bool writable = is_writable(swap.kind(entry));
+  if (x86::pte_present(now)) return x86::pte_pfn(now) == pfn && (writable || !x86::pte_write(now));
+  return is_device_private(swap.kind(now)) && swap.pfn(now) == pfn &&
+         (writable || !is_writable(swap.kind(now)));
+}
+
 }  // namespace
 
 EventView MigrateCall::event(uint32_t index) const { return replayer_.trace()[index]; }
@@ -232,21 +241,41 @@ void MigrateCall::show_rebuilt(uint32_t index) {
     if (other.get() != args().mm || !judge_.in_step()) world_.forget_ptes(*other, addr, addr + page_bytes);
 }
 
+/// The page that a migration entry stands for once this call has removed it.
+uint64_t MigrateCall::page_behind(uint64_t entry) const {
+  const uint64_t pfn = world_.entries().swap.pfn(entry);
+  if (traced_.kind != EventKind::mv_fin_in) return pfn;
+  const Machine& machine = world_.machine();
+  for (WordIndex k = 0; k < args().npages; ++k) {
+    const uint64_t src = machine.load(args().src + k), dst = machine.load(args().dst + k);
+    if (format_.has_page(src) && format_.pfn(src) == pfn)
+      return format_.migrates(src) && format_.has_page(dst) ? format_.pfn(dst) : pfn;
+  }
+  return pfn;
+}
+
 void MigrateCall::expect_all_rebuilt() {
   for (const auto& [key, events] : rebuilt_) {
     for (const uint32_t index : events) {
       const auto& [what, addr] = key;
-      uint32_t& elsewhere = running_.unseen[addr];
+      const uint64_t pte = number(index, "pte");
+      std::vector<uint64_t>& elsewhere = running_.unseen[addr];
       if (what == EventKind::set_migration_pte) {
-        ++elsewhere;
+        elsewhere.push_back(pte);
       } else if (remapped_.contains(addr)) {
         // put back by the split, for a process whose mapping no event has shown
-      } else if (elsewhere != 0) {
-        --elsewhere;
+      } else if (elsewhere.empty()) {
+        return part(addr, pte, 0,
+                    fmt::format("the kernel writes {:#x} at {:#x}, the engine writes no entry", pte, addr));
       } else {
-        return part(addr, number(index, "pte"), 0,
-                    fmt::format("the kernel writes {:#x} at {:#x}, the engine writes no entry",
-                                number(index, "pte"), addr));
+        const auto entry = std::ranges::find_if(
+            elsewhere, [&](uint64_t was) { return rebuilds(world_.entries().swap, pte, was, page_behind(was)); });
+        if (entry == elsewhere.end())
+          return part(addr, pte, elsewhere.front(),
+                      fmt::format("the kernel writes {:#x} at {:#x}, which is not what becomes of the migration entry "
+                                  "{:#x} of another address space there",
+                                  pte, addr, elsewhere.front()));
+        elsewhere.erase(entry);
       }
       judge_.unseen_words(1);
       show_rebuilt(index);

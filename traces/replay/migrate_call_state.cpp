@@ -253,6 +253,8 @@ void MigrateCall::before_insert(uint64_t slot, uint64_t addr) {
 /// Why the arrays at entry cannot be followed; empty when they can.
 std::string MigrateCall::unsound_arrays() const {
   const Shown src = shown(traced_.in, "src"), dst = shown(traced_.in, "dst");
+  if (args().npages != 0 && src.count == 0 && dst.count == 0)
+    return "the probe shows neither src nor dst; let it fetch both arrays";
   if (src.count < args().npages || dst.count < args().npages)
     return "the probe shows only the first words of src and dst";
   std::set<uint64_t> pfns;

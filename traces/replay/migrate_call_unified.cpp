@@ -48,6 +48,10 @@ bool MigrateCall::range_setup(MigrateVma& migrate) {
            "the engine calls migrate_hmm_range_setup, the kernel does not");
       return true;
     }
+    if (pages_ > running_.hmm_pages) {
+      judge_.lost(migrate.start, "the range is longer than the array that was walked");
+      return true;
+    }
     find_refusals();
     if (!migrate_hmm_range_setup(world_.machine(), running_.hmm_pfns, migrate))
       judge_.lost(migrate.start, "a slot names physical page 0 as a page to migrate");

@@ -6,6 +6,8 @@
 #include <array>
 #include <cerrno>
 
+#include "engine/unified/unified_policy.h"
+
 namespace hmmscope::traces {
 namespace {
 
@@ -32,6 +34,8 @@ void RangeCall::run() {
   world_.at(traced_.in);
   read_arguments();
   if (traced_.gap != nullptr) judge_.excuse("events were lost while the call ran: " + gap_text(*traced_.gap));
+  else if (std::string reason = replayer_.why_out_of_turn(); !reason.empty()) judge_.excuse(std::move(reason));
+  find_damage();
   read_migrate();
   if (running_ != nullptr) running_->followed = false;
   if (std::string reason = why_not_run(); !reason.empty()) return run_without_engine(std::move(reason));
@@ -65,7 +69,8 @@ void RangeCall::read_migrate() {
   call_.names_notifier = notifier_ != 0;
   if (migrate == 0) return;
   if (running_ == nullptr) {
-    running_ = &replayer_.running(traced_.task, migrate);
+    held_ = replayer_.running(traced_.task, migrate);
+    running_ = held_.get();
     MigrateVma& args = running_->args;
     args.mm = space_;
     args.select = number(traced_.in, "mflags");
@@ -76,14 +81,39 @@ void RangeCall::read_migrate() {
   call_.migrate = &running_->args;
 }
 
+/// An array that cannot be read leaves out words that the trace meant to show.
+void RangeCall::find_damage() {
+  const auto look = [&](uint32_t index, std::string_view field) {
+    if (event(index).array_damaged(field)) judge_.unknown(call_.start, damaged_array(event(index), field));
+  };
+  look(traced_.in, "pfns");
+  for (const auto* windows : {&traced_.in_windows, &traced_.out_windows})
+    for (const uint32_t window : *windows)
+      for (const std::string_view field : window_fields) look(window, field);
+  if (traced_.out != no_index) look(traced_.out, "pfns");
+}
+
+/// After an error the engine takes back what the walk has prepared, by way of src and dst.
+bool RangeCall::rolls_back() const {
+  return call_.migrate != nullptr && unified_policy(world_.machine().model().unified).rolls_back;
+}
+
+/// What is taken back lies inside the array that is walked.
+bool RangeCall::migrate_range_fits() const {
+  if (asked_ == nullptr && call_.names_notifier) return true;  // the call itself fills the range in
+  const MigrateVma& args = *call_.migrate;
+  return args.start >= call_.start && args.start <= args.end && args.end <= call_.end;
+}
+
 /// Empty when the engine can run the call.
 std::string RangeCall::why_not_run() {
   if (number(traced_.in, "migrate") != 0 && world_.machine().model().unified == UnifiedStyle::none)
     return "the call asks for a migration in the same pass, which this kernel model does not have";
-  if (pages_ > 1 && !replayer_.trace().info().arrays_reliable)
-    return "the trace prints every element of an array as the first (trace-cmd report without -R)";
+  if (pages_ != 0 && !replayer_.trace().info().arrays_reliable) return std::string(unreliable_arrays);
   if (((call_.start | call_.end) & (page_bytes - 1)) != 0) return "the range is not page aligned";
   if (call_.end > space_->tables().limit()) return "the range lies beyond the page tables";
+  if (rolls_back() && !migrate_range_fits())
+    return "which range struct migrate_vma holds is not shown, or is another one than that of the walk";
   if (pages_ > max_faulted_pages || !world_.spend_pages(pages_)) return "the range is too large to be replayed";
   return {};
 }
@@ -105,6 +135,14 @@ void RangeCall::show_range() {
   set(RangeWord::dev_private_owner, call_.dev_private_owner);
   set(RangeWord::notifier_seq, call_.notifier_seq);
   recorder_.write(word_of(call_.range, RangeWord::last), call_.start, Evidence::inferred);
+  // A setup has its arrays; where a driver's own lie nothing shows before its migrate_hmm_range_setup.
+  if (rolls_back() && asked_ == nullptr) {
+    const auto count = static_cast<uint32_t>(std::max<uint64_t>(pages_, 1));
+    const uint64_t migrate = number(traced_.in, "migrate");
+    MigrateVma& args = *call_.migrate;
+    args.src = world_.array(RegionKind::migrate_src, *space_, migrate, call_.start, count, "migrate.src");
+    args.dst = world_.array(RegionKind::migrate_dst, *space_, migrate, call_.start, count, "migrate.dst");
+  }
   if (call_.migrate != nullptr)
     recorder_.step(RuleId::trace_migrate_struct, {number(traced_.in, "migrate"), call_.migrate->select});
 }
@@ -275,7 +313,9 @@ void RangeCall::find_written_slots() {
 void RangeCall::compare_array() {
   find_written_slots();
   const Machine& machine = world_.machine();
+  uint64_t shown = 0;
   each_result_window([&](uint64_t first, std::span<const uint64_t> words) {
+    shown += words.size();
     for (size_t k = 0; k < words.size(); ++k) {
       const uint64_t slot = first + k;
       const uint64_t known = known_bits(slot, !slot_unknown(slot) || written_[slot]);
@@ -285,6 +325,11 @@ void RangeCall::compare_array() {
         judge_.compare(slot_word(slot), words[k], machine.load(slot_word(slot)), known, call_id_);
     }
   });
+  if (shown < pages_) judge_.unseen_words(static_cast<uint32_t>(pages_ - shown));
+  if (shown == 0 && pages_ != 0)
+    judge_.unknown(call_.start,
+                   "no event shows a word of its output; probe the return of hmm_range_fault with its array "
+                   "(rf_out with pfns)");
 }
 
 void RangeCall::keep_kernel_array() {
@@ -298,7 +343,7 @@ void RangeCall::keep_kernel_array() {
 
 void RangeCall::run_without_engine(std::string reason) {
   const bool array = pages_ != 0 && pages_ <= window_words && call_.start % page_bytes == 0 &&
-                     (pages_ == 1 || replayer_.trace().info().arrays_reliable);
+                     replayer_.trace().info().arrays_reliable;
   if (array) {
     show_range();
     read_array();

@@ -4,6 +4,7 @@
 /// entry or return. What counts as agreement is in traces/check/judge.h.
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -73,6 +74,9 @@ class RangeCall final : public WalkHooks {
   void read_arguments();
   void read_migrate();
   std::string why_not_run();
+  bool rolls_back() const;
+  bool migrate_range_fits() const;
+  void find_damage();
   void show_range();
   void read_array();
   void show_window(uint32_t index, uint64_t first, std::string_view field);
@@ -132,7 +136,8 @@ class RangeCall final : public WalkHooks {
   CallId call_id_ = no_call;
   RangeFaultResult result_;
 
-  RunningMigration* running_ = nullptr;  ///< what the range's struct migrate_vma belongs to
+  std::shared_ptr<RunningMigration> held_;  ///< keeps running_ when no setup does
+  RunningMigration* running_ = nullptr;     ///< what the range's struct migrate_vma belongs to
   const RangeFaultCall* asked_;
   RangePrepare prepare_;
   std::map<uint64_t, uint64_t> vma_starts_;  ///< by address of struct vm_area_struct, as the walk met them

@@ -58,11 +58,12 @@ std::optional<bool> RangeCall::sequence_moved(const RangeFaultCall&) {
 void RangeCall::before_vma(uint64_t addr, uint64_t end) {
   if (!judge_.in_step()) return;
   const uint32_t next = peek();
-  if (next == no_index) return part(addr, 0, 0, "the engine looks for a VMA, the kernel: " + describe_next());
-  if (kind(next) == EventKind::w_test) return show_test(next);
-  if (kind(next) == EventKind::w_hole && number(next, "vma") == 0) return show_gap_event(next, end);
+  if (next != no_index && kind(next) == EventKind::w_test) return show_test(next);
+  if (next != no_index && kind(next) == EventKind::w_hole && number(next, "vma") == 0)
+    return show_gap_event(next, end);
   if (!replayer_.kinds().has(EventKind::w_test))
-    judge_.lost(addr, "no event shows the VMA; probe hmm_vma_walk_test");
+    return judge_.lost(addr, "no event shows the VMA; probe hmm_vma_walk_test");
+  if (next == no_index) part(addr, 0, 0, "the engine looks for a VMA, the kernel: " + describe_next());
 }
 
 void RangeCall::show_test(uint32_t index) {

@@ -1,5 +1,6 @@
 #include "traces/replay/replay.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "traces/replay/range_call.h"
@@ -8,8 +9,6 @@
 namespace hmmscope::traces {
 namespace {
 
-/// Calls of other tasks that may run in the gaps of one call; further ones wait.
-constexpr uint32_t max_depth = 32;
 constexpr uint32_t events_a_progress = 1u << 14;
 
 }  // namespace
@@ -37,19 +36,47 @@ bool Replayer::report() {
   return !options_.progress.cancelled();
 }
 
+/// However the replay ends, suspended calls end before it: nothing is left for them to wait for.
+class Replayer::Finish {
+ public:
+  explicit Finish(Replayer& replayer) : replayer_(replayer) {}
+  Finish(const Finish&) = delete;
+  Finish& operator=(const Finish&) = delete;
+  ~Finish() {
+    replayer_.next_ = replayer_.size();
+    replayer_.turns_.finish();
+  }
+
+ private:
+  Replayer& replayer_;
+};
+
 Result<void> Replayer::run() {
+  const Finish finish(*this);
   world_.set_huge_pages_always(trace_.info().about("transparent_hugepage") == "always");
   start_.begin(world_);
-  while (next_ < trace_.size()) {
+  turns_.wait_for(size());
+  while (next_ < size()) {
     if (!report()) return fail("cancelled");
-    dispatch(next_++);
+    if (!turns_.give_way(next_)) dispatch(next_++);
+  }
+  while (turns_.give_way(next_)) {
   }
   options_.progress.at("replay", trace_.size(), trace_.size());
   return {};
 }
 
 void Replayer::pass_until(uint32_t index) {
-  while (next_ < index && depth_ < max_depth) dispatch(next_++);
+  if (out_of_turn_ != 0) return;
+  index = std::min(index, size());
+  const uint32_t before = turns_.wait_for(index);
+  while (next_ < index)
+    if (!turns_.give_way(next_)) dispatch(next_++);
+  turns_.wait_for(before);
+}
+
+std::string Replayer::why_out_of_turn() const {
+  return out_of_turn_ == 0 ? std::string() : "more calls overlap here than can be followed at once";
 }
 
 void Replayer::lose_events(const TraceGap& gap, uint32_t index) {
@@ -58,42 +85,65 @@ void Replayer::lose_events(const TraceGap& gap, uint32_t index) {
                                                      static_cast<uint64_t>(gap.to_ns)});
   world_.lose_events();
   side_events_.lose_events();
-  for (auto& [key, running] : running_) running.gap = &gap;
+  for (auto& [key, running] : running_) running->gap = &gap;
 }
 
 void Replayer::dispatch(uint32_t index) {
   for (; next_gap_ < gaps_.gaps().size() && gaps_.gaps()[next_gap_].end <= index; ++next_gap_)
     lose_events(gaps_.gaps()[next_gap_], index);
-  if (calls_.in_call(index)) return;
+  if (calls_.in_call(index) || migrations_.in_call(index)) return;
+  const uint32_t task = trace_[index].task();
   if (kinds_.of(trace_[index]) == EventKind::rf_in) {
-    // The walk of a unified setup has been replayed with it.
-    if (migrations_.in_call(index)) return;
     const uint32_t call = calls_.call_at(index);
-    if (call != no_index) run_call(call);
-    return;
+    if (call != no_index) begin_call(task, [this, call] { run_call(call); });
+  } else if (const uint32_t call = migrations_.call_at(index); call != no_index) {
+    begin_call(task, [this, call] { run_migration(call); });
+  } else {
+    side_event(index, no_call);
   }
-  side_event(index, no_call);
+}
+
+template <class Call>
+void Replayer::begin_call(uint32_t task, Call call) {
+  if (!turns_.busy()) {
+    turns_.begin();
+    call();
+    return turns_.end();
+  }
+  // A task is in one call at a time, unless the trace is damaged.
+  if (!world_.in_engine(task) && turns_.start(call)) return;
+  ++out_of_turn_;
+  call();
+  --out_of_turn_;
 }
 
 void Replayer::side_event(uint32_t index, CallId floor) {
   if (migrations_.in_call(index)) return;
-  const uint32_t call = migrations_.call_at(index);
-  if (call == no_index) {
-    side_events_.replay(index, floor);
-    if (kinds_.of(trace_[index]) == EventKind::marker) start_.mark(trace_[index].text("buf").value_or(""), world_);
-    return;
-  }
+  if (const uint32_t call = migrations_.call_at(index); call != no_index) return run_migration(call);
+  side_events_.replay(index, floor);
+  if (kinds_.of(trace_[index]) == EventKind::marker)
+    start_.mark(trace_[index].text("buf").value_or(""), world_);
+}
+
+void Replayer::run_migration(uint32_t call) {
   const TracedMigration& traced = migrations_.calls()[call];
   const World::EngineRun run(world_, traced.task);
-  MigrateCall(*this, call, running(traced.task, traced.args)).run();
-  if (traced.kind == EventKind::mv_fin_in) forget_running(traced.task, traced.args);
+  const auto running = this->running(traced.task, traced.args);
+  MigrateCall(*this, call, *running).run();
+  const auto kept = running_.find({traced.task, traced.args});
+  if (traced.kind == EventKind::mv_fin_in && kept != running_.end() && kept->second == running)
+    running_.erase(kept);
+}
+
+std::shared_ptr<RunningMigration> Replayer::running(uint32_t task, uint64_t args) {
+  auto& kept = running_[{task, args}];
+  if (kept == nullptr) kept = std::make_shared<RunningMigration>();
+  return kept.use_count() == 1 ? kept : std::make_shared<RunningMigration>();
 }
 
 void Replayer::run_call(uint32_t call) {
-  ++depth_;
   const World::EngineRun run(world_, calls_.calls()[call].task);
   RangeCall(*this, call).run();
-  --depth_;
 }
 
 Result<Recording> replay(const Trace& trace, const ReplayOptions& options) {

@@ -16,7 +16,8 @@ struct RunningMigration {
   MigrateVma args;
   const TraceGap* gap = nullptr;        ///< events were lost since its last call
   bool followed = false;                ///< the engine has kept up with the kernel so far
-  std::map<uint64_t, uint32_t> unseen;  ///< addr: mappings elsewhere that only set_migration_pte told of
+  /// By address: migration entries of mappings elsewhere that only set_migration_pte told of.
+  std::map<uint64_t, std::vector<uint64_t>> unseen;
 
   // with the unified fault-and-migrate patches
   WordIndex hmm_pfns = no_word;    ///< the array of the range fault that prepared the pages
@@ -24,6 +25,7 @@ struct RunningMigration {
   bool range_known = false;        ///< start, end and vma in args are the kernel's
   std::set<uint64_t> prepared;     ///< addresses whose pages the task has locked and put under migration
   std::vector<uint64_t> src, dst;  ///< as the engine left them when the last call ended
+  std::vector<uint64_t> left_src;  ///< as the kernel did, as far as its return shows
 
   /// A new setup with the same struct: what the task has prepared stays prepared.
   void begin() {
