@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "engine/recording/blocks.h"
+#include "engine/recording/write_lists.h"
 
 namespace hmmscope {
 namespace {
@@ -48,42 +49,24 @@ struct History::Index {
       level_begin[level] = blocks;
       blocks += (recording.word_count() >> level) + 1;
     }
-    list_begin.assign(size_t{blocks} + 1, 0);
-
-    const auto list_of = [&](uint32_t level, uint32_t block) { return level_begin[level] + block; };
-    for (uint32_t w = 0; w < writes; ++w) {
-      if (!may_proceed(proceed, uint64_t{writes} + w)) return false;
-      const WriteView write = recording.write_at(w);
+    return lists_of_blocks.fill(recording, blocks, proceed, writes, [&](const WriteView& write, auto visit) {
       for_each_block(write.first, write.count,
-                     [&](uint32_t level, uint32_t block) { ++list_begin[list_of(level, block)]; });
-    }
-    uint32_t total = 0;
-    for (uint32_t& begin : list_begin) begin = total += begin;  // now the ends
-    entries.resize(total);
-    for (uint32_t w = writes; w-- > 0;) {
-      if (!may_proceed(proceed, uint64_t{writes} * 3 - w)) return false;
-      const WriteView write = recording.write_at(w);
-      for_each_block(write.first, write.count, [&](uint32_t level, uint32_t block) {
-        entries[--list_begin[list_of(level, block)]] = w;
-      });
-    }
-    return true;
+                     [&](uint32_t level, uint32_t block) { visit(level_begin[level] + block); });
+    });
   }
 
   uint32_t lists(WordIndex word, std::array<List, max_levels>& out) const {
     uint32_t count = 0;
     for (uint32_t level = 0; level < levels; ++level) {
-      const uint32_t list = level_begin[level] + (word >> level);
-      const List found{entries.data() + list_begin[list], entries.data() + list_begin[list + 1]};
-      if (found.begin != found.end) out[count++] = found;
+      const std::span<const uint32_t> found = lists_of_blocks[level_begin[level] + (word >> level)];
+      if (!found.empty()) out[count++] = {found.data(), found.data() + found.size()};
     }
     return count;
   }
 
   uint32_t levels = 1;
   std::array<uint32_t, max_levels> level_begin{};
-  std::vector<uint32_t> list_begin;  ///< entries of list i are [list_begin[i], list_begin[i + 1])
-  std::vector<uint32_t> entries;
+  WriteLists lists_of_blocks;
 };
 
 namespace {
@@ -215,7 +198,7 @@ std::optional<Change> History::last_write(WordIndex word, StepIndex before) cons
 }
 
 size_t History::bytes() const {
-  return index_->list_begin.capacity() * sizeof(uint32_t) + index_->entries.capacity() * sizeof(uint32_t);
+  return index_->lists_of_blocks.bytes();
 }
 
 }  // namespace hmmscope

@@ -28,11 +28,6 @@ uint64_t replay_cost(const WriteView& write) {
   return 1 + std::min(write.count, state_page_words) / words_a_unit;
 }
 
-std::span<const uint64_t> initial_page(const Recording& recording, uint32_t page) {
-  const auto rest = recording.initial().subspan(Keyframes::first_word(page));
-  return rest.first(std::min<size_t>(rest.size(), state_page_words));
-}
-
 }  // namespace
 
 void Keyframes::store(uint32_t write, std::span<const uint64_t> words) {
@@ -103,7 +98,7 @@ bool Keyframes::bring(uint32_t page, uint32_t from, uint32_t to, std::span<uint6
   if (from <= to && nearest <= from) return replay(page, from, to, words);
   if (to < from && !writes_.touched(page, to, from)) return false;
   if (after == stored.begin()) {
-    const auto initial = initial_page(*recording_, page);
+    const auto initial = state_page(recording_->initial(), page);
     std::memcpy(words.data(), initial.data(), initial.size_bytes());
   } else {
     load(*(after - 1), words);
@@ -123,7 +118,7 @@ bool Keyframes::make(Options options, const Proceed& proceed) {
   uint64_t before = 0;  // partial writes of the pages that are done
   for (uint32_t page = 0; page < pages(); ++page) {
     stored_begin_.push_back(count());
-    const auto initial = initial_page(recording, page);
+    const auto initial = state_page(recording.initial(), page);
     words.assign(initial.begin(), initial.end());
     const auto list = writes_.partial(page);
     uint32_t at = 0;

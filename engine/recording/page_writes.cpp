@@ -29,26 +29,14 @@ bool PageWrites::build(const Recording& recording, const Proceed& proceed) {
     level_begin_[level] = lists;
     lists += (pages_ >> level) + 1;
   }
-  const uint32_t writes = recording.writes();
-  begin_.assign(size_t{lists} + 1, 0);
-  for (uint32_t w = 0; w < writes; ++w) {
-    if (!may_proceed(proceed, w)) return false;
-    for_each_list(recording.write_at(w), [&](uint32_t number) { ++begin_[number]; });
-  }
-  uint32_t total = 0;
-  for (uint32_t& begin : begin_) begin = total += begin;  // the ends, which the lists are filled from
-  entries_.resize(total);
-  for (uint32_t w = writes; w-- > 0;) {
-    if (!may_proceed(proceed, uint64_t{writes} * 2 - w)) return false;
-    for_each_list(recording.write_at(w), [&](uint32_t number) { entries_[--begin_[number]] = w; });
-  }
-  return true;
+  return lists_.fill(recording, lists, proceed, 0,
+                     [&](const WriteView& write, auto visit) { for_each_list(write, visit); });
 }
 
 uint32_t PageWrites::last_cover(uint32_t page, uint32_t from, uint32_t before) const {
   uint32_t last = no_write;
   for (uint32_t level = 0; level < levels_; ++level) {
-    const auto covers = list(level_begin_[level] + (page >> level));
+    const auto covers = lists_[level_begin_[level] + (page >> level)];
     if (covers.empty() || covers.front() >= before || covers.back() < from) continue;
     const auto after = std::lower_bound(covers.begin(), covers.end(), before);
     const uint32_t found = *(after - 1);

@@ -10,15 +10,20 @@
 #include <array>
 #include <cstdint>
 #include <span>
-#include <vector>
 
-#include "engine/base/proceed.h"
-#include "engine/recording/recording.h"
+#include "engine/recording/write_lists.h"
 
 namespace hmmscope {
 
 inline constexpr uint32_t state_page_shift = 9;
 inline constexpr uint32_t state_page_words = 1u << state_page_shift;
+
+/// The words of a page; the last one may be short.
+template <class Word>
+std::span<Word> state_page(std::span<Word> words, uint32_t page) {
+  const auto rest = words.subspan(size_t{page} << state_page_shift);
+  return rest.first(rest.size() < state_page_words ? rest.size() : state_page_words);
+}
 
 class PageWrites {
  public:
@@ -27,22 +32,19 @@ class PageWrites {
 
   uint32_t pages() const { return pages_; }
   /// Numbers of the writes that change a part of the page, ascending.
-  std::span<const uint32_t> partial(uint32_t page) const { return list(page); }
+  std::span<const uint32_t> partial(uint32_t page) const { return lists_[page]; }
   /// The last write in [from, before) that replaces the page whole; no_write when there is none.
   uint32_t last_cover(uint32_t page, uint32_t from, uint32_t before) const;
   /// Whether any write in [from, before) touches the page.
   bool touched(uint32_t page, uint32_t from, uint32_t before) const;
   /// Entries of all partial() together.
-  uint64_t partials() const { return begin_.empty() ? 0 : begin_[pages_]; }
+  uint64_t partials() const { return lists_.entries(pages_); }
 
-  size_t bytes() const { return (begin_.capacity() + entries_.capacity()) * sizeof(uint32_t); }
+  size_t bytes() const { return lists_.bytes(); }
 
  private:
   static constexpr uint32_t max_levels = 33 - state_page_shift;
 
-  std::span<const uint32_t> list(uint32_t number) const {
-    return {entries_.data() + begin_[number], entries_.data() + begin_[number + 1]};
-  }
   template <class Visit>
   void for_each_list(const WriteView& write, Visit visit) const;
 
@@ -50,8 +52,7 @@ class PageWrites {
   uint32_t levels_ = 0;
   // Lists 0 to pages_ - 1 are the partial ones, list level_begin_[l] + b is that of block b of 2^l pages.
   std::array<uint32_t, max_levels> level_begin_{};
-  std::vector<uint32_t> begin_;
-  std::vector<uint32_t> entries_;
+  WriteLists lists_;
 };
 
 }  // namespace hmmscope

@@ -39,18 +39,13 @@ PagedState::PagedState(const Keyframes& keyframes)
   std::iota(stale_.begin(), stale_.end(), 0u);
 }
 
-std::span<uint64_t> PagedState::page_words(uint32_t page) const {
-  const auto rest = std::span(words_).subspan(Keyframes::first_word(page));
-  return rest.first(std::min<size_t>(rest.size(), state_page_words));
-}
-
 void PagedState::changed(uint32_t page) const {
   if ((flags_[page] & stale_hash) == 0) stale_.push_back(page);
   flags_[page] |= stale_hash;
 }
 
 void PagedState::bring(uint32_t page) const {
-  if (keyframes_->bring(page, at_[page], position_, page_words(page))) changed(page);
+  if (keyframes_->bring(page, at_[page], position_, state_page(std::span(words_), page))) changed(page);
   flags_[page] |= current;
   current_.push_back(page);
 }
@@ -60,7 +55,7 @@ void PagedState::put_everywhere(const WriteView& write, Values values) {
   const uint32_t last = (write.first + write.count - 1) >> state_page_shift;
   for (uint32_t page = write.first >> state_page_shift; page <= last; ++page) {
     if ((flags_[page] & current) == 0) continue;
-    put(write, values(write), Keyframes::first_word(page), page_words(page));
+    put(write, values(write), Keyframes::first_word(page), state_page(std::span(words_), page));
     changed(page);
   }
 }
@@ -93,7 +88,7 @@ uint64_t PagedState::hash() const {
   if (current_.size() < flags_.size()) words(0, size());
   for (const uint32_t page : stale_) {
     flags_[page] &= static_cast<uint8_t>(~stale_hash);
-    const uint64_t fresh = hash_words(page_words(page), Keyframes::first_word(page));
+    const uint64_t fresh = hash_words(state_page(std::span(words_), page), Keyframes::first_word(page));
     hash_ += fresh - page_hash_[page];
     page_hash_[page] = fresh;
   }

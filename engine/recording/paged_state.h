@@ -45,7 +45,6 @@ class PagedState {
   static constexpr uint8_t current = 1;  ///< the page's words are right; else they are those of at_
   static constexpr uint8_t stale_hash = 2; ///< written since its part of hash_ was computed
 
-  std::span<uint64_t> page_words(uint32_t page) const;
   void changed(uint32_t page) const;
   void bring(uint32_t page) const;
   template <class Values>
