@@ -105,16 +105,15 @@ void AddressSpace::remove_vma(Vma gone) {
   machine_->store(gone.word(VmaWord::end), 0);
 }
 
+VmaSpec AddressSpace::spec_of(const Vma& vma) const {
+  return {vma.start(), vma.end(), vma.flags(), vma.pgoff(), vma.kind(), vma.file(), vma.huge_shift(),
+          machine_->memory().region(machine_->memory().region_of(vma.first())).name};
+}
+
 Result<Vma> AddressSpace::split_vma(Vma lower, uint64_t addr) {
-  VmaSpec upper;
+  VmaSpec upper = spec_of(lower);
   upper.start = addr;
-  upper.end = lower.end();
-  upper.flags = lower.flags();
-  upper.page_shift = lower.huge_shift();
-  upper.kind = lower.kind();
-  upper.file = lower.file();
-  upper.pgoff = lower.pgoff() + ((addr - lower.start()) >> page_bits);
-  upper.name = machine_->memory().region(machine_->memory().region_of(lower.first())).name;
+  upper.pgoff += (addr - lower.start()) >> page_bits;
   if (addr <= lower.start() || addr >= lower.end()) {
     return fail(fmt::format("vma \"{}\" {:#x}-{:#x} cannot be cut at {:#x}", upper.name, lower.start(), lower.end(),
                             addr));

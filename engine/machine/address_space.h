@@ -81,6 +81,8 @@ class AddressSpace {
   void remove_vma(Vma vma);
   /// Cuts vma at addr (inside it, page aligned) and returns the upper part.
   Result<Vma> split_vma(Vma vma, uint64_t addr);
+  /// What another VMA like this one is made from.
+  VmaSpec spec_of(const Vma& vma) const;
   /// Moves the ends; the caller keeps VMAs disjoint.
   void resize_vma(Vma vma, uint64_t start, uint64_t end);
   /// The kernel's find_vma: the first VMA whose end is above addr (it may start above addr too); empty when none.

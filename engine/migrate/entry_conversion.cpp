@@ -37,10 +37,20 @@ uint64_t with_dirty_in_place(const KernelModel& model, uint64_t flags) {
   return flags | (aside ? saved_dirty : dirty);
 }
 
+namespace {
+
+/// `flags` of an entry of that VMA, with write permission when `write`, and its dirt where this kernel keeps it: a
+/// read-only entry's aside, and a shadow stack's D on top of that.
+uint64_t with_permission(const KernelModel& model, const Vma& vma, uint64_t flags, bool write) {
+  if (write && !vma.is_shadow_stack()) flags |= rw;
+  flags = with_dirty_in_place(model, flags);
+  return write && vma.is_shadow_stack() ? flags | vma.write_bits() : flags;
+}
+
+}  // namespace
+
 uint64_t made_writable(const KernelModel& model, const Vma& vma, uint64_t pte) {
-  // pte_mkdirty puts the dirt of a read-only entry aside, and a shadow stack's D then comes on top of it.
-  if (vma.is_shadow_stack()) return with_dirty_in_place(model, pte | dirty) | accessed | vma.write_bits();
-  return with_dirty_in_place(model, pte | accessed | vma.write_bits());
+  return with_permission(model, vma, pte | dirty | accessed, true);
 }
 
 uint64_t write_protected(const KernelModel& model, uint64_t pte) {
@@ -100,8 +110,7 @@ RestoredEntry restore_entry(const KernelModel& model, const SwapFormat& format, 
     restored.entry = encode(format, entry);
     return restored;
   }
-  flags = with_dirty_in_place(model, flags);
-  restored.entry = EntryFormat::make(pfn, shadow_stack ? flags | vma.write_bits() : flags);
+  restored.entry = EntryFormat::make(pfn, with_permission(model, vma, flags, shadow_stack));
   return restored;
 }
 
@@ -121,9 +130,7 @@ uint64_t restore_exclusive_entry(const KernelModel& model, const SwapFormat& for
     flags |= dirty;
     write = vma_write;
   }
-  if (write && !vma.is_shadow_stack()) flags |= rw;
-  flags = with_dirty_in_place(model, flags);
-  return EntryFormat::make(old.pfn, write && vma.is_shadow_stack() ? flags | vma.write_bits() : flags);
+  return EntryFormat::make(old.pfn, with_permission(model, vma, flags, write));
 }
 
 }  // namespace hmmscope

@@ -2,7 +2,6 @@
 // Source: Documentation/mm/hmm.rst and lib/test_hmm.c (6.12).
 
 #include <cerrno>
-#include <map>
 #include <string>
 
 #include "engine/driver_format/driver_format.h"
@@ -165,10 +164,10 @@ RangeFaultResult Operations::range_call(const RangeFaultOp& op, const Loop& loop
 Result<int> Operations::read_sequence(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call, Line line) {
   IntervalNotifier& notifier = loop.device->notifier();
   const std::string task = locks_ == nullptr ? std::string() : locks_->scheduler().name_of(locks_->scheduler().current());
-  std::map<std::string, uint64_t>& known = world_.sequences();
+  auto& known = world_.sequences();
   if (op.sequence == RangeFaultOp::Sequence::earlier) {
-    auto found = known.find(op.device + " " + task);
-    if (found == known.end()) found = known.find(op.device + " ");   // read before the tasks began
+    auto found = known.find({op.device, task});
+    if (found == known.end()) found = known.find({op.device, {}});   // read before the tasks began
     if (found == known.end())
       return fail(world_.error(line, "no range-fault of device '" + op.device + "' before this one has read the sequence"));
     machine_.step(RuleId::scenario_seq_kept, {found->second, notifier.invalidate_seq()});
@@ -180,7 +179,7 @@ Result<int> Operations::read_sequence(const RangeFaultOp& op, const Loop& loop, 
     machine_.step(RuleId::scenario_deadlock, {call.start, 0});
     return -EDEADLK;
   }
-  call.notifier_seq = known[op.device + " " + task] = begun.seq;
+  call.notifier_seq = known[{op.device, task}] = begun.seq;
   return 0;
 }
 

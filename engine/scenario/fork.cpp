@@ -149,15 +149,7 @@ AddressSpace& fork_space(Machine& machine, AddressSpace& parent, std::string nam
   AddressSpace& child = machine.add_address_space(std::move(name));
   for (const WordIndex first : parent.vmas()) {
     const Vma vma = parent.vma(first);
-    VmaSpec spec;
-    spec.start = vma.start();
-    spec.end = vma.end();
-    spec.flags = vma.flags();
-    spec.pgoff = vma.pgoff();
-    spec.kind = vma.kind();
-    spec.file = vma.file();
-    spec.page_shift = vma.huge_shift();
-    spec.name = machine.memory().region(machine.memory().region_of(first)).name;
+    const VmaSpec spec = parent.spec_of(vma);
     const bool copied = needs_copy(vma);
     machine.step(copied ? RuleId::fork_vma : RuleId::fork_vma_later, {spec.start, spec.end, spec.flags});
     if (!child.add_vma(spec) || !copied) continue;  // a copy of a good VMA is good

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/machine/folio.h"
+#include "engine/scenario/entry_at.h"
 #include "engine/scenario/poison.h"
 
 namespace hmmscope::scenario {
@@ -10,35 +11,14 @@ namespace {
 
 using What = InjectDecl::What;
 
-/// The leaf or pte that maps addr; no_word when none does.
-struct Mapped {
-  WordIndex word = no_word;
-  Level level = Level::pte;
-};
-
-Mapped mapped_at(const Machine& machine, const AddressSpace& space, uint64_t addr) {
-  for (const Level level : {Level::pud, Level::pmd, Level::pte}) {
-    const WordIndex word = space.find_entry(level, addr);
-    if (word == no_word || x86::pte_none(machine.load(word))) return {};
-    const uint64_t entry = machine.load(word);
-    const bool table = level != Level::pte && x86::pmd_present(entry) && !machine.entry_format().is_huge(entry);
-    if (!table) return {word, level};
-  }
-  return {};
-}
-
 /// The pfn that whatever stands at addr names; nothing for none and for entries without one.
 std::optional<uint64_t> pfn_at(const Machine& machine, const AddressSpace& space, uint64_t addr, bool present_only) {
-  const Mapped mapped = mapped_at(machine, space, addr);
-  if (mapped.word == no_word) return std::nullopt;
-  const uint64_t entry = machine.load(mapped.word);
-  const bool huge = mapped.level != Level::pte;
-  if (huge ? x86::pmd_present(entry) : x86::pte_present(entry)) {
-    if (huge) return leaf_pfn(mapped.level, entry);
-    return x86::pte_special(entry) ? std::nullopt : std::optional(x86::pte_pfn(entry));
-  }
+  const EntryAt entry = entry_at(machine, space, addr);
+  if (x86::pte_none(entry.value)) return std::nullopt;
+  if (entry.present())
+    return !entry.huge() && x86::pte_special(entry.value) ? std::nullopt : std::optional(entry.first_pfn());
   const SwapFormat& format = machine.entry_format().swap;
-  return !present_only && is_pfn_entry(format.kind(entry)) ? std::optional(format.pfn(entry)) : std::nullopt;
+  return !present_only && is_pfn_entry(format.kind(entry.value)) ? std::optional(format.pfn(entry.value)) : std::nullopt;
 }
 
 }  // namespace

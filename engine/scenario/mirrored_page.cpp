@@ -1,6 +1,7 @@
 #include "engine/scenario/mirrored_page.h"
 
 #include "engine/machine/folio.h"
+#include "engine/scenario/entry_at.h"
 
 namespace hmmscope::scenario {
 namespace {
@@ -14,29 +15,19 @@ struct CpuPage {
 
 CpuPage cpu_page(const Machine& machine, const AddressSpace& space, uint64_t addr) {
   const EntryFormat& format = machine.entry_format();
+  const EntryAt at = entry_at(machine, space, addr);
   CpuPage page;
-  for (const Level level : {Level::pud, Level::pmd, Level::pte}) {
-    const WordIndex word = space.find_entry(level, addr);
-    if (word == no_word) return page;
-    page.entry = machine.load(word);
-    if (x86::pte_none(page.entry)) return page;
-    const uint64_t offset = (addr & (level_size(level) - 1)) / page_bytes;
-    const bool leaf = level == Level::pte || format.is_huge(page.entry);
-    const bool present = level == Level::pte ? x86::pte_present(page.entry) : x86::pmd_present(page.entry);
-    if (present) {
-      if (!leaf) continue;
-      page.pfn = level == Level::pte ? x86::pte_pfn(page.entry) : leaf_pfn(level, page.entry) + offset;
-      page.writable = format.allows_write(page.entry);
-      return page;
-    }
-    const SwapKind kind = format.swap.kind(page.entry);
-    page.migrates = is_migration(kind);
-    page.writable = is_writable(kind);
-    if (is_pfn_entry(kind) && kind != SwapKind::hwpoison) {
-      page.pfn = format.swap.pfn(page.entry) + (level == Level::pte ? 0 : offset);
-    }
+  page.entry = at.value;
+  if (x86::pte_none(at.value)) return page;
+  if (at.present()) {
+    page.pfn = at.pfn_of(addr);
+    page.writable = format.allows_write(at.value);
     return page;
   }
+  const SwapKind kind = format.swap.kind(at.value);
+  page.migrates = is_migration(kind);
+  page.writable = is_writable(kind);
+  if (is_pfn_entry(kind) && kind != SwapKind::hwpoison) page.pfn = format.swap.pfn(at.value) + at.offset_of(addr);
   return page;
 }
 

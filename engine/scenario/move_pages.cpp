@@ -107,14 +107,10 @@ Result<void> mremap(Machine& machine, AddressSpace& space, uint64_t start, uint6
   machine.enter(Function::mremap, {start, bytes, new_start, bytes});
   const Invalidation running = space.notifiers().start({start, end, NotifyEvent::unmap});
   machine.step(RuleId::mremap_move, {start, end, new_start});
-  VmaSpec moved;
+  VmaSpec moved = space.spec_of(vma);
   moved.start = new_start;
   moved.end = new_start + bytes;
-  moved.flags = vma.flags();
-  moved.pgoff = vma.pgoff() + (start - vma.start()) / page_bytes;
-  moved.kind = vma.kind();
-  moved.file = vma.file();
-  moved.name = machine.memory().region(machine.memory().region_of(vma.first())).name;
+  moved.pgoff += (start - vma.start()) / page_bytes;
   auto added = space.add_vma(moved);
   move_entries(machine, space, start, end, new_start);
   machine.step(RuleId::mremap_vma, {start, end, new_start, dontunmap});

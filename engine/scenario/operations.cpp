@@ -6,6 +6,7 @@
 
 #include "engine/machine/page_data.h"
 #include "engine/machine/spin_guard.h"
+#include "engine/scenario/entry_at.h"
 #include "engine/scenario/outcome_name.h"
 #include "engine/scenario/task_locks.h"
 #include "engine/scenario/vm_operations.h"
@@ -16,28 +17,15 @@ namespace {
 
 struct Access {
   bool allowed = false;
-  WordIndex word = no_word;   ///< the entry that decided; no_word: nothing is mapped
-  Level level = Level::pte;
+  EntryAt entry;   ///< which decided
 };
-
-uint64_t pfn_behind(const Access& access, uint64_t entry, uint64_t addr) {
-  if (access.level == Level::pte) return x86::pte_pfn(entry);
-  return leaf_pfn(access.level, entry) + (addr & (level_size(access.level) - 1)) / page_bytes;
-}
 
 Access check_access(const Machine& machine, const AddressSpace& space, uint64_t addr, bool write) {
   const Vma vma = space.vma_at(addr);
   if (!vma || (vma.flags() & (write ? vm::write : vm::read)) == 0) return {};
-  for (const Level level : {Level::pud, Level::pmd, Level::pte}) {
-    const WordIndex word = space.find_entry(level, addr);
-    if (word == no_word) return {};
-    const uint64_t entry = machine.load(word);
-    const bool leaf = level == Level::pte || machine.entry_format().is_huge(entry);
-    if (!leaf && x86::pmd_present(entry)) continue;
-    const bool present = (entry & bit::present) != 0;
-    return {present && (!write || x86::pte_write(entry)), word, level};
-  }
-  return {};
+  const EntryAt entry = entry_at(machine, space, addr);
+  const bool present = (entry.value & bit::present) != 0;
+  return {present && (!write || x86::pte_write(entry.value)), entry};
 }
 
 std::string_view fault_name(uint32_t vm_fault_bits) {
@@ -84,10 +72,10 @@ bool Operations::access_now(AddressSpace& space, uint64_t addr, bool write, std:
   const AtomicGuard by_the_cpu(machine_);
   const Access access = check_access(machine_, space, addr, write);
   if (!access.allowed) return false;
-  const uint64_t entry = machine_.load(access.word);
+  const uint64_t entry = access.entry.value;
   machine_.step(RuleId::scenario_touch_hit, {addr, entry});
-  machine_.store(access.word, entry | bit::accessed | (write ? bit::dirty : 0));
-  if (content && machine_.page_data() != nullptr) machine_.page_data()->store(pfn_behind(access, entry, addr), *content);
+  machine_.store(access.entry.word, entry | bit::accessed | (write ? bit::dirty : 0));
+  if (content && machine_.page_data() != nullptr) machine_.page_data()->store(access.entry.pfn_of(addr), *content);
   return true;
 }
 
@@ -130,7 +118,7 @@ std::string Operations::touch(AddressSpace& space, uint64_t addr, bool write, st
 std::optional<uint64_t> Operations::content_at(AddressSpace& space, uint64_t addr) {
   const Access access = check_access(machine_, space, addr, false);
   if (!access.allowed || machine_.page_data() == nullptr) return std::nullopt;
-  return machine_.page_data()->load(pfn_behind(access, machine_.load(access.word), addr));
+  return machine_.page_data()->load(access.entry.pfn_of(addr));
 }
 
 void Operations::expect_content(uint64_t addr, uint64_t expected, std::optional<uint64_t> found, Line line) {

@@ -7,6 +7,7 @@
 #include "engine/machine/spin_guard.h"
 #include "engine/migrate/device_migration.h"
 #include "engine/migrate/entry_conversion.h"
+#include "engine/scenario/entry_at.h"
 #include "engine/scenario/fork.h"
 #include "engine/scenario/operations.h"
 #include "engine/scenario/outcome_name.h"
@@ -16,52 +17,35 @@ namespace hmmscope::scenario {
 
 namespace {
 
-/// The entry that stands for an address: a pte, or a pmd or pud that is no table.
-struct Entry {
-  uint64_t value = 0;
-  bool huge = false;
-};
-
-Entry entry_at(const Machine& machine, const AddressSpace& space, uint64_t addr) {
-  for (const Level level : {Level::pud, Level::pmd, Level::pte}) {
-    const WordIndex word = space.find_entry(level, addr);
-    if (word == no_word) return {};
-    const uint64_t entry = machine.load(word);
-    const bool table = (entry & (x86::present.mask() | x86::pse.mask())) == x86::present.mask();
-    if (level == Level::pte || !table) return {entry, level != Level::pte};
-  }
-  return {};
-}
-
-uint64_t pfn_of(const Machine& machine, const Entry& entry) {
+uint64_t pfn_of(const Machine& machine, const EntryAt& entry) {
   if (x86::pte_present(entry.value))
-    return entry.huge ? x86::pmd_pfn(entry.value) : x86::pte_pfn(entry.value);
+    return entry.huge() ? x86::pmd_pfn(entry.value) : x86::pte_pfn(entry.value);
   const SwapFormat& format = machine.entry_format().swap;
   return is_pfn_entry(format.kind(entry.value)) ? format.pfn(entry.value) : 0;
 }
 
-std::string_view state_of(const Machine& machine, const Entry& entry) {
+std::string_view state_of(const Machine& machine, const EntryAt& entry) {
   if (x86::pte_none(entry.value)) return "none";
-  if (x86::pmd_present(entry.value) && entry.huge) return "thp";
+  if (x86::pmd_present(entry.value) && entry.huge()) return "thp";
   if (x86::pte_protnone(entry.value)) return "protnone";
   if (x86::pte_present(entry.value)) {
     return machine.physical().is_zero_pfn(x86::pte_pfn(entry.value)) ? "zero-page" : "present";
   }
   const SwapKind kind = machine.entry_format().swap.kind(entry.value);
-  if (is_migration(kind)) return entry.huge ? "migration-thp" : "migration";
-  if (is_device_private(kind)) return entry.huge ? "device-private-thp" : "device-private";
+  if (is_migration(kind)) return entry.huge() ? "migration-thp" : "migration";
+  if (is_device_private(kind)) return entry.huge() ? "device-private-thp" : "device-private";
   if (is_device_exclusive(kind)) return "device-exclusive";
   if (kind == SwapKind::swap) return "swapped";
   return kind == SwapKind::hwpoison ? "hwpoison" : "marker";
 }
 
-bool writable(const Machine& machine, const Entry& entry) {
+bool writable(const Machine& machine, const EntryAt& entry) {
   return x86::pte_present(entry.value) ? machine.entry_format().allows_write(entry.value)
                                        : is_writable(machine.entry_format().swap.kind(entry.value));
 }
 
 /// A bit that present and non-present entries keep in different places.
-bool either(const Entry& entry, uint64_t present_mask, uint64_t swap_mask) {
+bool either(const EntryAt& entry, uint64_t present_mask, uint64_t swap_mask) {
   return (entry.value & (x86::pte_present(entry.value) ? present_mask : swap_mask)) != 0;
 }
 
@@ -105,7 +89,7 @@ void let_go(const Folio& folio, HoldOp::What what) {
 }  // namespace
 
 Folio Operations::folio_at(AddressSpace& space, uint64_t addr) {
-  const Entry entry = entry_at(machine_, space, addr);
+  const EntryAt entry = entry_at(machine_, space, addr);
   const uint64_t pfn = pfn_of(machine_, entry);
   return pfn == 0 ? Folio() : Folio::of(machine_, pfn);
 }
@@ -203,7 +187,7 @@ Result<void> Operations::perform(const ExpectPageOp& op, Line line) {
     const uint64_t addr = *start + k * page_bytes;
     if (addr >= space.tables().limit())
       return fail(world_.error(line, "the pages end beyond the address space"));
-    const Entry entry = entry_at(machine_, space, addr);
+    const EntryAt entry = entry_at(machine_, space, addr);
     const Folio folio = folio_at(space, addr);
     std::string wrong;
     const auto check = [&](bool holds, std::string_view what, const auto& expected) {

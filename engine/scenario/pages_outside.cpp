@@ -36,14 +36,7 @@ Result<AddressSpace*> World::space_outside(const PageDecl& page, Level level, ui
   if (outside_ == nullptr) outside_ = &machine_->add_address_space("outside");
   if (outside_->vma_at(addr)) return outside_;
   const Vma ours = space_->vma_at(addr);
-  hmmscope::VmaSpec spec;
-  spec.start = ours.start();
-  spec.end = ours.end();
-  spec.flags = ours.flags();
-  spec.pgoff = ours.pgoff();
-  spec.kind = ours.kind();
-  spec.file = ours.file();
-  spec.page_shift = ours.huge_shift();
+  hmmscope::VmaSpec spec = space_->spec_of(ours);
   spec.name = "outside";
   if (outside_->add_vma(spec)) return outside_;
   spec.start = addr;   // ours was cut or moved since: a VMA for this page alone

@@ -6,36 +6,11 @@
 #include "engine/machine/spin_guard.h"
 #include "engine/migrate/migrate_internal.h"
 #include "engine/migrate/rmap.h"
+#include "engine/scenario/entry_at.h"
 
 namespace hmmscope::scenario {
 
 namespace {
-
-/// What maps the address: a pte, or a pmd or pud that is no table.
-struct Struck {
-  Level level = Level::pte;
-  uint64_t entry = 0;   ///< 0: nothing is there
-};
-
-Struck struck_at(const Machine& m, const AddressSpace& space, uint64_t addr) {
-  for (const Level level : {Level::pud, Level::pmd, Level::pte}) {
-    const WordIndex word = space.find_entry(level, addr);
-    if (word == no_word) return {};
-    const uint64_t entry = m.load(word);
-    const bool table = level != Level::pte && x86::pmd_present(entry) && !m.entry_format().is_huge(entry);
-    if (!table) return {level, entry};
-  }
-  return {};
-}
-
-bool is_present(const Struck& struck) {
-  return struck.level == Level::pte ? x86::pte_present(struck.entry) : x86::pmd_present(struck.entry);
-}
-
-/// The first page of the mapping, or of a pte's its page.
-uint64_t first_pfn(const Struck& struck) {
-  return struck.level == Level::pte ? x86::pte_pfn(struck.entry) : leaf_pfn(struck.level, struck.entry);
-}
 
 Result<uint64_t> poison_entry(const Machine& m, uint64_t pfn) {
   SwapEntry entry;
@@ -73,8 +48,8 @@ std::vector<StruckPlace> places_of(const Machine& m, const Folio& folio, uint64_
 WordIndex word_that_maps(const Machine& m, const StruckPlace& place, uint64_t pfn) {
   const WordIndex word = place.space->find_entry(place.level, place.addr);
   if (word == no_word) return no_word;
-  const Struck struck{place.level, m.load(word)};
-  return is_present(struck) && first_pfn(struck) == pfn ? word : no_word;
+  const EntryAt struck{word, place.level, m.load(word)};
+  return struck.present() && struck.first_pfn() == pfn ? word : no_word;
 }
 
 void unmap_struck(Machine& m, const StruckPlace& place, const Folio& folio, uint64_t entry) {
@@ -111,16 +86,16 @@ bool split_struck(Machine& m, const Folio& folio, uint64_t addr) {
 }  // namespace
 
 std::string_view poison_obstacle(Machine& machine, const AddressSpace& space, uint64_t addr) {
-  const Struck struck = struck_at(machine, space, addr);
-  if (x86::pte_none(struck.entry)) return "no page is mapped there";
-  if (!is_present(struck)) return "the page is swapped, under migration or on a device";
-  const uint64_t pfn = first_pfn(struck);
+  const EntryAt struck = entry_at(machine, space, addr);
+  if (x86::pte_none(struck.value)) return "no page is mapped there";
+  if (!struck.present()) return "the page is swapped, under migration or on a device";
+  const uint64_t pfn = struck.first_pfn();
   if (machine.physical().is_zero_pfn(pfn) || pfn == machine.physical().huge_zero_pfn())
     return "the zero page is there, which the kernel does not give up";
   if (machine.physical().device_of(pfn) != nullptr)
     return "the page is device memory, whose failures the kernel leaves to its driver (-ENXIO)";
   const Folio folio = Folio::of(machine, pfn);
-  const bool special = struck.level == Level::pte && x86::pte_special(struck.entry);
+  const bool special = !struck.huge() && x86::pte_special(struck.value);
   if (special || !folio || !folio.mapped()) return "no page of the kernel's memory management is there";
   if (folio.locked()) return "somebody keeps the page's lock";
   if (!poison_entry(machine, pfn)) return "this kernel has no poison entries (CONFIG_MEMORY_FAILURE)";
@@ -132,11 +107,10 @@ std::string_view poison_obstacle(Machine& machine, const AddressSpace& space, ui
 }
 
 bool poison_page(Machine& machine, AddressSpace& space, uint64_t addr, uint64_t rule, uint64_t occurrence) {
-  const Struck struck = struck_at(machine, space, addr);
+  const EntryAt struck = entry_at(machine, space, addr);
   const Vma vma = space.vma_at(addr);
   const Level hugetlb = vma && vma.is_hugetlb() ? AddressSpace::hugetlb_level(vma) : Level::pte;
-  uint64_t pfn = first_pfn(struck);
-  if (hugetlb == Level::pte) pfn += (addr & (level_size(struck.level) - 1)) / page_bytes;
+  const uint64_t pfn = hugetlb == Level::pte ? struck.pfn_of(addr) : struck.first_pfn();
   if (const Folio large = Folio::of(machine, pfn); large.large() && hugetlb == Level::pte) {
     if (!split_struck(machine, large, addr)) return false;
   }

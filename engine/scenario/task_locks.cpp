@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/machine/folio.h"
+#include "engine/scenario/entry_at.h"
 
 namespace hmmscope::scenario {
 
@@ -37,15 +38,10 @@ bool TaskLocks::wait_for_notifier(IntervalNotifier& notifier) {
 bool TaskLocks::wait_for_migration(uint64_t addr) {
   AddressSpace& space = *walked_.at(scheduler_.current());
   Machine& machine = world_.machine();
-  uint64_t pfn = 0;
-  for (const Level level : {Level::pud, Level::pmd, Level::pte}) {
-    const WordIndex word = space.find_entry(level, addr);
-    if (word == no_word) break;
-    const uint64_t entry = machine.load(word);
-    if (!x86::pte_none(entry) && !x86::pmd_present(entry) && is_migration(machine.entry_format().swap.kind(entry))) {
-      pfn = machine.entry_format().swap.pfn(entry);
-    }
-  }
+  const SwapFormat& format = machine.entry_format().swap;
+  const EntryAt entry = entry_at(machine, space, addr);
+  const bool migrates = !x86::pte_none(entry.value) && !entry.present() && is_migration(format.kind(entry.value));
+  const uint64_t pfn = migrates ? format.pfn(entry.value) : 0;
   scheduler_.wait(Wait::migration, addr, fmt::format("{} at {:#x}", wait_name(Wait::migration), addr),
                   [&machine, pfn] {
                     const Folio folio = Folio::of(machine, pfn);

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "engine/fault/cpu_fault.h"
 #include "engine/machine/machine.h"
@@ -86,8 +87,8 @@ class World {
   std::map<std::string, DmaMap>& dma_maps() { return dma_maps_; }   ///< by array
   std::map<std::string, std::unique_ptr<MirrorState>>& mirror_tables() { return mirror_tables_; }
   std::map<std::string, Array>& arrays() { return arrays_; }
-  /// The notifier's sequence as a driver read it last, by "DEVICE TASK" (no task: "DEVICE ").
-  std::map<std::string, uint64_t>& sequences() { return sequences_; }
+  /// The notifier's sequence as a driver read it last, by device and task (empty without tasks).
+  std::map<std::pair<std::string, std::string>, uint64_t>& sequences() { return sequences_; }
 
   Result<uint64_t> resolve(const Address& at, Line line) const;
   /// Flag names with the hmm_pfn layout of the model in force, or another one of its layouts.
@@ -126,7 +127,7 @@ class World {
   std::map<std::pair<std::string, std::string>, Mirror> mirrors_;   ///< by device and process
   std::vector<std::unique_ptr<Device>> closed_;                     ///< their notifiers still name them
   std::map<std::string, Array> arrays_;
-  std::map<std::string, uint64_t> sequences_;
+  std::map<std::pair<std::string, std::string>, uint64_t> sequences_;
   std::map<std::string, DmaMap> dma_maps_;
   std::map<std::string, std::unique_ptr<MirrorState>> mirror_tables_;
   std::map<std::string, AddressSpace*> processes_;

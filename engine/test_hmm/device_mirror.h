@@ -108,21 +108,17 @@ class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
   /// Calls visit(addr, entry) for every page the device maps.
   template <class Visit>
   void for_each_entry(Visit visit) const {
-    for (const Table& table : tables_) {
-      for (uint64_t k = 0; k < table.pages; ++k) {
-        const uint64_t entry = machine_->load(table.first + static_cast<WordIndex>(k));
-        if (entry != 0) visit(table.start + k * page_bytes, entry);
-      }
-    }
+    for_each_entry_in(0, ~uint64_t{0}, visit);
   }
 
   /// The same for the pages of [start, end).
   template <class Visit>
   void for_each_entry_in(uint64_t start, uint64_t end, Visit visit) const {
     for (const Table& table : tables_) {
-      if (table.start >= end || start >= table.start + table.pages * page_bytes) continue;
+      const uint64_t table_end = table.start + table.pages * page_bytes;
+      if (table.start >= end || start >= table_end) continue;
       const uint64_t first = start <= table.start ? 0 : (start - table.start) / page_bytes;
-      const uint64_t last = std::min(table.pages, (end - table.start + page_bytes - 1) / page_bytes);
+      const uint64_t last = (std::min(table_end, end) - table.start + page_bytes - 1) / page_bytes;
       for (uint64_t k = first; k < last; ++k) {
         const uint64_t entry = machine_->load(table.first + static_cast<WordIndex>(k));
         if (entry != 0) visit(table.start + k * page_bytes, entry);
