@@ -41,25 +41,15 @@ inline std::string on_other_pages(const std::string& event) {
     std::snprintf(text, sizeof text, "%llx", static_cast<unsigned long long>(value));
     return std::string(text);
   };
-  const auto each = [](const std::string& text, const std::regex& pattern, auto replace) {
-    std::string out;
-    auto at = text.begin();
-    for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) {
-      out.append(at, (*it)[0].first);
-      out += replace(*it);
-      at = (*it)[0].second;
-    }
-    return out.append(at, text.end());
-  };
   static const std::regex number("0x[0-9a-f]+");
-  const std::string out = each(event, arrays, [&](const std::smatch& array) {
+  const std::string out = replace_each(event, arrays, [&](const std::smatch& array) {
     const bool hmm = array[1] == "pfns";
-    return array[1].str() + "={" + each(array[2].str(), number, [&](const std::smatch& word) {
+    return array[1].str() + "={" + replace_each(array[2].str(), number, [&](const std::smatch& word) {
       const uint64_t value = std::stoull(word.str(), nullptr, 16);
       return "0x" + hex(hmm ? other_page_in_hmm_word(value) : other_page_in_migrate_word(value));
     }) + "}";
   });
-  return each(out, entries, [&](const std::smatch& field) {
+  return replace_each(out, entries, [&](const std::smatch& field) {
     const uint64_t value = std::stoull(field[3].str(), nullptr, 16);
     const bool hmm = field[1].str().starts_with("pfn");
     return field[1].str() + "=" + field[2].str() +

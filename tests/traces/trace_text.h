@@ -57,26 +57,29 @@ inline uint64_t time_of(const std::string& event) {
   return std::regex_search(event, found, pattern) ? std::stoull(found[1].str() + found[2].str()) : 0;
 }
 
+/// The text with every match of the pattern as `replace` makes it of the match.
+template <class Replace>
+std::string replace_each(const std::string& text, const std::regex& pattern, Replace replace) {
+  std::string out;
+  auto at = text.begin();
+  for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) {
+    out.append(at, (*it)[0].first);
+    out += replace(*it);
+    at = (*it)[0].second;
+  }
+  return out.append(at, text.end());
+}
+
 /// The run at another time, by tasks with other pids, in address spaces and with structures that the kernel has
 /// elsewhere. `pids` and `where` 0 keep them.
 inline std::string moved(const std::string& event, uint64_t microseconds, int pids, int where) {
   static const std::regex task(R"(^(.{16}-)(\d+)( +\[))"), pid(R"(((?:^|[ _])pid=)(\d+))"), time(R"( (\d+)\.(\d{6}): )");
-  const auto shifted = [&](const std::string& text, const std::regex& pattern, auto replace) {
-    std::string out;
-    auto at = text.begin();
-    for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) {
-      out.append(at, (*it)[0].first);
-      out += replace(*it);
-      at = (*it)[0].second;
-    }
-    return out.append(at, text.end());
-  };
   std::string out = event;
   if (pids != 0) {
-    out = shifted(out, task, [&](const std::smatch& m) {
+    out = replace_each(out, task, [&](const std::smatch& m) {
       return m[1].str() + std::to_string(std::stoi(m[2].str()) + pids) + m[3].str();
     });
-    out = shifted(out, pid, [&](const std::smatch& m) {
+    out = replace_each(out, pid, [&](const std::smatch& m) {
       return m[1].str() + std::to_string(std::stoi(m[2].str()) + pids);
     });
   }
