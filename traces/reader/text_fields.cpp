@@ -1,16 +1,22 @@
 #include "traces/reader/text_fields.h"
 
+#include <algorithm>
 #include <array>
-#include <cstring>
 
 namespace hmmscope::traces {
 namespace {
 
 constexpr std::string_view raw_array = "ARRAY[";
 
-constexpr bool is_identifier(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+constexpr std::array<bool, 256> make_identifier_chars() {
+  std::array<bool, 256> chars{};
+  for (unsigned c = 0; c < 26; ++c) chars['a' + c] = chars['A' + c] = true;
+  for (unsigned c = '0'; c <= '9'; ++c) chars[c] = true;
+  chars['_'] = true;
+  return chars;
 }
+constexpr std::array<bool, 256> identifier_chars = make_identifier_chars();
+constexpr bool is_identifier(char c) { return identifier_chars[static_cast<uint8_t>(c)]; }
 
 constexpr std::array<uint8_t, 256> make_hex_values() {
   std::array<uint8_t, 256> values{};
@@ -21,16 +27,6 @@ constexpr std::array<uint8_t, 256> make_hex_values() {
 }
 constexpr std::array<uint8_t, 256> hex_values = make_hex_values();
 constexpr uint8_t hex_value(char c) { return hex_values[static_cast<uint8_t>(c)]; }
-
-/// Where the identifier before the '=' at `equals` begins; `equals` when there is none, or when what stands before it
-/// is not a place where a field can begin.
-size_t name_begin(std::string_view payload, size_t equals) {
-  size_t begin = equals;
-  while (begin > 0 && is_identifier(payload[begin - 1])) --begin;
-  if (begin == equals) return equals;
-  if (begin == 0 || payload[begin - 1] == ' ' || payload[begin - 1] == '(') return begin;
-  return equals;
-}
 
 /// One past the value that begins at `at`, its delimiters included; npos = the delimiter is missing.
 size_t delimited_end(std::string_view payload, size_t at) {
@@ -53,46 +49,68 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-/// The end of an undelimited value: the next " name=", or the end.
-size_t open_end(std::string_view payload, size_t at) {
-  for (size_t equals = payload.find('=', at); equals != std::string_view::npos; equals = payload.find('=', equals + 1)) {
-    const size_t begin = name_begin(payload, equals);
-    if (begin != equals && begin > at) return begin - 1;
-  }
-  return payload.size();
-}
+/// The fields of a payload in their order, each '=' looked at once. A field begins with a name behind a space, a
+/// '(' or nothing; any other '=' belongs to a value.
+class FieldScan {
+ public:
+  explicit FieldScan(std::string_view payload) : payload_(payload) {}
 
-}  // namespace
-
-namespace {
-
-/// The next field at or behind `at`, which is moved behind it; false when there is none. A '=' that follows no name
-/// belongs to a value.
-bool next_field(std::string_view payload, size_t& at, std::string_view& name, std::string_view& value) {
-  while (true) {
-    const size_t equals = payload.find('=', at);
-    if (equals == std::string_view::npos) return false;
-    const size_t begin = name_begin(payload, equals), first = equals + 1;
-    const size_t end = delimited_end(payload, first);
-    if (end == std::string_view::npos) return false;
-    at = end;
-    if (begin == equals) continue;
-    name = payload.substr(begin, equals - begin);
-    if (end == first) {
-      at = open_end(payload, first);
-      value = trimmed(payload.substr(first, at - first));
-    } else {
-      value = payload[first] == 'A' ? payload.substr(first, end - first) : payload.substr(first + 1, end - first - 2);
+  /// The next field; false when there is none, or when the delimiter of a value is missing.
+  bool next(std::string_view& name, std::string_view& value) {
+    while (pending_ || find_equals()) {
+      pending_ = false;
+      const size_t begin = begin_, equals = equals_, first = equals + 1, end = delimited_end(payload_, first);
+      if (end == std::string_view::npos) break;
+      at_ = end;
+      if (begin == equals) continue;
+      name = payload_.substr(begin, equals - begin);
+      if (end == first) {
+        value = trimmed(payload_.substr(first, open_end() - first));
+      } else {
+        value = payload_[first] == 'A' ? payload_.substr(first, end - first) : payload_.substr(first + 1, end - first - 2);
+      }
+      return true;
     }
+    at_ = payload_.size();
+    return false;
+  }
+
+  /// What no field has been taken from yet, with the character before it: that decides whether a name can begin.
+  std::string_view rest() const { return payload_.substr((pending_ ? begin_ : at_) - 1); }
+
+ private:
+  /// The next '=': at equals_, the name before it at begin_, which is equals_ when there is none.
+  bool find_equals() {
+    equals_ = payload_.find('=', at_);
+    if (equals_ == std::string_view::npos) return false;
+    begin_ = equals_;
+    while (begin_ > 0 && is_identifier(payload_[begin_ - 1])) --begin_;
+    if (begin_ > 0 && payload_[begin_ - 1] != ' ' && payload_[begin_ - 1] != '(') begin_ = equals_;
+    at_ = equals_ + 1;
     return true;
   }
-}
+
+  /// The end of an undelimited value: the next " name=", which is kept for the next field, or the end.
+  size_t open_end() {
+    while (find_equals()) {
+      if (begin_ == equals_) continue;
+      pending_ = true;
+      return begin_ - 1;
+    }
+    return payload_.size();
+  }
+
+  std::string_view payload_;
+  size_t at_ = 0;            ///< up to where the payload has been looked at
+  bool pending_ = false;     ///< begin_ and equals_ are the next field's
+  size_t begin_ = 0, equals_ = 0;
+};
 
 }  // namespace
 
 std::optional<std::string_view> find_field(std::string_view payload, std::string_view name) {
-  std::string_view found, value;
-  for (size_t at = 0; next_field(payload, at, found, value);) {
+  FieldScan fields(payload);
+  for (std::string_view found, value; fields.next(found, value);) {
     if (found == name) return value;
   }
   return std::nullopt;
@@ -101,16 +119,19 @@ std::optional<std::string_view> find_field(std::string_view payload, std::string
 void FieldSplit::split(std::string_view payload) {
   count_ = 0;
   rest_ = {};
-  for (size_t at = 0; next_field(payload, at, fields_[count_].name, fields_[count_].value);) {
+  FieldScan fields(payload);
+  while (fields.next(fields_[count_].name, fields_[count_].value)) {
     if (++count_ < most) continue;
-    rest_ = payload.substr(at - 1);   // what stands before a name decides whether it is one
+    rest_ = fields.rest();
     return;
   }
 }
 
 std::optional<std::string_view> FieldSplit::find(std::string_view name) const {
+  if (name.empty()) return std::nullopt;
   for (size_t i = 0; i < count_; ++i) {
-    if (fields_[i].name == name) return fields_[i].value;
+    const std::string_view found = fields_[i].name;   // never empty
+    if (found.size() == name.size() && found.back() == name.back() && found == name) return fields_[i].value;
   }
   return rest_.empty() ? std::nullopt : find_field(rest_, name);
 }
@@ -200,12 +221,21 @@ std::optional<uint32_t> parse_array(std::string_view text, std::span<uint64_t> o
   if (text.starts_with(raw_array)) return parse_raw_array(text, out);
   uint32_t count = 0;
   while (!text.empty()) {
-    const size_t comma = text.find(',');
-    const auto value = parse_number(text.substr(0, comma), false);
-    if (!value) return std::nullopt;
-    if (count < out.size()) out[count] = *value;
+    size_t comma = 2;
+    uint64_t element = 0;
+    if (text.starts_with("0x")) {
+      for (uint8_t digit; comma < text.size() && (digit = hex_value(text[comma])) < 16; ++comma) element = element << 4 | digit;
+    }
+    const bool plain = comma > 2 && comma <= 18 && (comma == text.size() || text[comma] == ',');
+    if (!plain) {
+      comma = std::min(text.find(','), text.size());
+      const auto value = parse_number(text.substr(0, comma), false);
+      if (!value) return std::nullopt;
+      element = *value;
+    }
+    if (count < out.size()) out[count] = element;
     ++count;
-    if (comma == std::string_view::npos) break;
+    if (comma == text.size()) break;
     text.remove_prefix(comma + 1);
     if (text.empty()) return std::nullopt;
   }
