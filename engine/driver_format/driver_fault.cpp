@@ -77,6 +77,10 @@ int DriverWalk::do_fault(uint64_t addr, unsigned need) {
 }
 
 int DriverWalk::do_fault_decide(uint64_t addr, unsigned need) {
+  if (!vma_ && api_ == RangeApi::snapshot_5_2) {
+    machine_.step(RuleId::drv_do_fault_null_vma, {addr});
+    return -EFAULT;
+  }
   if (!vma_) {
     machine_.step(RuleId::drv_do_fault_no_vma, {addr});
     machine_.store(slot(addr), format_.error);
@@ -85,12 +89,7 @@ int DriverWalk::do_fault_decide(uint64_t addr, unsigned need) {
   uint32_t flags = fault_flag::remote;
   if (request_.allow_retry || !since_5_3_) flags |= fault_flag::allow_retry;
   if ((need & drv_write_bit) != 0) flags |= fault_flag::write;
-  ++result_.faults;
-  machine_.enter(Function::handle_mm_fault, {addr, flags});
-  FaultHandler* handler = machine_.fault_handler();
-  assert(handler != nullptr && "a call that asks for faults needs a FaultHandler");
-  const uint32_t fault = handler->handle_mm_fault(machine_, mm_, addr, flags);
-  machine_.leave(fault);
+  const uint32_t fault = handle_mm_fault(addr, flags);
   if ((fault & vm_fault::retry) != 0) {
     const bool again = since(RangeApi::snapshot_5_2);
     machine_.step(again ? RuleId::drv_do_fault_retry_again : RuleId::drv_do_fault_retry_busy, {addr, fault});
@@ -104,14 +103,36 @@ int DriverWalk::do_fault_decide(uint64_t addr, unsigned need) {
   return -EBUSY;
 }
 
+uint32_t DriverWalk::handle_mm_fault(uint64_t addr, uint32_t flags) {
+  ++result_.faults;
+  machine_.enter(Function::handle_mm_fault, {addr, flags});
+  std::optional<uint32_t> answer;
+  if (hooks_ != nullptr) answer = hooks_->handle_mm_fault(addr, flags);
+  if (!answer) {
+    FaultHandler* handler = machine_.fault_handler();
+    assert(handler != nullptr && "a call that asks for faults needs a FaultHandler or hooks");
+    answer = handler != nullptr ? handler->handle_mm_fault(machine_, mm_, addr, flags) : vm_fault::sigbus;
+  }
+  machine_.leave(*answer);
+  return *answer;
+}
+
 int DriverWalk::wait_for_migration(uint64_t addr, uint64_t entry) {
   machine_.enter(Function::migration_entry_wait, {addr, entry});
-  machine_.step(RuleId::migration_wait_stuck, {addr, entry});
+  const bool over = hooks_ != nullptr && hooks_->wait_for_migration(addr);
+  machine_.step(over ? RuleId::migration_wait_over : RuleId::migration_wait_stuck, {addr, entry});
   machine_.leave();
+  if (over) return -EBUSY;
   stuck_ = true;
   result_.stuck = Stuck::migration_wait;
   result_.stuck_at = addr;
   return -EDEADLK;
+}
+
+/// The kernel sets the slot to NONE before it decides anything, so a request that is refused is gone as well.
+int DriverWalk::fault_from(uint64_t addr, uint64_t end, unsigned need) {
+  machine_.store(slot(addr), format_.none);
+  return hole_with(addr, end, need);
 }
 
 unsigned DriverWalk::need_of(uint64_t in, uint64_t cpu_flags, RuleId& rule) const {

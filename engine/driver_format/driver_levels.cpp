@@ -165,11 +165,11 @@ int DriverWalk::hugetlb_entry(uint64_t entry, uint64_t addr, uint64_t end) {
 
 int DriverWalk::hugetlb_decide(uint64_t entry, uint64_t addr, uint64_t end) {
   // With a larger page_shift the kernel also asks for whole huge pages, which aligned ends already make sure of.
-  const bool usable = x86::pte_present(entry) && !protnone(entry);
+  const bool usable = x86::pte_present(entry) && !(since_5_3_ && protnone(entry));
   const uint64_t cpu_flags = usable ? access_flags(x86::pte_write(entry)) : 0;
   if (const unsigned need = pte_need(machine_.load(slot(addr)), cpu_flags); need != 0) {
     machine_.step(RuleId::drv_hugetlb_fault, {entry, cpu_flags, need});
-    return hole_with(addr, end, need);
+    return fault_from(addr, end, need);
   }
   const uint64_t offset = addr & ((1ull << vma_.huge_shift()) - 1);
   const uint64_t pfn = x86::pte_pfn(entry) + (offset >> page_bits);

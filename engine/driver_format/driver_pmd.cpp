@@ -85,11 +85,11 @@ int DriverWalk::ptes(uint64_t addr, uint64_t end) {
     const int ret = handle_pte(pte, addr, end);
     machine_.leave(ret);
     if (ret != 0) {
-      last_ = addr;
+      set_last(addr);
       return ret;
     }
   }
-  last_ = end;
+  set_last(end);
   return 0;
 }
 

@@ -45,6 +45,7 @@ int DriverWalk::nonpresent_4_14(uint64_t pte, uint64_t at, uint64_t start, uint6
   const bool migration = is_migration(kind);
   if (migration && faults) {
     machine_.step(RuleId::drv_pte_migration_wait, {pte, writes});
+    machine_.store(slot(at), 0);
     set_last(at);
     return wait_for_migration(at, pte);
   }
@@ -72,7 +73,7 @@ int DriverWalk::pte_decide(uint64_t pte, uint64_t in, uint64_t addr, uint64_t en
   if (x86::pte_none(pte)) {
     if (const unsigned need = pte_need(in, 0); need != 0) {
       machine_.step(RuleId::drv_pte_none_fault, {pte, need});
-      return hole_with(addr, end, need);
+      return fault_from(addr, end, need);
     }
     machine_.step(RuleId::drv_pte_none, {pte});
     machine_.store(slot(addr), format_.none);
@@ -94,13 +95,13 @@ int DriverWalk::nonpresent_pte(uint64_t pte, uint64_t in, uint64_t addr, uint64_
     const unsigned need = pte_need(in, 0);
     if (need == 0) return none(RuleId::drv_pte_swap_none, {pte});
     machine_.step(RuleId::drv_pte_swap_fault, {pte, need});
-    return hole_with(addr, end, need);
+    return fault_from(addr, end, need);
   }
   if (is_device_private(kind)) {
     const uint64_t cpu_flags = access_flags(is_writable(kind)) | format_.device_private;
     if (const unsigned need = pte_need(in, cpu_flags); need != 0) {
       machine_.step(RuleId::drv_pte_device_fault, {pte, need});
-      return hole_with(addr, end, need);
+      return fault_from(addr, end, need);
     }
     machine_.step(RuleId::drv_pte_device, {pte, entry_.swap.pfn(pte)});
     machine_.store(slot(addr), format_.from_pfn(entry_.swap.pfn(pte)) | cpu_flags);
@@ -111,6 +112,7 @@ int DriverWalk::nonpresent_pte(uint64_t pte, uint64_t in, uint64_t addr, uint64_
     const unsigned need = pte_need(in, 0);
     if (need == 0) return none(RuleId::drv_pte_migration_none, {pte});
     machine_.step(RuleId::drv_pte_migration_wait, {pte, need});
+    machine_.store(slot(addr), format_.none);
     set_last(addr);
     return wait_for_migration(addr, pte);
   }
@@ -124,7 +126,7 @@ int DriverWalk::present_pte(uint64_t pte, uint64_t in, uint64_t addr, uint64_t e
   const uint64_t cpu_flags = hint ? 0 : access_flags(x86::pte_write(pte));
   if (const unsigned need = pte_need(in, cpu_flags); need != 0) {
     machine_.step(RuleId::drv_pte_fault, {pte, cpu_flags, need});
-    return hole_with(addr, end, need);
+    return fault_from(addr, end, need);
   }
   const bool special = x86::pte_special(pte) && !entry_.is_devmap(pte);
   const bool zero_passes = since(RangeApi::interval_5_5) && machine_.physical().is_zero_pfn(x86::pte_pfn(pte));

@@ -20,8 +20,9 @@ constexpr int walk_again = -EBUSY;
 
 }  // namespace
 
-DriverWalk::DriverWalk(Machine& machine, const RangeFaultCall& call, const DriverRequest& request)
-    : machine_(machine), call_(call), request_(request), mm_(*call.mm), entry_(machine.entry_format()),
+DriverWalk::DriverWalk(Machine& machine, const RangeFaultCall& call, const DriverRequest& request,
+                       WalkHooks* hooks)
+    : machine_(machine), call_(call), request_(request), hooks_(hooks), mm_(*call.mm), entry_(machine.entry_format()),
       api_(machine.model().range_api), since_5_3_(machine.model().version >= 5003),
       format_(DriverFormat::from(*machine.model().hmm_pfn)), shift_(request.page_shift), last_(call.start) {}
 
@@ -109,9 +110,21 @@ int64_t DriverWalk::one_vma() {
   return fail_and_clear(ret);
 }
 
+/// Until 5.4 the end of the last running invalidation makes every range valid again: one that came and went between two
+/// looks is never noticed.
+bool DriverWalk::invalidated() const {
+  if (call_.notifier == nullptr) return false;
+  return since(RangeApi::interval_5_5) ? call_.notifier->check_retry(call_.notifier_seq) : call_.notifier->being_invalidated();
+}
+
 int DriverWalk::invalid() {
-  const uint64_t current = call_.notifier->invalidate_seq();
-  machine_.step(since_5_3_ ? RuleId::drv_invalid_busy : RuleId::drv_invalid_again, {call_.notifier_seq, current});
+  const IntervalNotifier& notifier = *call_.notifier;
+  if (since(RangeApi::interval_5_5)) {
+    machine_.step(RuleId::drv_invalid_busy, {call_.notifier_seq, notifier.invalidate_seq()});
+    return -EBUSY;
+  }
+  machine_.step(since_5_3_ ? RuleId::drv_invalid_running : RuleId::drv_invalid_again,
+                {notifier.invalidate_seq(), notifier.subscriptions().invalidate_seq()});
   return since_5_3_ ? -EBUSY : -EAGAIN;
 }
 
@@ -132,7 +145,7 @@ int DriverWalk::refuse_vma(uint64_t addr) {
 
 int64_t DriverWalk::vma_by_vma() {
   for (uint64_t start = call_.start; start < call_.end;) {
-    if (sequence_moved()) return invalid();
+    if (invalidated()) return invalid();
     if (const int refused = refuse_vma(start); refused != 0) return refused;
     set_last(start);
     const uint64_t end = std::min(call_.end, vma_.end());
@@ -159,7 +172,7 @@ int64_t DriverWalk::vma_by_vma() {
 
 int64_t DriverWalk::whole_range() {
   do {
-    if (sequence_moved()) return invalid();
+    if (invalidated()) return invalid();
     const int ret = walk_until_done(last_, call_.end, true);
     if (ret != walk_again) return ret != 0 ? ret : pages_before_last();
   } while (true);
@@ -172,8 +185,8 @@ int DriverWalk::walk_until_done(uint64_t start, uint64_t end, bool watch_sequenc
     const int ret = walk_page_range(start, end);
     if (stuck_) return -EDEADLK;
     if (ret != walk_again || request_.snapshot) return ret;
-    if (watch_sequence && sequence_moved()) return ret;
-    if (result_.walks > call_.max_restarts) {
+    if (watch_sequence && invalidated()) return ret;
+    if (result_.walks > call_.max_restarts || (hooks_ == nullptr && circle_.circles(machine_, last_))) {
       stuck_ = true;
       result_.stuck = Stuck::livelock;
       result_.stuck_at = last_;
@@ -192,11 +205,12 @@ int64_t DriverWalk::fail_and_clear(int ret) {
   return value;
 }
 
-RangeFaultResult driver_range_call(Machine& machine, const RangeFaultCall& call, const DriverRequest& request) {
+RangeFaultResult driver_range_call(Machine& machine, const RangeFaultCall& call, const DriverRequest& request,
+                                   WalkHooks* hooks) {
   assert(call.mm != nullptr && call.pfns != no_word && machine.model().walks_old_way());
   assert(((call.start | call.end) & (page_bytes - 1)) == 0);
   assert(request.page_shift == page_bits || machine.model().range_api == RangeApi::snapshot_5_2);
-  return DriverWalk(machine, call, request).run();
+  return DriverWalk(machine, call, request, hooks).run();
 }
 
 }  // namespace hmmscope

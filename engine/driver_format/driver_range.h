@@ -25,8 +25,11 @@ struct DriverRequest {
 ///
 /// Walks the range as the model's kernel did. `call` as for hmm_range_fault; its flags and mask count from 5.2 on.
 /// Result: from 5.2 on a success returns the number of pages before `last`. -EAGAIN and -EBUSY as in the kernel;
-/// -EDEADLK when stuck, which no kernel returns. Preconditions: the machine's model walks_old_way(); a FaultHandler
-/// answers for faults; no hooks (no trace of these kernels can be replayed).
-RangeFaultResult driver_range_call(Machine& machine, const RangeFaultCall& call, const DriverRequest& request);
+/// -EDEADLK when stuck, which no kernel returns. Preconditions: the machine's model walks_old_way(); `hooks` or a
+/// FaultHandler answers for faults. Of the hooks only handle_mm_fault and wait_for_migration are asked (no trace of
+/// these kernels can be replayed). The notifier: until 5.1 nobody looks; from 5.2 to 5.4 the range is invalid while an
+/// invalidation of it runs and valid again afterwards; since 5.5 call.notifier_seq decides.
+RangeFaultResult driver_range_call(Machine& machine, const RangeFaultCall& call, const DriverRequest& request,
+                                   WalkHooks* hooks = nullptr);
 
 }  // namespace hmmscope

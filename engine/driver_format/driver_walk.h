@@ -6,6 +6,8 @@
 #include "engine/driver_format/driver_format.h"
 #include "engine/driver_format/driver_range.h"
 #include "engine/machine/machine.h"
+#include "engine/walk/circle_watch.h"
+#include "engine/walk/hooks.h"
 
 namespace hmmscope {
 
@@ -14,7 +16,7 @@ inline constexpr unsigned drv_fault_bit = 1, drv_write_bit = 2;
 
 class DriverWalk {
  public:
-  DriverWalk(Machine& machine, const RangeFaultCall& call, const DriverRequest& request);
+  DriverWalk(Machine& machine, const RangeFaultCall& call, const DriverRequest& request, WalkHooks* hooks);
   RangeFaultResult run();
 
  private:
@@ -32,7 +34,7 @@ class DriverWalk {
   int walk_until_done(uint64_t start, uint64_t end, bool watch_sequence);
   int64_t fail_and_clear(int ret);
   int64_t pages_before_last() const { return static_cast<int64_t>((last_ - call_.start) >> page_bits); }
-  bool sequence_moved() const { return call_.notifier != nullptr && call_.notifier->check_retry(call_.notifier_seq); }
+  bool invalidated() const;
 
   // driver_levels.cpp: mm/pagewalk.c
   int walk_page_range(uint64_t start, uint64_t end);
@@ -52,10 +54,12 @@ class DriverWalk {
   int hole(uint64_t addr, uint64_t end);
   int hole_with(uint64_t addr, uint64_t end, unsigned need);
   int hole_decide(uint64_t addr, uint64_t end, unsigned need);
+  int fault_from(uint64_t addr, uint64_t end, unsigned need);
   int clear(uint64_t start, uint64_t end);
   int fault_pages(uint64_t addr, uint64_t end, unsigned need, uint64_t forget_value, RuleId forget);
   int do_fault(uint64_t addr, unsigned need);
   int do_fault_decide(uint64_t addr, unsigned need);
+  uint32_t handle_mm_fault(uint64_t addr, uint32_t flags);
   int wait_for_migration(uint64_t addr, uint64_t entry);
   unsigned pte_need(uint64_t in, uint64_t cpu_flags);
   unsigned need_of(uint64_t in, uint64_t cpu_flags, RuleId& rule) const;
@@ -98,6 +102,7 @@ class DriverWalk {
   Machine& machine_;
   const RangeFaultCall& call_;
   const DriverRequest& request_;
+  WalkHooks* const hooks_;
   AddressSpace& mm_;
   const EntryFormat& entry_;
   const RangeApi api_;
@@ -107,6 +112,7 @@ class DriverWalk {
   Vma vma_;
   uint64_t last_;
   bool stuck_ = false;
+  CircleWatch circle_;
   RangeFaultResult result_;
 };
 

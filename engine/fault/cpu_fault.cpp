@@ -5,9 +5,10 @@
 namespace hmmscope {
 
 uint64_t mapping_flags(const Vma& vma, bool writable) {
+  if ((vma.flags() & (vm::read | vm::write | vm::exec)) == 0) return x86::protnone.mask() | bit::accessed | bit::no_execute;
   uint64_t flags = bit::present | bit::user | bit::accessed;
   if ((vma.flags() & vm::exec) == 0) flags |= bit::no_execute;
-  if (writable) flags |= vma.write_bits();
+  if (writable) flags |= (vma.flags() & vm::write) != 0 ? vma.write_bits() : bit::dirty;
   return flags;
 }
 
@@ -66,7 +67,11 @@ uint32_t CpuFault::handle_mm_fault(Machine& machine, AddressSpace& space, uint64
   const uint64_t needed = fault.write() ? vm::write : vm::read;
   // Only the CPU's own instructions write to a shadow stack; drivers and ptrace may (FOLL_FORCE and remote accesses).
   const bool plain_write = fault.write() && vma.is_shadow_stack() && (flags & fault_flag::remote) == 0;
-  if ((vma.flags() & needed) == 0 || plain_write) {
+  // Nobody asked for a driver until HMM itself did, in 5.4: a write is handled and the entry stays read-only.
+  const bool unasked = (flags & fault_flag::remote) != 0 && machine.model().walks_old_way() && machine.model().version < 5004;
+  if ((vma.flags() & needed) == 0 && unasked) {
+    machine.step(RuleId::fault_access_unasked, {addr, vma.flags(), flags});
+  } else if ((vma.flags() & needed) == 0 || plain_write) {
     machine.step(RuleId::fault_access_denied, {addr, vma.flags(), flags});
     return vm_fault::sigsegv;
   }

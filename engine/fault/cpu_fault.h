@@ -92,7 +92,8 @@ class CpuFault final : public FaultHandler {
   PageCache cache_;
 };
 
-/// Present flags of a new mapping in the VMA: P US A (NX unless VM_EXEC), and RW D when `writable`.
+/// Present flags of a new mapping in the VMA: P US A (NX unless VM_EXEC), and RW D when `writable`
+/// (D alone in a VMA without VM_WRITE, as maybe_mkwrite has it). No P but PROTNONE in a VMA that allows nothing.
 uint64_t mapping_flags(const Vma& vma, bool writable);
 /// Makes the folio of a zeroed anonymous page newly mapped at addr: one reference, one mapping, exclusive; or, not
 /// exclusive, with a second mapping in a process that is not part of the machine. A step must be open.

@@ -55,7 +55,7 @@ uint32_t CpuFault::hugetlb_fault(Fault& fault) {
   const bool own = folio == no_word || m.load(word_of(folio, FolioWord::mapcount)) <= 1;
   if (own || shared) {
     m.step(RuleId::hugetlb_write, {fault.addr, old, pfn});
-    m.store(word, old | bit::rw | bit::dirty | bit::accessed);
+    m.store(word, old | bit::dirty | bit::accessed | ((fault.vma.flags() & vm::write) != 0 ? bit::rw : 0));
     return 0;
   }
   if (*pool == 0) {

@@ -50,7 +50,7 @@ uint64_t with_permission(const KernelModel& model, const Vma& vma, uint64_t flag
 }  // namespace
 
 uint64_t made_writable(const KernelModel& model, const Vma& vma, uint64_t pte) {
-  return with_permission(model, vma, pte | dirty | accessed, true);
+  return with_permission(model, vma, pte | dirty | accessed, (vma.flags() & vm::write) != 0);
 }
 
 uint64_t write_protected(const KernelModel& model, uint64_t pte) {

@@ -77,6 +77,8 @@ bool IntervalNotifier::read_retry(uint64_t seq) {
   return call.leave(collided);
 }
 
+bool IntervalNotifier::being_invalidated() const { return invalidate_seq() == subscriptions_->invalidate_seq(); }
+
 // --- the subscriptions of one address space --------------------------------------------------------------------
 
 NotifierSubscriptions::NotifierSubscriptions(Machine& machine, uint32_t owner, WordIndex mm)

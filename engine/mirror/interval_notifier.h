@@ -66,6 +66,8 @@ class IntervalNotifier {
   bool read_retry(uint64_t seq);
   /// The same test without the lock, only a hint (hmm_range_fault's outer loop).
   bool check_retry(uint64_t seq) const { return invalidate_seq() != seq; }
+  /// An invalidation that called this subscription back has not ended.
+  bool being_invalidated() const;
 
  private:
   friend class NotifierSubscriptions;

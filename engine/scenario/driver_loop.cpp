@@ -4,10 +4,8 @@
 #include <cerrno>
 #include <string>
 
-#include "engine/driver_format/driver_format.h"
-#include "engine/driver_format/driver_range.h"
+#include "engine/scenario/driver_loop.h"
 #include "engine/scenario/fault_script.h"
-#include "engine/scenario/operations.h"
 #include "engine/scenario/outcome_name.h"
 #include "engine/scenario/task_locks.h"
 #include "engine/walk/range_fault.h"
@@ -20,12 +18,6 @@ namespace {
 constexpr uint64_t max_array_pages = 1u << 20;
 
 }  // namespace
-
-struct Operations::Loop {
-  RangeFaultCall call;
-  Device* device;
-  const Array* array;
-};
 
 Result<Array*> Operations::array_for(const RangeFaultOp& op, uint64_t start, Line line) {
   const auto [place, fresh] = world_.arrays().try_emplace(op.array);
@@ -64,12 +56,15 @@ Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
   if (op.page_shift != page_bits && machine_.model().range_api != RangeApi::snapshot_5_2) {
     return fail(world_.error(line, "kernel " + machine_.model().id + " has no hmm_range.page_shift; 5.2 and 5.3 have"));
   }
-  Loop loop{{}, world_.device(op.device), *array};
+  Loop loop;
+  loop.device = world_.device(op.device);
   if (op.unlocked && !machine_.model().unlocked_fault) {
     return fail(world_.error(line, "kernel " + machine_.model().id + " has no hmm_range_fault_unlocked_timeout; 7.3 has"));
   }
   if (op.sequence != RangeFaultOp::Sequence::read && (loop.device == nullptr || op.unlocked))
     return fail(world_.error(line, "\"sequence\" is the driver's own: it needs a device and no \"unlocked\" call"));
+  if (op.sequence != RangeFaultOp::Sequence::read && loop.tracks_ranges(machine_.model()))
+    return fail(world_.error(line, "kernel " + machine_.model().id + " has no notifier sequence that a driver reads; 5.5 has"));
   if (op.unlocked && loop.device == nullptr) return fail(world_.error(line, "the unlocked call needs a device: it reads its notifier"));
   loop.call.mm = &world_.space();
   loop.call.start = *start;
@@ -114,28 +109,6 @@ RangeFaultResult Operations::walk(const RangeFaultCall& call, WalkHooks* script)
   return hmm_range_fault(machine_, call, script != nullptr ? script : waits);
 }
 
-RangeFaultResult Operations::old_range_call(const RangeFaultOp& op, const RangeFaultCall& call) {
-  const KernelModel& model = machine_.model();
-  const DriverFormat format = DriverFormat::from(*model.hmm_pfn);
-  const auto request = [&](uint64_t in) { return (in & call.pfn_flags_mask) | call.default_flags; };
-  bool asks = ((call.default_flags | call.pfn_flags_mask) & format.valid) != 0, writes = false;
-  if (model.range_api < RangeApi::snapshot_5_2) {
-    asks = false;
-    for (uint32_t k = 0; k < op.pages; ++k) {
-      const uint64_t wanted = request(machine_.load(call.pfns + k));
-      asks = asks || (wanted & format.valid) != 0;
-      writes = writes || (wanted & format.write) != 0;
-    }
-  }
-  if (model.range_api == RangeApi::get_pfns_4_17) {
-    machine_.step(RuleId::drv_prefill, {0, op.pages, call.default_flags});
-    machine_.fill_keeping(call.pfns, static_cast<uint32_t>(op.pages), call.default_flags, 0, call.pfn_flags_mask);
-  }
-  const MmapGuard guard(locks_, *call.mm, false);
-  return driver_range_call(machine_, call, {op.snapshot.value_or(!asks), op.write.value_or(writes), !op.block,
-                                             op.page_shift});
-}
-
 RangeFaultResult Operations::unlocked_call(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call) {
   UnlockedFault options;
   options.timeout = op.unlocked->timeout;
@@ -150,8 +123,8 @@ RangeFaultResult Operations::unlocked_call(const RangeFaultOp& op, const Loop& l
   return hmm_range_fault_unlocked_timeout(machine_, call, loop.device->notifier(), options);
 }
 
-RangeFaultResult Operations::range_call(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call, WalkHooks* hooks) {
-  if (machine_.model().walks_old_way()) return old_range_call(op, call);
+RangeFaultResult Operations::range_call(const RangeFaultOp& op, Loop& loop, RangeFaultCall& call, WalkHooks* hooks) {
+  if (machine_.model().walks_old_way()) return old_range_call(op, loop, call, hooks);
   if (op.unlocked) return unlocked_call(op, loop, call);
   RangeFaultResult result = walk(call, hooks);
   if (result.ret == 0 && machine_.model().range_api == RangeApi::owner_5_7) {
@@ -183,7 +156,7 @@ Result<int> Operations::read_sequence(const RangeFaultOp& op, const Loop& loop, 
   return 0;
 }
 
-Result<int> Operations::driver_loop(const RangeFaultOp& op, const Loop& loop, Line line) {
+Result<int> Operations::driver_loop(const RangeFaultOp& op, Loop& loop, Line line) {
   RangeFaultCall call = loop.call;
   FaultScript script(world_, op);
   int ret = -EBUSY;
@@ -192,7 +165,12 @@ Result<int> Operations::driver_loop(const RangeFaultOp& op, const Loop& loop, Li
       ret = -EINTR;
       break;
     }
-    if (loop.device != nullptr) {
+    if (loop.tracks_ranges(machine_.model())) {
+      if ((ret = wait_until_valid(loop, call)) != 0) {
+        machine_.step(RuleId::scenario_repeat, {round});
+        continue;
+      }
+    } else if (loop.device != nullptr) {
       const Result<int> read = read_sequence(op, loop, call, line);
       if (!read || *read != 0) return read;
     }
@@ -227,12 +205,9 @@ Result<int> Operations::driver_loop(const RangeFaultOp& op, const Loop& loop, Li
       machine_.step(RuleId::scenario_seq_late, {call.notifier_seq, of_the_walk});
     }
     const DriverLockGuard locked(loop.device->locks(), loop.device->owner());
-    if (machine_.model().range_api < RangeApi::snapshot_5_2) {
-      machine_.enter(Function::hmm_vma_range_done);
-      machine_.step(RuleId::drv_range_done, {!loop.device->notifier().check_retry(call.notifier_seq)});
-      machine_.leave();
-    }
-    if (loop.device->notifier().read_retry(call.notifier_seq)) {
+    const bool collided = loop.tracks_ranges(machine_.model()) ? !range_still_valid(loop, call)
+                                                               : loop.device->notifier().read_retry(call.notifier_seq);
+    if (collided) {
       machine_.step(RuleId::scenario_collided, {call.notifier_seq, round});
       ret = -EBUSY;
       continue;

@@ -65,10 +65,12 @@ class Operations {
   Result<void> write_slots(const RangeFaultOp& op, const Array& array, Line line);
   RangeFaultResult walk(const RangeFaultCall& call, WalkHooks* script);
   Result<int> read_sequence(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call, Line line);
-  Result<int> driver_loop(const RangeFaultOp& op, const Loop& loop, Line line);
+  Result<int> driver_loop(const RangeFaultOp& op, Loop& loop, Line line);
   /// One call of the kernel's function, whichever the model has.
-  RangeFaultResult range_call(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call, WalkHooks* hooks);
-  RangeFaultResult old_range_call(const RangeFaultOp& op, const RangeFaultCall& call);
+  RangeFaultResult range_call(const RangeFaultOp& op, Loop& loop, RangeFaultCall& call, WalkHooks* hooks);
+  RangeFaultResult old_range_call(const RangeFaultOp& op, Loop& loop, const RangeFaultCall& call, WalkHooks* script);
+  int wait_until_valid(const Loop& loop, const RangeFaultCall& call);
+  bool range_still_valid(Loop& loop, const RangeFaultCall& call);
   RangeFaultResult unlocked_call(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call);
   Result<MirrorState*> mirror_state(const std::string& table, Line line);
   /// The CPU's own page walk and access. False: it has to fault.

@@ -102,6 +102,38 @@ bool DeviceMirror::is_atomic(uint64_t addr) const {
   return false;
 }
 
+TrackedRange::~TrackedRange() {
+  if (device != nullptr) device->untrack(*this);
+}
+
+void DeviceMirror::track(TrackedRange& range, uint64_t start, uint64_t end, WordIndex slots) {
+  untrack(range);
+  range.device = this;
+  range.start = start;
+  range.end = end;
+  range.slots = slots;
+  range.valid = true;
+  tracked_.push_back(&range);
+}
+
+void DeviceMirror::untrack(TrackedRange& range) {
+  std::erase(tracked_, &range);
+  range.device = nullptr;
+}
+
+/// hmm_invalidate_range() of 4.14 to 5.1. It takes a range for touched also when the invalidation ends where it begins.
+void DeviceMirror::invalidate_tracked(const InvalidateRange& range) {
+  for (TrackedRange* tracked : tracked_) {
+    if (range.end < tracked->start || range.start >= tracked->end) continue;
+    const uint64_t start = std::max(range.start, tracked->start), end = std::min(range.end, tracked->end);
+    const auto first = static_cast<uint32_t>((start - tracked->start) / page_bytes);
+    const auto count = static_cast<uint32_t>((end - start) / page_bytes);
+    machine_->step(RuleId::drv_invalidate_zero, {start, end, first, count});
+    tracked->valid = false;
+    if (count != 0) machine_->fill_keeping(tracked->slots + first, count, 0, 0, 0);
+  }
+}
+
 bool DeviceMirror::invalidate(IntervalNotifier& notifier, const InvalidateRange& range, uint64_t cur_seq) {
   if (range.event == NotifyEvent::migrate && range.owner == owner_) return true;
   const uint64_t own_calls = internal_owner(*machine_);
@@ -113,6 +145,7 @@ bool DeviceMirror::invalidate(IntervalNotifier& notifier, const InvalidateRange&
   if (range.blockable && locks_ != nullptr) locks_->driver_lock(owner_);
   const DriverLockGuard locked(locks_, owner_, DriverLockGuard::held);
   notifier.set_seq(cur_seq);
+  invalidate_tracked(range);
   // Another task may add a table between two steps.
   for (size_t k = 0; k < tables_.size(); ++k) {
     const Table table = tables_[k];

@@ -70,6 +70,22 @@ class MmapReadGuard {
   const AddressSpace& space_;
 };
 
+class DeviceMirror;
+
+/// struct hmm_range of 4.14 to 5.1: from the call until hmm_vma_range_done() an invalidation that touches its pages makes
+/// it invalid and zeroes their slots, requests and results alike. Stops being tracked when it goes.
+struct TrackedRange {
+  DeviceMirror* device = nullptr;   ///< tracked there; not owned
+  uint64_t start = 0, end = 0;
+  WordIndex slots = no_word;
+  bool valid = true;
+
+  TrackedRange() = default;
+  TrackedRange(const TrackedRange&) = delete;
+  TrackedRange& operator=(const TrackedRange&) = delete;
+  ~TrackedRange();
+};
+
 class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
  public:
   /// `owner` is what dev_private_owner is compared with; `id` becomes the tables' Region::owner.
@@ -133,6 +149,10 @@ class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
   void map_atomic(uint64_t addr, uint64_t pfn);
   bool is_atomic(uint64_t addr) const;
 
+  /// Kernels until 5.1; `range` is tracked until untrack() or its end.
+  void track(TrackedRange& range, uint64_t start, uint64_t end, WordIndex slots);
+  void untrack(TrackedRange& range);
+
   /// Its own migrations are skipped; anything else moves the sequence and drops the range from the table.
   bool invalidate(IntervalNotifier& notifier, const InvalidateRange& range, uint64_t cur_seq) override;
   /// Kernels with the unified fault-and-migrate patches: does it skip CLEAR by current (patch 1/4)? At first yes.
@@ -145,6 +165,7 @@ class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
     WordIndex atomic = no_word;   ///< one word a page: 1 = ATOMIC
   };
   void store_entry(uint64_t addr, uint64_t entry);
+  void invalidate_tracked(const InvalidateRange& range);
   WordIndex add_words(RegionKind kind, uint64_t start, uint64_t pages, const char* what);
 
   Machine* machine_;
@@ -153,6 +174,7 @@ class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
   uint64_t owner_;
   uint32_t id_;
   std::vector<Table> tables_;
+  std::vector<TrackedRange*> tracked_;
   IntervalNotifier* notifier_ = nullptr;
   bool skip_current_ = true;
   bool fail_allocation_ = false;

@@ -62,7 +62,7 @@ RangeFaultResult RangeWalk::run() {
       machine_.step(RuleId::range_return, {static_cast<uint64_t>(static_cast<int64_t>(ret)), last_});
       break;
     }
-    if (result_.walks > call_.max_restarts) {
+    if (result_.walks > call_.max_restarts || (hooks_ == nullptr && circle_.circles(machine_, last_))) {
       machine_.step(RuleId::range_livelock, {last_, result_.walks});
       result_.stuck = Stuck::livelock;
       result_.stuck_at = last_;

@@ -9,6 +9,7 @@
 #include "engine/machine/machine.h"
 #include "engine/machine/spin_guard.h"
 #include "engine/unified/migrate_prepare.h"
+#include "engine/walk/circle_watch.h"
 #include "engine/walk/hooks.h"
 #include "engine/walk/pte_block.h"
 #include "engine/walk/range_fault.h"
@@ -128,6 +129,7 @@ class RangeWalk {
   Machine& machine_;
   const RangeFaultCall& call_;
   WalkHooks* hooks_;
+  CircleWatch circle_;
   AddressSpace& mm_;
   const KernelModel& model_;
   const PfnFormat& pfn_;

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "engine/test_hmm/device_mirror.h"
 #include "tests/engine/driver_calls.h"
 
 namespace hmmscope::test {
@@ -119,19 +120,80 @@ TEST(DriverFormat, WriteToAReadOnlyVma) {
 
 TEST(DriverFormat, AnInvalidatedRange) {
   for (const auto& [model, code] : std::vector<std::pair<const char*, int>>{
-           {"5.2", -EAGAIN}, {"5.3", -EBUSY}, {"5.4", -EBUSY}, {"5.6", -EBUSY}}) {
+           {"5.2", -EAGAIN}, {"5.3", -EBUSY}, {"5.4", -EBUSY}, {"5.5", -EBUSY}, {"5.6", -EBUSY}}) {
     Small w(model, 1, NV);
     IntervalNotifier& notifier = w.mm().notifiers().insert(0, 1ull << 47, "dev", nullptr);
     w.call.notifier = &notifier;
-    w.call.notifier_seq = notifier.invalidate_seq() + 2;
+    w.call.notifier_seq = notifier.invalidate_seq();
+    const Invalidation running = w.mm().notifiers().start({w.call.start, w.call.end});
     EXPECT_EQ(run_call(w).result.ret, code) << model;
+    w.mm().notifiers().end(running);
+    const bool noticed = std::string_view(model) >= "5.5";
+    EXPECT_EQ(run_call(w).result.ret, noticed ? -EBUSY : 1) << model << ": one that has ended";
   }
   Small unaware("4.17", 1);
   unaware.in(0, NV);
   IntervalNotifier& notifier = unaware.mm().notifiers().insert(0, 1ull << 47, "dev", nullptr);
   unaware.call.notifier = &notifier;
-  unaware.call.notifier_seq = 99;
+  const Invalidation running = unaware.mm().notifiers().start({unaware.call.start, unaware.call.end});
   EXPECT_EQ(run_call(unaware).result.ret, 0) << "nothing looks before hmm_vma_range_done";
+  unaware.mm().notifiers().end(running);
+}
+
+/// hmm_invalidate_range() of 4.14 to 5.1: what the driver had asked for is gone, and what it got as well.
+TEST(DriverFormat, UntilFiveOneAnInvalidationZeroesTheSlotsOfTrackedRanges) {
+  Small w("5.1", 8);
+  DeviceMirror device(w.machine(), w.mm(), "gpu", 7, 0);
+  const auto slots_after = [&](uint64_t first, uint64_t end, bool valid) {
+    for (uint32_t k = 0; k < 8; ++k) w.in(k, NV | NW);
+    TrackedRange tracked;
+    device.track(tracked, w.call.start, w.call.end, w.call.pfns);
+    w.start_recording();
+    w.mm().notifiers().end(w.mm().notifiers().start({w.call.start + first * page_bytes, w.call.start + end * page_bytes}));
+    for (const std::string& id : fired_rules(*w.stop_recording())) all_fired().insert(id);
+    EXPECT_EQ(tracked.valid, valid) << first << " " << end;
+    std::string zeroed;
+    for (uint32_t k = 0; k < 8; ++k) zeroed += w.out(k) == 0 ? '0' : 'r';
+    return zeroed;
+  };
+  EXPECT_EQ(slots_after(2, 4, false), "rr00rrrr");
+  EXPECT_EQ(slots_after(6, 20, false), "rrrrrr00");
+  EXPECT_EQ(slots_after(8, 9, true), "rrrrrrrr");
+  w.call.start += page_bytes;   // so that there is a page before it
+  EXPECT_EQ(slots_after(~0ull, 0, false), "rrrrrrrr") << "ends where the range begins: invalid, but no slot is touched";
+  device.close();
+}
+
+/// HMM_PFN_VALID in the slot, one that the pte refuses: the kernel had written NONE there before it looked.
+TEST(DriverFormat, ARefusedRequestIsGoneFromItsSlot) {
+  for (const char* model : {"5.5", "5.6"}) {
+    Small w(model, 1, 0, ~0ull, vm::read);
+    w.pte(0, pte_ro);
+    w.in(0, NV | NW);
+    EXPECT_EQ(run_call(w).result.ret, -EPERM) << model;
+    EXPECT_EQ(w.out(0), 0u) << model;
+  }
+  Small first("5.4", 1, 0, ~0ull, vm::read);   // the first walk is refused and forgets the request, so the second is not
+  first.pte(0, pte_ro);
+  first.in(0, NV | NW);
+  EXPECT_EQ(run_call(first).result.ret, 1);
+  EXPECT_EQ(first.out(0), nv(0x12345));
+  EXPECT_TRUE(first.faults.empty());
+}
+
+TEST(DriverFormat, AGapThatIsAskedForIsAnOopsIn52And53) {
+  for (const char* model : {"5.2", "5.3", "5.4", "5.5"}) {
+    World w(model);
+    w.vma(0, 2);
+    w.table(0);
+    w.range(0, 4, NV);
+    w.pte(0, pte_ro);
+    w.pte(1, pte_ro);
+    w.vma(8, 2);
+    const Made run = run_call(w);
+    EXPECT_EQ(run.result.ret, -EFAULT) << model;
+    EXPECT_EQ(run.fired("driver_format.do_fault.null_vma"), std::string_view(model) < "5.4") << model;
+  }
 }
 
 TEST(DriverFormat, VmasAndGaps) {

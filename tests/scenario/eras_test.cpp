@@ -65,6 +65,71 @@ TEST(Eras, TheZeroPageIsRefusedFrom52To54) {
   }
 }
 
+Outcome run_one_call(const std::string& prot, const std::string& pages, const std::string& operation, const char* kernel,
+                     const std::string& expect) {
+  const std::string text =
+      R"({"hmmscope-scenario": 1, "title": "t", "devices": [{"name": "gpu"}], "vmas": [{"name": "heap", "start": "0x7f0000000000", "size": "2M", "prot": ")" +
+      prot + R"("}], "pages": [)" + pages + R"(], "operations": [{"op": "range-fault", "array": "a", "at": "heap", "pages": 1, "device": "gpu", "rounds": 1, "expect": ")" +
+      expect + "\", " + operation + "}]}";
+  return run_text(text, kernel);
+}
+
+/// HMM looked at VM_WRITE from 5.4 on, and handle_mm_fault never did for a driver: the fault succeeds and changes nothing.
+TEST(Eras, AWriteInAReadOnlyVmaIsRefusedSince54) {
+  const std::string page = R"({"at": "heap", "state": "present", "pfn": "0x200", "writable": false})";
+  const std::string default_flags = R"("default": "REQ_FAULT|REQ_WRITE", "mask": "0")";
+  const std::string slot = R"("default": "0", "mask": "~0", "slots": [{"index": 0, "value": "REQ_FAULT|REQ_WRITE"}])";
+  for (const char* kernel : {"4.14", "5.2", "5.3"}) {
+    const Outcome endless = run_one_call("r", page, default_flags, kernel, "deadlock");
+    EXPECT_TRUE(fired(endless.recording).contains("driver_format.outer.livelock")) << kernel;
+    EXPECT_LT(endless.recording.steps(), 2000u) << "a circle is noticed when it closes";
+  }
+  for (const char* kernel : {"4.17", "5.1", "5.2", "5.3"}) {
+    const Outcome forgotten = run_one_call("r", page, slot, kernel, "0");
+    EXPECT_TRUE(fired(forgotten.recording).contains("fault.access_unasked")) << kernel;
+    EXPECT_EQ(final_word(forgotten, RegionKind::hmm_pfns, 0) & 3, 1u) << kernel << ": VALID without WRITE";
+  }
+  run_one_call("r", page, slot, "5.4", "0");   // the first walk was refused and forgot the request
+  for (const char* kernel : {"5.5", "5.6", "5.7", "6.12"}) run_one_call("r", page, slot, kernel, "-EPERM");
+}
+
+/// In 4.14 nobody asks for VM_READ either: the page is mapped without any permission.
+TEST(Eras, AVmaThatAllowsNothing) {
+  const std::string read = R"("default": "REQ_FAULT", "mask": "0")";
+  const Outcome mapped = run_one_call("none", "", read, "4.14", "0");
+  EXPECT_EQ(final_word(mapped, RegionKind::hmm_pfns, 0) & 0x7f, 1u) << "VALID, and neither READ nor WRITE";
+  for (const char* kernel : {"4.17", "5.1", "5.2", "5.3", "5.4"}) run_one_call("none", "", read, kernel, "-EPERM");
+  for (const char* kernel : {"5.5", "5.6", "5.7", "6.12"}) run_one_call("none", "", read, kernel, "-EFAULT");
+}
+
+TEST(Eras, FaultsAndWaitsOfAScenarioHappenInEveryEra) {
+  const std::string fails = R"("default": "REQ_FAULT", "mask": "0", "faults": [{"at": "heap", "result": "SIGBUS"}])";
+  for (const char* kernel : {"4.14", "4.17", "5.1", "5.2", "5.4", "5.6", "5.8", "6.12"}) run_one_call("rw", "", fails, kernel, "-EFAULT");
+  const std::string page = R"({"at": "heap", "state": "migration-write", "pfn": "0x300"})";
+  const std::string waits =
+      R"("default": "REQ_FAULT", "mask": "0", "waits": [{"at": "heap", "then": [{"at": "heap", "state": "present", "pfn": "0x200"}]}])";
+  for (const char* kernel : {"4.14", "4.17", "5.1", "5.8", "6.12"}) {
+    const Outcome waited = run_one_call("rw", page, waits, kernel, "0");
+    EXPECT_TRUE(fired(waited.recording).contains("migration_wait.over")) << kernel;
+  }
+}
+
+/// Until 5.4 nobody remembers an invalidation that is over, but for the ranges that 4.14 to 5.1 track during the call.
+TEST(Eras, AnInvalidationBeforeTheCall) {
+  const std::string page = R"({"at": "heap", "state": "present", "pfn": "0x300"})";
+  const std::string stale = R"("default": "REQ_FAULT", "mask": "0", "stale": true)";
+  for (const char* kernel : {"4.14", "4.17", "5.1", "5.2", "5.3", "5.4"}) {
+    const auto rules = fired(run_one_call("rw", page, stale, kernel, "0").recording);
+    EXPECT_EQ(rules.contains("driver_format.range_valid"), std::string_view(kernel).substr(0, 2) == "5." && kernel != std::string_view("5.1")) << kernel;
+    EXPECT_FALSE(rules.contains("read_begin.return")) << kernel << ": interval notifiers are of 5.5";
+  }
+  for (const char* kernel : {"5.5", "5.6", "5.7", "6.12"}) run_one_call("rw", page, stale, kernel, "-EBUSY");
+  const std::string meanwhile =
+      R"("default": "REQ_FAULT", "mask": "0", "faults": [{"at": "heap", "invalidates": true, "then": [{"at": "heap", "state": "present"}]}])";
+  for (const char* kernel : {"4.14", "4.17", "5.1", "5.6", "6.12"}) run_one_call("rw", "", meanwhile, kernel, "-EBUSY");
+  for (const char* kernel : {"5.2", "5.3", "5.4"}) run_one_call("rw", "", meanwhile, kernel, "0");
+}
+
 TEST(Eras, TheWorkedExamplesOf2019) {
   for (const char* name : {"default-flags-read.json", "default-flags-one-write.json",
                            "default-flags-per-slot.json", "mask-too-wide.json"}) {
