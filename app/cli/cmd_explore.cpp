@@ -1,5 +1,8 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,6 +15,15 @@ namespace hmmscope::app {
 namespace {
 
 constexpr uintmax_t largest_file = 64u << 20;
+
+std::atomic<bool> interrupted = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "set by a signal handler");
+
+/// The first Ctrl+C ends the exploration, which then says what it has found; the second ends the program.
+void interrupt(int signal) {
+  interrupted = true;
+  std::signal(signal, SIG_DFL);
+}
 
 /// `hmmscope explore`: all interleavings of a scenario's tasks, and how they end; exit code 1 when one of them does not
 /// hold what the scenario expects.
@@ -44,7 +56,16 @@ class ExploreCommand : public Command {
     options.max_runs = max_;
     options.reduce = !full_;
     if (!granularity_.empty()) options.granularity = granularity_ == "rule" ? schedule::Granularity::rule : schedule::Granularity::lock;
+    options.proceed = [&](uint64_t runs) {
+      if (runs % 100 == 0 && ::isatty(::fileno(output.err)) != 0) fmt::print(output.err, "\r{} of at most {} runs", runs, max_);
+      return !interrupted;
+    };
+    std::signal(SIGINT, interrupt);
+    std::signal(SIGTERM, interrupt);
     const auto found = scenario::explore(*parsed, options);
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
+    if (::isatty(::fileno(output.err)) != 0) fmt::print(output.err, "\r\x1b[K");
     if (!found) return output.bad_input(found.error());
     output.json ? print_json(output, *found) : print_text(output, *found);
     for (const scenario::ExploredOutcome& outcome : found->outcomes) {
@@ -55,9 +76,9 @@ class ExploreCommand : public Command {
 
  private:
   void print_text(const Output& output, const scenario::Exploration& found) const {
-    output.print(fmt::format("granularity {}: runs {}, of them cut off in a state seen before {}; states {}, passes {}{}\n",
+    output.print(fmt::format("granularity {}: runs {}, of them cut off in a state seen before {}; states {}, passes {}; {}\n",
                              name_of(found.granularity), found.runs, found.known_states, found.states, found.passes,
-                             found.complete ? "; all interleavings explored" : "; stopped at the maximum"));
+                             end_of(found)));
     size_t number = 0;
     for (const scenario::ExploredOutcome& outcome : found.outcomes) {
       output.print(fmt::format("\noutcome {}: {}{}{} ({} schedules)\n  run --schedule \"{}\"\n", ++number, outcome.end,
@@ -68,6 +89,12 @@ class ExploreCommand : public Command {
     }
   }
 
+  static std::string end_of(const scenario::Exploration& found) {
+    if (found.complete) return found.reduced ? "all interleavings explored" : "all interleavings explored, each order of independent steps too";
+    return fmt::format("NOT all interleavings explored ({}): there may be other outcomes",
+                       interrupted ? "interrupted" : fmt::format("the maximum was reached; {} of the runs went by random schedules", found.random_runs));
+  }
+
   static void print_json(const Output& output, const scenario::Exploration& found) {
     auto outcomes = nlohmann::ordered_json::array();
     for (const scenario::ExploredOutcome& outcome : found.outcomes) {
@@ -75,7 +102,7 @@ class ExploreCommand : public Command {
                           {"failures", outcome.failures}, {"findings", outcome.findings}, {"schedule", outcome.schedule}, {"schedules", outcome.schedules}});
     }
     output.print(nlohmann::ordered_json{{"granularity", name_of(found.granularity)}, {"runs", found.runs}, {"known_states", found.known_states},
-                                        {"states", found.states}, {"passes", found.passes}, {"complete", found.complete},
+                                        {"states", found.states}, {"passes", found.passes}, {"complete", found.complete}, {"reduced", found.reduced}, {"random_runs", found.random_runs},
                                         {"outcomes", std::move(outcomes)}}.dump(2) + "\n");
   }
 

@@ -93,6 +93,7 @@ Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
   const int ret = ended.value_or(-EINVAL);
   machine_.leave(ret);
   if (!ended) return fail(ended.error());
+  note(line, "range-fault " + outcome_name(ret));
   const auto code = static_cast<uint64_t>(static_cast<int64_t>(ret));
   if (op.expect) expect_result(*op.expect, outcome_name(ret), code, line);
   if (op.count && loop.call.mm->machine().model().range_api >= RangeApi::snapshot_5_2 &&

@@ -157,6 +157,21 @@ void note(Exploration& exploration, const Outcome& outcome) {
   exploration.outcomes.push_back(std::move(found));
 }
 
+/// There are too many interleavings to walk through: those that were reached differ late, these differ early.
+Result<Exploration> sample(const Scenario& scenario, const ExploreOptions& how, Exploration exploration) {
+  RunOptions options;
+  options.kernel = how.kernel;
+  options.granularity = exploration.granularity;
+  while (exploration.runs < how.max_runs && (!how.proceed || how.proceed(exploration.runs))) {
+    options.seed = ++exploration.random_runs;
+    const auto outcome = run(scenario, options);
+    if (!outcome) return fail(outcome.error());
+    ++exploration.runs;
+    note(exploration, *outcome);
+  }
+  return exploration;
+}
+
 }  // namespace
 
 Result<Exploration> explore(const Scenario& scenario, const ExploreOptions& how) {
@@ -168,10 +183,13 @@ Result<Exploration> explore(const Scenario& scenario, const ExploreOptions& how)
   options.kernel = how.kernel;
   options.policy = &path;
   options.granularity = exploration.granularity;
+  exploration.reduced = how.reduce && scenario.inject.empty();
+  const uint64_t in_order = how.max_runs - how.max_runs / 5;
   do {
     ++exploration.passes;
     do {
-      if (exploration.runs == how.max_runs) return exploration;
+      if (exploration.runs == in_order) return sample(scenario, how, std::move(exploration));
+      if (how.proceed && !how.proceed(exploration.runs)) return exploration;
       const auto outcome = run(scenario, options);
       if (!outcome) return fail(outcome.error());
       ++exploration.runs;

@@ -9,6 +9,7 @@
 /// The reduction keeps every outcome: what is merged or left out differs only in the order of independent segments.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,8 +22,10 @@ namespace hmmscope::scenario {
 
 struct ExploreOptions {
   std::string kernel;                  ///< overrides the scenario's model when not empty
-  uint64_t max_runs = 10000;
+  uint64_t max_runs = 10000;           ///< when it is not enough for all, the last fifth of them go by random schedules
   std::optional<schedule::Granularity> granularity;   ///< overrides the scenario's
+  /// Asked before each run with those done; false stops, and what has been found is the result.
+  std::function<bool(uint64_t runs)> proceed;
   bool reduce = true;                  ///< false: every choice is tried (states seen before still end a run)
 };
 
@@ -38,10 +41,12 @@ struct ExploredOutcome {
 
 struct Exploration {
   uint64_t runs = 0;
+  uint64_t random_runs = 0;            ///< of them by random schedules
   uint64_t known_states = 0;           ///< runs cut off because the state had been seen
   uint64_t states = 0;                 ///< in which somebody had to choose
   uint64_t passes = 0;                 ///< how often it began anew, knowing more of what the tasks touch
-  bool complete = false;               ///< false: max_runs was reached first
+  bool complete = false;               ///< false: max_runs was reached first, or it was stopped
+  bool reduced = true;                 ///< only one order of independent segments was tried
   schedule::Granularity granularity = schedule::Granularity::lock;
   std::vector<ExploredOutcome> outcomes;   ///< in order of discovery
 };

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "engine/base/errno_name.h"
+#include "engine/base/in_use.h"
 #include "engine/migrate/device_exclusive.h"
 #include "engine/migrate/device_migration.h"
 #include "engine/scenario/operations.h"
@@ -37,13 +38,16 @@ void Operations::expect_number(const std::string& what, const std::optional<uint
   expect_result(fmt::format("{} {}", what, *expected), fmt::format("{} {}", what, found), found, line);
 }
 
-Result<MigrateArrays> Operations::arrays_for(const std::string& migration, uint64_t start, uint64_t pages,
-                                             Line line) {
+Result<RunningMigration*> Operations::migration_for(const std::string& migration, uint64_t start, uint64_t pages,
+                                                    Line line) {
   const uint64_t limit = world_.space().tables().limit();
   if (start >= limit || pages > (limit - start) / page_bytes) {
     return fail(world_.error(line, "the range ends beyond the address space"));
   }
-  RunningMigration& running = world_.migrations()[migration];
+  std::string name = migration;
+  for (uint32_t others = 1; world_.migrations()[name].users != 0; ++others) name = fmt::format("{} #{}", migration, others + 1);
+  RunningMigration& running = world_.migrations()[name];
+  running.name = name;
   if (running.set_up) {
     return fail(
         world_.error(line, "migration '" + migration + "' still runs: it needs a migrate-finalize first"));
@@ -52,27 +56,29 @@ Result<MigrateArrays> Operations::arrays_for(const std::string& migration, uint6
     running.start = start;
     running.pages = pages;
     running.arrays =
-        add_migrate_arrays(machine_, world_.space(), start, static_cast<uint32_t>(pages), migration);
+        add_migrate_arrays(machine_, world_.space(), start, static_cast<uint32_t>(pages), name);
   }
-  return running.arrays;
+  return &running;
 }
 
 Result<void> Operations::perform(const MigrateSetupOp& op, Line line) {
   const auto start = world_.resolve(op.at, line);
   if (!start) return fail(start.error());
-  const auto arrays = arrays_for(op.migration, *start, op.pages, line);
-  if (!arrays) return fail(arrays.error());
+  if (world_.migrations()[op.migration].users != 0)
+    return fail(world_.error(line, "migration '" + op.migration + "' is the name of a call that another task is in"));
+  const auto migration = migration_for(op.migration, *start, op.pages, line);
+  if (!migration) return fail(migration.error());
   Device* device = world_.device(op.device);
   device->reserve_table(*start, op.pages);
-  RunningMigration& running = world_.migrations()[op.migration];
+  RunningMigration& running = **migration;
   running.device = op.device;
   running.args = {};
   running.args.mm = &world_.space();
   running.args.vma = world_.space().vma_at(*start);
   running.args.start = *start;
   running.args.end = *start + op.pages * page_bytes;
-  running.args.src = arrays->src;
-  running.args.dst = arrays->dst;
+  running.args.src = running.arrays.src;
+  running.args.dst = running.arrays.dst;
   running.args.select = op.select;
   running.args.pgmap_owner = device->owner();
   running.args.hooks = world_.migrate_hooks();
@@ -80,6 +86,7 @@ Result<void> Operations::perform(const MigrateSetupOp& op, Line line) {
   if (locks_ != nullptr) locks_->migration_began(op.migration);
   const int ret = migrate_vma_setup(machine_, running.args);
   running.set_up = ret == 0;
+  running.refused = ret != 0;
   if (locks_ != nullptr && ret != 0) locks_->mmap_unlock(world_.space());
   note(line, fmt::format("migrate-setup {} cpages {}", result_name(ret), ret == 0 ? running.args.cpages : 0));
   if (ret == -EDEADLK) machine_.step(RuleId::scenario_deadlock, {running.args.stuck_at, 1});
@@ -90,6 +97,11 @@ Result<void> Operations::perform(const MigrateSetupOp& op, Line line) {
 
 Result<void> Operations::perform(const MigratePagesOp& op, Line line) {
   RunningMigration& running = world_.migrations()[op.migration];
+  if (!running.set_up && running.refused) {   // a driver returns when its setup fails
+    note(line, "migrate-pages left out");
+    expect_number("moved", op.moved, 0, line);
+    return {};
+  }
   if (!running.set_up) return fail(world_.error(line, "migration '" + op.migration + "' is not set up"));
   Device& device = *world_.device(running.device);
   const MigrateVma& args = running.args;
@@ -132,6 +144,7 @@ Result<void> Operations::perform(const MigratePagesOp& op, Line line) {
 
 Result<void> Operations::perform(const MigrateFinalizeOp& op, Line line) {
   RunningMigration& running = world_.migrations()[op.migration];
+  if (!running.set_up && running.refused) return {};
   if (!running.set_up) return fail(world_.error(line, "migration '" + op.migration + "' is not set up"));
   migrate_vma_finalize(machine_, running.args);
   running.set_up = false;
@@ -142,16 +155,18 @@ Result<void> Operations::perform(const MigrateFinalizeOp& op, Line line) {
 Result<void> Operations::perform(const MigrateOp& op, Line line) {
   const auto start = world_.resolve(op.at, line);
   if (!start) return fail(start.error());
-  const auto arrays = arrays_for(op.migration, *start, op.pages, line);
-  if (!arrays) return fail(arrays.error());
+  const auto migration = migration_for(op.migration, *start, op.pages, line);
+  if (!migration) return fail(migration.error());
+  const InUse in_use((*migration)->users);
+  const MigrateArrays& arrays = (*migration)->arrays;
   Device& device = *world_.device(op.device);
   device.reserve_table(*start, op.pages);
   const DeviceMemory& memory = world_.memory_of(device);
   const uint64_t end = *start + op.pages * page_bytes;
   const MmapGuard guard(locks_, world_.space(), false);
   const DriverResult result =
-      op.to_device ? migrate_to_device(machine_, world_.space(), *start, end, *arrays, memory, device, world_.migrate_hooks())
-                   : migrate_to_system(machine_, world_.space(), *start, end, *arrays, memory, device,
+      op.to_device ? migrate_to_device(machine_, world_.space(), *start, end, arrays, memory, device, world_.migrate_hooks())
+                   : migrate_to_system(machine_, world_.space(), *start, end, arrays, memory, device,
                                        [&](uint32_t order) { return machine_.physical().allocate(order); }, world_.migrate_hooks());
   if (result.ret == -EDEADLK) machine_.step(RuleId::scenario_deadlock, {result.stuck_at, 1});
   note(line, fmt::format("migrate {} cpages {}", result_name(result.ret), result.cpages));

@@ -80,7 +80,8 @@ class Operations {
   /// What the page mapped at addr holds; empty when none is.
   std::optional<uint64_t> content_at(AddressSpace& space, uint64_t addr);
   void expect_content(uint64_t addr, uint64_t expected, std::optional<uint64_t> found, Line line);
-  Result<MigrateArrays> arrays_for(const std::string& migration, uint64_t start, uint64_t pages, Line line);
+  /// The migration of that name with arrays for the range; another one beside it while a call is using those.
+  Result<RunningMigration*> migration_for(const std::string& migration, uint64_t start, uint64_t pages, Line line);
   /// VMAs cannot change between migrate-setup and migrate-finalize: the driver holds mmap_lock for reading.
   Result<void> no_migration_runs(Line line);
   int move_for_longterm_pin(AddressSpace& space, uint64_t addr);

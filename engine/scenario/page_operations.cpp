@@ -118,7 +118,7 @@ Result<void> Operations::hold_page(const HoldOp& op, AddressSpace& space, uint64
     return fail(world_.error(line, fmt::format("no page is at {:#x}", addr)));
   if (!release && op.what == HoldOp::What::lock && folio.locked() && locks_ != nullptr) {
     locks_->scheduler().wait(schedule::Wait::folio_lock, addr, fmt::format("the lock of the page at {:#x}", addr),
-                             [folio] { return !folio.locked(); }, nullptr);
+                             [folio] { return !folio.locked(); }, [this, folio] { return locks_->holder_of_folio(folio.pfn()); });
   } else if (!release && op.what == HoldOp::What::lock && folio.locked()) {
     return fail(world_.error(line, fmt::format("the folio at {:#x} is locked already", addr)));
   }
@@ -134,6 +134,7 @@ Result<void> Operations::hold_page(const HoldOp& op, AddressSpace& space, uint64
     ++held;
     hold(folio, op.what);
   }
+  if (op.what == HoldOp::What::lock && locks_ != nullptr) locks_->holds_folio(folio.pfn(), !release);
   return {};
 }
 

@@ -1,5 +1,8 @@
 // Puts pages into a declared state: the entry, the folio, the device page or swap slot behind it.
 
+#include <algorithm>
+#include <array>
+
 #include "engine/machine/folio.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/scenario/world.h"
@@ -55,6 +58,8 @@ uint64_t marker_bits(PageState state) {
 }  // namespace
 
 Result<void> World::set_pages(const PageDecl& page) {
+  constexpr std::array migrates{PageState::migration_read, PageState::migration_read_exclusive, PageState::migration_write, PageState::pmd_migration};
+  declares_migration_entries_ |= std::find(migrates.begin(), migrates.end(), page.state) != migrates.end();
   const auto start = resolve(page.at, page.line);
   if (!start) return fail(start.error());
   const Vma vma = space_->vma_at(*start);

@@ -5,6 +5,7 @@
 
 #include "engine/fault/handle_mm_fault.h"
 #include "engine/scenario/device_invariant.h"
+#include "engine/scenario/end_check.h"
 #include "engine/scenario/inject.h"
 #include "engine/scenario/operations.h"
 #include "engine/scenario/task_locks.h"
@@ -74,6 +75,15 @@ void perform_task(Operations& operations, const Scenario& scenario, const std::s
     locks.scheduler().point();
     if (auto ok = perform(operations, scenario, operation); !ok && mistake) mistake = ok;
   }
+}
+
+/// Something hangs or is dead: what it has begun is left as it is.
+bool is_stuck(const Recording& recording) {
+  for (StepIndex step = 0; step < recording.steps(); ++step) {
+    const RuleId rule = recording.rule_of(step);
+    if (rule == RuleId::scenario_deadlock || rule == RuleId::driver_read_oops) return true;
+  }
+  return false;
 }
 
 Result<void> run_tasks(const Scenario& scenario, const RunOptions& options, World& world, Recorder& recorder, Observers& observers,
@@ -163,6 +173,8 @@ Result<Outcome> run(const Scenario& scenario, const RunOptions& options) {
     if (const auto ok = perform(operations, scenario, operation); !ok) return fail(ok.error());
   }
   if (check_devices) invariant.check_everything();
+  std::vector<std::string> left;
+  if (outcome.schedule_end.empty() || outcome.schedule_end == "finished") left = left_behind(**world);
   machine.set_observer(nullptr);
   machine.set_recorder(nullptr);
   const StepIndex last = recorder.steps() == 0 ? no_step : recorder.steps() - 1;
@@ -178,6 +190,7 @@ Result<Outcome> run(const Scenario& scenario, const RunOptions& options) {
   for (const Injector::Missed& missed : (*injector)->missed()) {
     outcome.failures.push_back({last, missed.decl->line, missed.why});
   }
+  const bool may_leave = std::find(scenario.allows.begin(), scenario.allows.end(), left_behind_name) != scenario.allows.end();
   recorder.set_meta("source", "scenario");
   recorder.set_meta("title", scenario.title);
   recorder.set_meta("description", scenario.description);
@@ -186,6 +199,12 @@ Result<Outcome> run(const Scenario& scenario, const RunOptions& options) {
   recorder.set_meta("arch", "x86_64");
   if (scenario.has_tasks()) recorder.set_meta("schedule", outcome.schedule);
   outcome.recording = std::move(recorder).finish();
+  if (!left.empty() && !is_stuck(outcome.recording)) {
+    for (const std::string& text : left) {
+      if (may_leave) outcome.findings.push_back(text);
+      else outcome.failures.push_back({last, 0, text});
+    }
+  }
   return outcome;
 }
 

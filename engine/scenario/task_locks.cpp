@@ -51,7 +51,13 @@ bool TaskLocks::wait_for_migration(uint64_t addr) {
   return true;
 }
 
+void TaskLocks::holds_folio(uint64_t pfn, bool holds) {
+  if (holds) folios_[pfn] = scheduler_.current();
+  else folios_.erase(pfn);
+}
+
 std::string TaskLocks::holder_of_folio(uint64_t pfn) const {
+  if (const auto holder = folios_.find(pfn); holder != folios_.end()) return scheduler_.name_of(holder->second);
   Machine& machine = world_.machine();
   const MigrateFormat format = MigrateFormat::from(machine.model());
   for (const auto& [name, migration] : world_.migrations()) {

@@ -24,6 +24,11 @@ class TaskLocks final : public DriverLocks, public WalkHooks {
   /// A migration that a task has set up and not yet finalized holds the locks of its pages.
   void migration_began(const std::string& name) { owners_[name] = scheduler_.current(); }
 
+  /// The running task has taken the folio's lock, or given it back.
+  void holds_folio(uint64_t pfn, bool holds);
+  /// Who has the folio's lock, a task or a migration; empty when nobody that is known here.
+  std::string holder_of_folio(uint64_t pfn) const;
+
   /// The running task has set up a migration and not finalized it.
   bool in_migration() const;
 
@@ -43,11 +48,10 @@ class TaskLocks final : public DriverLocks, public WalkHooks {
   bool wait_for_migration(uint64_t addr) override;
 
  private:
-  std::string holder_of_folio(uint64_t pfn) const;
-
   World& world_;
   schedule::Scheduler& scheduler_;
   std::map<std::string, uint32_t> owners_;              ///< migration -> task
+  std::map<uint64_t, uint32_t> folios_;                 ///< pfn -> task
   std::map<uint32_t, AddressSpace*> walked_;            ///< task -> space
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/base/in_use.h"
 #include "engine/scenario/operations.h"
 #include "engine/scenario/reclaim.h"
 #include "engine/scenario/sequence_driver.h"
@@ -43,26 +44,28 @@ Result<void> Operations::perform(const FaultAndMigrateOp& op, Line line) {
       return fail(world_.error(line, "the interrupt's range ends beyond the address space"));
   }
   // The arrays are made anew only when another place or size is asked for: what stands in them stays.
-  const auto arrays = arrays_for(op.migration, *start, slots, line);
-  if (!arrays) return fail(arrays.error());
+  const auto migration = migration_for(op.migration, *start, slots, line);
+  if (!migration) return fail(migration.error());
+  RunningMigration& running = **migration;
+  const InUse in_use(running.users);
   if (op.pages > (world_.space().tables().limit() - *start) / page_bytes)
     return fail(world_.error(line, "the range ends beyond the address space"));
-  Array& hmm = world_.arrays()[op.migration];
+  Array& hmm = world_.arrays()[running.name];
   if (hmm.first == no_word || hmm.start != *start || hmm.pages != slots) {
     hmm = {*start, slots,
-           machine_.add_hmm_pfns(world_.space(), *start, static_cast<uint32_t>(slots), op.migration)};
+           machine_.add_hmm_pfns(world_.space(), *start, static_cast<uint32_t>(slots), running.name)};
   }
-  const SequenceArrays all{hmm.first, add_sequence_range(machine_, world_.space(), op.migration), *arrays};
+  const SequenceArrays all{hmm.first, add_sequence_range(machine_, world_.space(), running.name), running.arrays};
   world_.device(op.device)->reserve_table(*start, op.pages);
 
   SequenceDriver driver(world_, op, *start, all, *preset, interrupt, locks_);
   const SequenceResult result = driver.run();
-  RunningMigration& running = world_.migrations()[op.migration];
   running.device = op.device;
   running.args = driver.running();
   // REQ_MIGRATE selects system memory, which migrate-pages reads off the arguments.
   if (one_pass && op.request && !op.select_given) running.args.select |= migrate_select::system;
   running.set_up = result.set_up;
+  running.walked = op.until == FaultAndMigrateOp::Until::walk;
   note(line, "fault-and-migrate " + result.outcome + " moved " + std::to_string(result.moved));
   if (op.expect) expect_result(*op.expect, result.outcome, result.rounds, line);
   expect_number("moved", op.moved, result.moved, line);

@@ -32,6 +32,10 @@ struct RunningMigration {
   uint64_t start = 0, pages = 0;
   MigrateVma args;
   bool set_up = false;
+  bool walked = false;    ///< the scenario stops after the walk that prepared it
+  bool refused = false;   ///< its last setup was: what follows it in the driver is left out
+  std::string name;
+  uint32_t users = 0;     ///< whole sequences of drivers that are using the arrays
   std::string device;
 };
 
@@ -58,6 +62,8 @@ class World {
   /// The name of a migration between its setup and its finalize; empty when none runs.
   std::string running_migration() const;
   std::map<std::string, RunningMigration>& migrations() { return migrations_; }
+  /// The scenario has put some there itself, at the start or later.
+  bool declares_migration_entries() const { return declares_migration_entries_; }
   /// The memory of a device.
   const DeviceMemory& memory_of(const Device& device) const;
   CpuFault& faults() { return *faults_; }
@@ -116,6 +122,7 @@ class World {
   std::unique_ptr<CpuFault> faults_;
   AddressSpace* space_ = nullptr;
   AddressSpace* outside_ = nullptr;   ///< of the process that shares pages which are not "exclusive"; made when there is one
+  bool declares_migration_entries_ = false;
   std::map<std::string, std::unique_ptr<Device>> devices_;
   DriverLocks* locks_ = nullptr;
   MigrateHooks* migrate_hooks_ = nullptr;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 
+#include "engine/base/in_use.h"
 #include "engine/fault/handle_mm_fault.h"
 #include "engine/machine/page_data.h"
 #include "engine/migrate/device_exclusive.h"
@@ -124,7 +125,7 @@ uint64_t Dmirror::copy(uint64_t addr, uint64_t pages, std::span<uint64_t> buffer
 
 DmirrorResult Dmirror::access(uint64_t addr, uint64_t npages, std::span<uint64_t> buffer, bool write) {
   DmirrorResult result;
-  pfns_for(addr, npages);
+  array_for(addr, npages);
   for (;;) {
     result.cpages += copy(addr + result.cpages * page_bytes, npages - result.cpages, buffer.subspan(result.cpages), write);
     if (result.cpages == npages || result.faults > npages) return result;
@@ -186,7 +187,9 @@ int Dmirror::range_fault(uint64_t start, uint64_t end, bool write) {
   call.notifier = &mirror_.notifier();
   call.start = start;
   call.end = end;
-  call.pfns = pfns_for(start, pages);
+  Array& array = array_for(start, pages);
+  const InUse in_use(array.users);
+  call.pfns = array.slot(start);
   call.default_flags = format.valid | (write ? format.write : 0);
   call.dev_private_owner = mirror_.owner();
   DriverLocks* locks = mirror_.locks();
@@ -227,33 +230,35 @@ int Dmirror::take_slots(uint64_t start, WordIndex slots, uint64_t pages, bool wr
   return 0;
 }
 
-WordIndex Dmirror::pfns_for(uint64_t start, uint64_t pages) {
-  for (const Array& array : arrays_) {
+Dmirror::Array& Dmirror::array_for(uint64_t start, uint64_t pages) {
+  for (Array& array : arrays_) {
     const uint64_t first = (start - array.start) / page_bytes;
-    if (start >= array.start && first < array.pages && array.pages - first >= pages) {
-      return array.first + static_cast<WordIndex>(first);
-    }
+    if (array.users == 0 && start >= array.start && first < array.pages && array.pages - first >= pages) return array;
   }
   mirror_.reserve_table(start, pages);
-  const WordIndex first = machine_.add_hmm_pfns(mirror_.space(), start, static_cast<uint32_t>(pages), mirror_.name() + " pfns");
-  arrays_.push_back({start, pages, first});
-  return first;
+  arrays_.push_back({start, pages, machine_.add_hmm_pfns(mirror_.space(), start, static_cast<uint32_t>(pages), mirror_.name() + " pfns")});
+  return arrays_.back();
 }
 
 // --- migration, device memory, exclusive access
 
 DmirrorResult Dmirror::migrate(uint64_t addr, uint64_t npages, std::span<uint64_t> buffer, bool to_device) {
-  const auto [place, fresh] = migrations_.try_emplace({addr, npages});
-  if (fresh) {
-    place->second = add_migrate_arrays(machine_, mirror_.space(), addr, static_cast<uint32_t>(npages), mirror_.name());
-    pfns_for(addr, npages);
+  const std::pair pages{addr, npages};
+  const auto [from, to] = migrations_.equal_range(pages);
+  auto place = std::find_if(from, to, [](const auto& known) { return known.second.users == 0; });
+  if (place == to) {
+    const auto arrays = add_migrate_arrays(machine_, mirror_.space(), addr, static_cast<uint32_t>(npages), mirror_.name());
+    place = migrations_.insert({pages, {arrays}});
+    array_for(addr, npages);
   }
+  Migrating& migrating = place->second;
+  const InUse in_use(migrating.users);
   const uint64_t end = addr + npages * page_bytes;
   const auto allocate = [&](uint32_t order) { return machine_.physical().allocate(order); };
   const MmapReadGuard locked(mirror_.locks(), mirror_.space());
   const DriverResult done =
-      to_device ? migrate_to_device(machine_, mirror_.space(), addr, end, place->second, memory_, mirror_)
-                : migrate_to_system(machine_, mirror_.space(), addr, end, place->second, memory_, mirror_, allocate);
+      to_device ? migrate_to_device(machine_, mirror_.space(), addr, end, migrating.arrays, memory_, mirror_)
+                : migrate_to_system(machine_, mirror_.space(), addr, end, migrating.arrays, memory_, mirror_, allocate);
   DmirrorResult result{done.ret, done.cpages, 0};
   if (!to_device || (done.ret != 0 && done.ret != -ENOENT)) return result;
   result.cpages = copy(addr, done.cpages, buffer, false);
@@ -261,7 +266,7 @@ DmirrorResult Dmirror::migrate(uint64_t addr, uint64_t npages, std::span<uint64_
 }
 
 DmirrorResult Dmirror::exclusive(uint64_t addr, uint64_t npages, std::span<uint64_t> buffer) {
-  pfns_for(addr, npages);
+  array_for(addr, npages);
   const uint64_t end = addr + npages * page_bytes;
   DmirrorResult result;
   const MmapReadGuard locked(mirror_.locks(), mirror_.space());
@@ -330,7 +335,9 @@ int Dmirror::snapshot_chunk(uint64_t start, uint64_t end, std::span<uint64_t> by
   call.notifier = &notifier;
   call.start = start;
   call.end = end;
-  call.pfns = pfns_for(start, bytes.size());
+  Array& array = array_for(start, bytes.size());
+  const InUse in_use(array.users);
+  call.pfns = array.slot(start);
   call.dev_private_owner = mirror_.owner();
   DriverLocks* locks = mirror_.locks();
   int ret = -EBUSY;

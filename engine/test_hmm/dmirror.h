@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <deque>
 #include <map>
 #include <optional>
 #include <span>
@@ -85,20 +86,26 @@ class Dmirror {
   int take_slots(uint64_t start, WordIndex slots, uint64_t pages, bool write);
   int snapshot_chunk(uint64_t start, uint64_t end, std::span<uint64_t> bytes);
   uint8_t byte_of(uint64_t slot) const;
-  /// The array for [start, end), with room in the device's table; the same call again takes the same words.
-  WordIndex pfns_for(uint64_t start, uint64_t pages);
+  struct Array {
+    uint64_t start, pages;
+    WordIndex first;
+    uint32_t users = 0;   ///< calls of tasks that are using it
+    WordIndex slot(uint64_t addr) const { return first + static_cast<WordIndex>((addr - start) / page_bytes); }
+  };
+  /// Slots for [start, end) that no call uses, with room in the device's table; the same call again takes the same words.
+  Array& array_for(uint64_t start, uint64_t pages);
   uint64_t pfn_of(uint64_t word) const;
 
   Machine& machine_;
   DeviceMirror& mirror_;
   const DeviceMemory& memory_;
   UffdContent uffd_;
-  struct Array {
-    uint64_t start, pages;
-    WordIndex first;
+  std::deque<Array> arrays_;
+  struct Migrating {
+    MigrateArrays arrays;
+    uint32_t users = 0;
   };
-  std::vector<Array> arrays_;
-  std::map<std::pair<uint64_t, uint64_t>, MigrateArrays> migrations_;
+  std::multimap<std::pair<uint64_t, uint64_t>, Migrating> migrations_;   ///< by first page and number of pages
 };
 
 }  // namespace hmmscope

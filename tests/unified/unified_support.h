@@ -25,7 +25,7 @@ inline std::string sequence(const std::string& name, const std::string& more = "
 
 /// The scenario without the invariant of the devices' tables: it shows a defect that breaks it.
 inline std::string unchecked(std::string scenario) {
-  scenario.insert(1, R"("check_devices": false, )");
+  scenario.insert(1, R"("check_devices": false, "allows": ["left-behind"], )");
   return scenario;
 }
 
