@@ -18,9 +18,6 @@ struct RuleGroup {
 /// In the order in which `hmmscope rules` lists them; every rule is in one.
 const std::vector<RuleGroup>& rule_groups();
 
-/// Whether `versions` of a rule ("all", "5.14+", "..6.18", "6.5..6.18", several with commas) covers kernel major.minor.
-bool covers(std::string_view versions, uint32_t major, uint32_t minor);
-
 /// The range-fault and migrate rules of 6.12, of which real captures are to fire two thirds. Nothing is left out: the
 /// driver's own loop and calls that the captures' probes do not see count too.
 std::vector<RuleId> range_fault_and_migrate_rules_of_6_12();

@@ -68,7 +68,7 @@ uint32_t CpuFault::handle_mm_fault(Machine& machine, AddressSpace& space, uint64
   // Only the CPU's own instructions write to a shadow stack; drivers and ptrace may (FOLL_FORCE and remote accesses).
   const bool plain_write = fault.write() && vma.is_shadow_stack() && (flags & fault_flag::remote) == 0;
   // Nobody asked for a driver until HMM itself did, in 5.4: a write is handled and the entry stays read-only.
-  const bool unasked = (flags & fault_flag::remote) != 0 && machine.model().walks_old_way() && machine.model().version < 5004;
+  const bool unasked = (flags & fault_flag::remote) != 0 && !machine.model().driver_faults_ask_the_vma;
   if ((vma.flags() & needed) == 0 && unasked) {
     machine.step(RuleId::fault_access_unasked, {addr, vma.flags(), flags});
   } else if ((vma.flags() & needed) == 0 || plain_write) {

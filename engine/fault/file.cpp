@@ -35,6 +35,10 @@ uint32_t CpuFault::do_fault(Fault& fault, WordIndex pte) {
   }
   const bool read_in = !cache_.find(file, index);
   const uint64_t pfn = cache_.get(m.physical(), file, index);
+  if (pfn == 0) {
+    m.step(RuleId::anon_oom, {fault.addr});
+    return vm_fault::oom;
+  }
   const auto step = [&](RuleId rule, uint64_t mapped) {
     m.step(rule, {fault.addr, mapped});
     if (read_in) add_file_folio(m, file, index, pfn);

@@ -25,11 +25,12 @@ class PageCache {
     const auto found = pages_.find({file, index});
     return found == pages_.end() ? std::nullopt : std::optional<uint64_t>(found->second);
   }
-  /// The page, read in when it is not there yet.
+  /// The page, read in when it is not there yet; 0 when there is no memory for it.
   uint64_t get(PhysicalMemory& physical, uint64_t file, uint64_t index) {
-    const auto [place, missing] = pages_.try_emplace({file, index}, 0);
-    if (missing) place->second = physical.allocate(0);
-    return place->second;
+    if (const auto found = pages_.find({file, index}); found != pages_.end()) return found->second;
+    const uint64_t pfn = physical.allocate(0);
+    if (pfn != 0) pages_[{file, index}] = pfn;
+    return pfn;
   }
   void put(uint64_t file, uint64_t index, uint64_t pfn) { pages_[{file, index}] = pfn; }
 

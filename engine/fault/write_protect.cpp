@@ -78,7 +78,9 @@ void split_huge_pmd(Machine& machine, AddressSpace& space, uint64_t addr, RuleId
   const WordIndex first = space.ensure_entry(Level::pte, base);
   const uint64_t flags = (pmd & ~x86::pfn.mask() & ~bit::huge) | (zero ? bit::special : 0);
   const uint64_t start = e.make(zero ? machine.physical().zero_pfn() : pfn, flags);
-  machine.fill_keeping(first, entries_per_table, start, zero ? 0 : page_bytes, 0);
+  // The pfn of a PROTNONE entry is stored inverted: it counts down.
+  const uint64_t stride = x86::invert_mask(start) != 0 ? 0 - page_bytes : page_bytes;
+  machine.fill_keeping(first, entries_per_table, start, zero ? 0 : stride, 0);
   // One mapping of the whole becomes one of each page.
   const Folio folio = zero ? Folio() : Folio::of(machine, pfn);
   if (folio && folio.large()) {

@@ -74,7 +74,7 @@ bool Collect::candidate(WordIndex word, uint64_t addr, uint64_t end, uint64_t mp
   if (folio.large()) return large_candidate(addr, end, folio);
   if (!lock(addr, folio)) return true;
   const uint64_t pte = machine_.load(word);
-  const bool exclusive = folio.has(folio_flag::anon) && folio.has(folio_flag::anon_exclusive);
+  const bool exclusive = machine_.model().anon_exclusive_mark && folio.has(folio_flag::anon) && folio.has(folio_flag::anon_exclusive);
   if (exclusive && !take_exclusive(word, addr, folio)) return true;
   make_entry(word, addr, folio, mpfn, pte, exclusive);
   return true;

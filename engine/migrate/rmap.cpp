@@ -13,8 +13,8 @@ SwapKind kind_of(const Machine& machine, uint64_t pte) { return machine.entry_fo
 
 bool is_nonpresent_mapping(SwapKind kind) { return is_device_private(kind) || is_device_exclusive(kind); }
 
-bool is_exclusive(const Folio& folio) {
-  return folio.has(folio_flag::anon) && folio.has(folio_flag::anon_exclusive);
+bool is_exclusive(const Machine& m, const Folio& folio) {
+  return m.model().anon_exclusive_mark && folio.has(folio_flag::anon) && folio.has(folio_flag::anon_exclusive);
 }
 
 bool stays_pinned(Machine& m, const RmapPlace& place, uint64_t entry, bool present, const Folio& folio) {
@@ -64,7 +64,7 @@ bool migrate_place(Machine& m, const RmapPlace& place, const Folio& folio, Migra
   if (pmd != no_word) return migrate_pmd(m, place, pmd, folio, hooks);
   pmds.unlock();
   SpinGuard ptes(m, pte_lock(place.space->id(), place.addr), SpinGuard::later);
-  const bool exclusive = is_exclusive(folio);   // of all its pages; the first one that goes takes the mark along
+  const bool exclusive = is_exclusive(m, folio);   // of all its pages; the first one that goes takes the mark along
   bool found = false;
   for (uint64_t page = place.page; page < place.page + place.pages; ++page) {
     const uint64_t addr = place.addr + (page - place.page) * page_bytes;
@@ -137,7 +137,7 @@ WordIndex find_pmd_migration_entry(const Machine& machine, const AddressSpace& s
 
 PmdMigration pmd_migration(const Machine& machine, const Folio& folio, uint64_t pmd) {
   const SwapFormat& format = machine.entry_format().swap;
-  const bool present = x86::pmd_present(pmd), exclusive = is_exclusive(folio);
+  const bool present = x86::pmd_present(pmd), exclusive = is_exclusive(machine, folio);
   const bool write = present ? machine.entry_format().allows_write(pmd) : format.kind(pmd) == SwapKind::device_write;
   const SwapKind kind = migration_kind(format, write, exclusive);
   return {make_migration_entry(machine.model(), format, pmd, folio.pfn(), kind), kind, present, exclusive};

@@ -75,6 +75,8 @@ KernelModel model_of(uint32_t version, const KernelConfig& config) {
   m.device_exclusive = version >= 5014;
   m.foreign_device_private_faults = version >= 5019;
   m.markers_like_none = version >= 5019;
+  m.anon_exclusive_mark = version >= 5019;
+  m.driver_faults_ask_the_vma = version >= 5004;
   m.only_uffd_wp_marker_like_none = version >= 7003;
   m.walk_pud_checks_none_only = version < 6010;
   m.devmap = version < 6017;

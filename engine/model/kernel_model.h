@@ -64,8 +64,10 @@ struct KernelModel {
   bool fault_errno_mapped = false;         ///< 7.3: OOM is -ENOMEM
   bool pte_table_may_be_gone = true;       ///< 6.5+: pte_offset_map may find no table, the walk of the pmd starts over
   bool faults_under_vma_lock = true;       ///< 6.4+: a CPU fault first tries the VMA's own lock
+  bool driver_faults_ask_the_vma = true;   ///< 5.4+: before, nobody asked whether the VMA allows what a driver's fault wants
   bool swap_in_maps_writable = true;       ///< 6.11+: reading an exclusive page back in maps it writable, clean
   // migration (engine/migrate)
+  bool anon_exclusive_mark = true;             ///< 5.19+: PG_anon_exclusive, which migration takes off and puts back
   bool migration_keeps_ad = true;              ///< 6.1+: A and D travel in migration entries
   bool collect_spins_on_pmd_migration = true;  ///< 6.5 .. 6.18: before and after the part is skipped
   bool fault_page_locked = false;  ///< 6.15+: do_swap_page try-locks the device page, migration relies on it

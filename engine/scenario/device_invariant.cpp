@@ -72,11 +72,28 @@ std::string_view DeviceInvariant::name_of(const DeviceViolation& violation, uint
   if (violation.read_only) return {};
   if (mapped_thrown_exclusive_.contains({violation.addr, pfn})) return thrown_exclusive;
   if (kept_.contains({violation.addr, pfn})) return skipped_current;
-  if (world_.machine().physical().owner_of(pfn) != std::optional(violation.device->owner())) return {};
-  if (mapped_thrown_away_.contains({violation.addr, pfn})) return thrown_away;
+  const Machine& machine = world_.machine();
+  if (pfn == 0 && machine.model().unified == UnifiedStyle::rfc) return page_zero;
   const auto [start, end] = committed();
   const bool now = violation.addr >= start && violation.addr < end;
-  return now || committed_on_the_way_.contains({violation.addr, pfn}) ? moved_home : std::string_view();
+  const bool on_the_way = now || committed_on_the_way_.contains({violation.addr, pfn});
+  if (machine.physical().owner_of(pfn) != std::optional(violation.device->owner()))
+    return on_the_way && is_ours_now(violation) ? moved_away : std::string_view();
+  if (mapped_thrown_away_.contains({violation.addr, pfn})) return thrown_away;
+  return on_the_way ? moved_home : std::string_view();
+}
+
+/// The CPU's entry is a migration's, or of a page in the device's own memory.
+bool DeviceInvariant::is_ours_now(const DeviceViolation& violation) const {
+  const Machine& machine = world_.machine();
+  const SwapFormat& format = machine.entry_format().swap;
+  const uint64_t entry = violation.cpu_entry;
+  if (x86::pte_none(entry)) return false;
+  const bool present = x86::pte_present(entry);
+  const SwapKind kind = present ? SwapKind::swap : format.kind(entry);
+  if (is_migration(kind)) return true;
+  const uint64_t pfn = present ? x86::pte_pfn(entry) : is_device_private(kind) ? format.pfn(entry) : 0;
+  return machine.physical().owner_of(pfn) == std::optional(violation.device->owner());
 }
 
 void DeviceInvariant::remember_page_mapped_meanwhile() {
@@ -98,7 +115,6 @@ void DeviceInvariant::remember_pages_on_their_way_home() {
   world_.for_each_mirror([&, start = start, end = end](const Device& device) {
     device.for_each_entry_in(start, end, [&](uint64_t addr, uint64_t entry) {
       const uint64_t pfn = device_pfn(machine, entry);
-      if (machine.physical().owner_of(pfn) != std::optional(device.owner())) return;
       if (mirrored_page(world_, device, addr, entry).moves) committed_on_the_way_.insert({addr, pfn});
     });
   });

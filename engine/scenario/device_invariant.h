@@ -4,7 +4,7 @@
 /// before are complete: the pages whose entries were written since, and those that lagged behind (see mirrored_page.h) and
 /// whose folio was.
 ///
-/// Four violations have names of their own, told by their cause, never by their look.
+/// Six violations have names of their own, told by their cause, never by their look.
 /// thrown_away: MADV_DONTNEED, which needs mmap_lock for reading only, takes the migration entry away and tells the
 /// device, and then the driver maps the page it has migrated, as lib/test_hmm.c does (dmirror_migrate_finalize_and_map
 /// looks at src and dst words, not at the notifier's sequence; read in 5.9): rule driver.map_thrown_away for this very
@@ -16,6 +16,10 @@
 /// migration's invalidation carries the device's owner, the callback skips it (dmirror_interval_invalidate), so the
 /// sequence does not move and read_retry finds nothing: the device maps its page that is about to be freed. It is told
 /// by a commit, which read_retry has allowed, of a page of the device's own memory that has moved or is under migration.
+/// moved_away: the same the other way round: the device's own migration takes a page into its memory after its range
+/// fault has seen the system page, and the commit maps that one. It is told by a commit, which read_retry has allowed, of
+/// a page whose CPU entry is under migration or is the device's own page by then.
+/// page_zero: under the unified RFC a slot that prepared nothing reads as pfn 0, and the posted driver maps physical page 0.
 /// skipped_current: under the unified RFC the device's callback skips a CLEAR that carries `current`, taking it for one of
 /// its own call (patch 1/4), and keeps the page: rule callback.skip_current for what it mapped then.
 /// Threads: the running task's.
@@ -46,7 +50,9 @@ std::vector<DeviceViolation> find_device_violations(World& world);
 inline constexpr std::string_view thrown_away = "thrown-away-while-migrating",
                                   thrown_exclusive = "thrown-away-while-made-exclusive",
                                   moved_home = "moved-home-while-faulting",
-                                  skipped_current = "kept-because-current-cleared";
+                                  moved_away = "moved-to-device-while-faulting",
+                                  skipped_current = "kept-because-current-cleared",
+                                  page_zero = "page-zero";
 
 /// Records each violation once, as step invariant.device_maps_taken_page or one of its siblings.
 class DeviceInvariant final : public StepObserver {
@@ -78,6 +84,7 @@ class DeviceInvariant final : public StepObserver {
   Changed changed();
   std::vector<DeviceViolation> look();
   void look_at(const Device& device, uint64_t addr, uint64_t entry, std::vector<DeviceViolation>& found);
+  bool is_ours_now(const DeviceViolation& violation) const;
   std::string_view name_of(const DeviceViolation& violation, uint64_t pfn) const;
   void report(const DeviceViolation& violation);
   void remember_pages_on_their_way_home();

@@ -76,7 +76,8 @@ void Injector::happen_if_possible() {
 
 bool Injector::possible(const Planned& planned) const {
   Machine& machine = world_.machine();
-  const bool may_sleep = spinlocks_ == 0 && driver_locks_ == 0 && atomic_ == 0;
+  const bool has_mutex = world_.locks() != nullptr && world_.locks()->holds_driver_lock();
+  const bool may_sleep = spinlocks_ == 0 && !has_mutex && atomic_ == 0;
   const auto pfn = [&](bool present_only) { return pfn_at(machine, world_.space(), planned.addr, present_only); };
   switch (planned.decl->what) {
     case What::allocation:

@@ -33,6 +33,7 @@ class Injector final : public StepObserver, public MigrateHooks, public DriverLo
   void mmap_read_unlock(const AddressSpace&) override {}
   void driver_lock(uint64_t) override { ++driver_locks_; }
   void driver_unlock(uint64_t) override { --driver_locks_; }
+  bool holds_driver_lock() const override { return driver_locks_ != 0; }
   bool driver_trylock(uint64_t) override {
     ++driver_locks_;
     return true;

@@ -56,6 +56,12 @@ void Operations::note(Line line, std::string text) {
   outcome_.results.push_back(fmt::format("{:>4}: {}", line, text));
 }
 
+bool Operations::has_process(const std::string& name, Line line) {
+  if (world_.has_process(name)) return true;
+  note(line, "left out: process " + name + " is not there yet");
+  return false;
+}
+
 void Operations::expect_result(const std::string& expected, const std::string& found, uint64_t code, Line line) {
   ++outcome_.expectations;
   if (expected == found) return;

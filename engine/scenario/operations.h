@@ -59,6 +59,9 @@ class Operations {
   Result<void> perform(const FaultAndMigrateOp& op, Line line);
   Result<void> perform(const PageOutOp& op, Line line);
 
+  /// False: the child is not there yet, because another task is to fork it. The operation is left out.
+  bool has_process(const std::string& name, Line line);
+
  private:
   struct Loop;   ///< one driver loop around hmm_range_fault
   Result<Array*> array_for(const RangeFaultOp& op, uint64_t start, Line line);

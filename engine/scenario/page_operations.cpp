@@ -123,6 +123,8 @@ Result<void> Operations::hold_page(const HoldOp& op, AddressSpace& space, uint64
     return fail(world_.error(line, fmt::format("the folio at {:#x} is locked already", addr)));
   }
   uint64_t& held = world_.holds(folio.word(FolioWord::pfn), op.what);
+  // folio_isolate_lru() takes what is on the LRU; somebody else's, or a device's, page is left where it is.
+  if (op.what == HoldOp::What::isolate && (release ? held == 0 : !folio.has(folio_flag::lru))) return {};
   if (release && held == 0)
     return fail(world_.error(line, fmt::format("nobody holds the page at {:#x} so", addr)));
   machine_.step(release ? RuleId::scenario_release : RuleId::scenario_hold,

@@ -55,7 +55,14 @@ bool skipped(const Scenario& scenario, const Operation& operation) {
 
 Result<void> perform(Operations& operations, const Scenario& scenario, const Operation& operation) {
   if (skipped(scenario, operation)) return {};
-  return std::visit([&](const auto& body) { return operations.perform(body, operation.line); }, operation.body);
+  return std::visit(
+      [&](const auto& body) -> Result<void> {
+        if constexpr (requires { body.process; }) {
+          if (!operations.has_process(body.process, operation.line)) return {};
+        }
+        return operations.perform(body, operation.line);
+      },
+      operation.body);
 }
 
 /// A later call of the task goes by a sequence that an earlier one read.

@@ -16,9 +16,23 @@ TaskLocks::TaskLocks(World& world, schedule::Scheduler& scheduler) : world_(worl
 
 void TaskLocks::mmap_lock(const AddressSpace& space, bool exclusive) { scheduler_.lock({Wait::mmap_lock, space.id()}, exclusive); }
 void TaskLocks::mmap_unlock(const AddressSpace& space) { scheduler_.unlock({Wait::mmap_lock, space.id()}); }
-void TaskLocks::driver_lock(uint64_t owner) { scheduler_.lock({Wait::driver_lock, owner}, true); }
-void TaskLocks::driver_unlock(uint64_t owner) { scheduler_.unlock({Wait::driver_lock, owner}); }
-bool TaskLocks::driver_trylock(uint64_t owner) { return scheduler_.try_lock({Wait::driver_lock, owner}); }
+void TaskLocks::driver_lock(uint64_t owner) {
+  scheduler_.lock({Wait::driver_lock, owner}, true);
+  ++driver_locks_[scheduler_.current()];
+}
+void TaskLocks::driver_unlock(uint64_t owner) {
+  --driver_locks_[scheduler_.current()];
+  scheduler_.unlock({Wait::driver_lock, owner});
+}
+bool TaskLocks::driver_trylock(uint64_t owner) {
+  const bool locked = scheduler_.try_lock({Wait::driver_lock, owner});
+  if (locked) ++driver_locks_[scheduler_.current()];
+  return locked;
+}
+bool TaskLocks::holds_driver_lock() const {
+  const auto found = driver_locks_.find(scheduler_.current());
+  return found != driver_locks_.end() && found->second != 0;
+}
 
 bool TaskLocks::in_migration() const {
   for (const auto& [name, task] : owners_) {

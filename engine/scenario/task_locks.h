@@ -38,6 +38,7 @@ class TaskLocks final : public DriverLocks, public WalkHooks {
   void driver_lock(uint64_t owner) override;
   void driver_unlock(uint64_t owner) override;
   bool driver_trylock(uint64_t owner) override;
+  bool holds_driver_lock() const override;
   bool wait_for_notifier(IntervalNotifier& notifier) override;
   WalkHooks* walk_hooks(AddressSpace& space) override {
     walked_[scheduler_.current()] = &space;
@@ -52,6 +53,7 @@ class TaskLocks final : public DriverLocks, public WalkHooks {
   schedule::Scheduler& scheduler_;
   std::map<std::string, uint32_t> owners_;              ///< migration -> task
   std::map<uint64_t, uint32_t> folios_;                 ///< pfn -> task
+  std::map<uint32_t, uint32_t> driver_locks_;           ///< how many a task holds
   std::map<uint32_t, AddressSpace*> walked_;            ///< task -> space
 };
 

@@ -159,6 +159,19 @@ Result<void> munmap(Machine& machine, AddressSpace& space, uint64_t start, uint6
 
 Result<void> madvise_dontneed(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end) {
   machine.enter(Function::madvise, {start, end - start});
+  // A huge page is thrown away whole or not at all: the start must be one's, the end is rounded down.
+  if (const Vma vma = space.vma_at(start); vma && vma.is_hugetlb()) {
+    const uint64_t size = 1ull << vma.huge_shift();
+    if (start % size != 0) {
+      machine.leave(-EINVAL);
+      return fail(Error{"madvise of hugetlb pages begins with a whole one (-EINVAL)", {}, 0, 0, false});
+    }
+    end = std::max(start, end & ~(size - 1));
+    if (end == start) {
+      machine.leave(0);
+      return {};
+    }
+  }
   const Result<void> ok = remove_pages(machine, space, start, end, RuleId::dontneed_zap, NotifyEvent::clear);
   machine.leave(ok ? 0 : -EINVAL);
   return ok;

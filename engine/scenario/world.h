@@ -55,6 +55,7 @@ class World {
   AddressSpace& space() { return *space_; }
   /// The first process for "", else a child made by `fork`; the parser has checked the name.
   AddressSpace& process(const std::string& name) { return name.empty() ? *space_ : *processes_.at(name); }
+  bool has_process(const std::string& name) const { return name.empty() || processes_.contains(name); }
   void add_process(const std::string& name, AddressSpace& space) { processes_[name] = &space; }
   size_t process_count() const { return processes_.size() + 1; }
   /// How often the scenario holds a folio (by its first word) in a way (HoldOp::What).
@@ -89,6 +90,7 @@ class World {
   MigrateHooks* migrate_hooks() const { return migrate_hooks_; }
   /// The locks of the tasks for every device; nullptr: nothing waits.
   void set_locks(DriverLocks* locks);
+  DriverLocks* locks() const { return locks_; }   ///< nullptr: nobody waits
   void close_mirror(const std::string& device, const std::string& process);
   std::map<std::string, DmaMap>& dma_maps() { return dma_maps_; }   ///< by array
   std::map<std::string, std::unique_ptr<MirrorState>>& mirror_tables() { return mirror_tables_; }

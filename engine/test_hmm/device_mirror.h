@@ -29,6 +29,8 @@ class DriverLocks {
   virtual void driver_unlock(uint64_t owner) = 0;
   /// The same without waiting, for who may not sleep. False: somebody holds it.
   virtual bool driver_trylock(uint64_t owner) = 0;
+  /// The running task holds a device's mutex.
+  virtual bool holds_driver_lock() const = 0;
   /// mmu_interval_read_begin has to sleep. False: it would for ever.
   virtual bool wait_for_notifier(IntervalNotifier& notifier) = 0;
   /// For the walks of `space` that the running task makes from now on.

@@ -1,6 +1,7 @@
 // What `rules --coverage` counts. That no rule is unfired is for tests/coverage to say.
 #include "app/cli/rule_coverage.h"
 #include "app/cli/rule_groups.h"
+#include "engine/rules/rule_versions.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -87,8 +88,8 @@ TEST(RuleCoverage, EveryRuleIsInOneArea) {
 }
 
 TEST(RuleCoverage, VersionsAreReadAsTheyAreWritten) {
-  for (const char* versions : {"all", "5.14+", "..6.18", "6.5..6.18", "..6.4, 6.12+"}) EXPECT_TRUE(covers(versions, 6, 12)) << versions;
-  for (const char* versions : {"6.13+", "..6.4, 6.19+", "5.8..5.16"}) EXPECT_FALSE(covers(versions, 6, 12)) << versions;
+  for (const char* versions : {"all", "5.14+", "..6.18", "6.5..6.18", "..6.4, 6.12+"}) EXPECT_TRUE(versions_cover(versions, 6, 12)) << versions;
+  for (const char* versions : {"6.13+", "..6.4, 6.19+", "5.8..5.16"}) EXPECT_FALSE(versions_cover(versions, 6, 12)) << versions;
 }
 
 TEST(RuleCoverage, EveryCaseFiresTheRuleItIsAbout) {
