@@ -69,14 +69,15 @@ std::pair<uint64_t, uint64_t> DeviceInvariant::committed() const {
 }
 
 std::string_view DeviceInvariant::name_of(const DeviceViolation& violation, uint64_t pfn) const {
+  const Machine& machine = world_.machine();
+  const bool now = violation.addr >= last_commit_.first && violation.addr < last_commit_.second;
+  const bool on_the_way = now || committed_on_the_way_.contains({violation.addr, pfn});
+  const bool old = machine.model().range_api < RangeApi::interval_5_5;
+  if (old && (on_the_way || committed_late_.contains({violation.addr, pfn}))) return not_noticed;
   if (violation.read_only) return {};
   if (mapped_thrown_exclusive_.contains({violation.addr, pfn})) return thrown_exclusive;
   if (kept_.contains({violation.addr, pfn})) return skipped_current;
-  const Machine& machine = world_.machine();
   if (pfn == 0 && machine.model().unified == UnifiedStyle::rfc) return page_zero;
-  const auto [start, end] = committed();
-  const bool now = violation.addr >= start && violation.addr < end;
-  const bool on_the_way = now || committed_on_the_way_.contains({violation.addr, pfn});
   if (machine.physical().owner_of(pfn) != std::optional(violation.device->owner()))
     return on_the_way && is_ours_now(violation) ? moved_away : std::string_view();
   if (mapped_thrown_away_.contains({violation.addr, pfn})) return thrown_away;
@@ -108,14 +109,17 @@ void DeviceInvariant::remember_page_mapped_meanwhile() {
   }
 }
 
-void DeviceInvariant::remember_pages_on_their_way_home() {
-  const auto [start, end] = committed();
+void DeviceInvariant::remember_pages_committed_late() {
+  const auto [start, end] = last_commit_;
   if (start == end) return;
   const Machine& machine = world_.machine();
   world_.for_each_mirror([&, start = start, end = end](const Device& device) {
     device.for_each_entry_in(start, end, [&](uint64_t addr, uint64_t entry) {
       const uint64_t pfn = device_pfn(machine, entry);
-      if (mirrored_page(world_, device, addr, entry).moves) committed_on_the_way_.insert({addr, pfn});
+      const MirroredPage page = mirrored_page(world_, device, addr, entry);
+      if (page.moves) committed_on_the_way_.insert({addr, pfn});
+      const bool inside = world_.space().notifiers().active_invalidate_ranges() != 0;
+      if (inside || page.how != Mirrored::agrees) committed_late_.insert({addr, pfn});
     });
   });
 }
@@ -167,7 +171,8 @@ void DeviceInvariant::check() {
   Machine& machine = world_.machine();
   AccessLog* running = machine.memory().log_accesses(nullptr);   // looking is not what the task does
   const auto found = look();
-  remember_pages_on_their_way_home();
+  last_commit_ = committed();   // before a violation's own step is the last
+  remember_pages_committed_late();
   remember_page_mapped_meanwhile();
   machine.memory().log_accesses(running);
   for (const DeviceViolation& violation : found) report(violation);

@@ -4,7 +4,7 @@
 /// before are complete: the pages whose entries were written since, and those that lagged behind (see mirrored_page.h) and
 /// whose folio was.
 ///
-/// Six violations have names of their own, told by their cause, never by their look.
+/// Seven violations have names of their own, told by their cause, never by their look.
 /// thrown_away: MADV_DONTNEED, which needs mmap_lock for reading only, takes the migration entry away and tells the
 /// device, and then the driver maps the page it has migrated, as lib/test_hmm.c does (dmirror_migrate_finalize_and_map
 /// looks at src and dst words, not at the notifier's sequence; read in 5.9): rule driver.map_thrown_away for this very
@@ -22,6 +22,8 @@
 /// page_zero: under the unified RFC a slot that prepared nothing reads as pfn 0, and the posted driver maps physical page 0.
 /// skipped_current: under the unified RFC the device's callback skips a CLEAR that carries `current`, taking it for one of
 /// its own call (patch 1/4), and keeps the page: rule callback.skip_current for what it mapped then.
+/// not_noticed: until 5.4 a range is valid again when the last invalidation has ended, and until 5.1 a call that begins inside
+/// one makes its range valid: what was taken away between the walk and the commit is committed all the same.
 /// Threads: the running task's.
 
 #include <cstdint>
@@ -52,7 +54,8 @@ inline constexpr std::string_view thrown_away = "thrown-away-while-migrating",
                                   moved_home = "moved-home-while-faulting",
                                   moved_away = "moved-to-device-while-faulting",
                                   skipped_current = "kept-because-current-cleared",
-                                  page_zero = "page-zero";
+                                  page_zero = "page-zero",
+                                  not_noticed = "invalidation-not-noticed";
 
 /// Records each violation once, as step invariant.device_maps_taken_page or one of its siblings.
 class DeviceInvariant final : public StepObserver {
@@ -87,7 +90,7 @@ class DeviceInvariant final : public StepObserver {
   bool is_ours_now(const DeviceViolation& violation) const;
   std::string_view name_of(const DeviceViolation& violation, uint64_t pfn) const;
   void report(const DeviceViolation& violation);
-  void remember_pages_on_their_way_home();
+  void remember_pages_committed_late();
   void remember_page_mapped_meanwhile();
   void remember_pages_kept(uint64_t start, uint64_t end);
   /// The pages of the commit that the last step is; none when it is another step.
@@ -103,8 +106,9 @@ class DeviceInvariant final : public StepObserver {
     auto operator<=>(const Reported&) const = default;
   };
   std::set<Reported> reported_;
-  std::set<Page> committed_on_the_way_, mapped_thrown_away_, mapped_thrown_exclusive_, kept_;
+  std::set<Page> committed_on_the_way_, committed_late_, mapped_thrown_away_, mapped_thrown_exclusive_, kept_;
   std::set<std::pair<uint64_t, Place>> lagging_;   ///< by the first pfn of the folio they wait for
+  std::pair<uint64_t, uint64_t> last_commit_;              ///< committed() at this look
   uint32_t seen_writes_ = 0;
   bool inside_ = false;
 };

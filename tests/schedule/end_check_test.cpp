@@ -93,6 +93,25 @@ TEST(EndCheck, ADeadlockOverHeldLocksNamesBothHolders) {
   EXPECT_THAT(deadlocks, testing::Contains(testing::AllOf(testing::HasSubstr("held by b"), testing::HasSubstr("held by a"))));
 }
 
+/// Why interval notifiers came: until 5.4 a device maps what was taken away between its walk and its commit.
+TEST(EndCheck, AnInvalidationThatIsNotNoticedHasItsName) {
+  for (const auto& [kernel, named] : {std::pair("4.17", true), std::pair("5.2", true), std::pair("5.4", true), std::pair("5.6", false), std::pair("6.12", false)}) {
+    Scenario scenario = tiny(two_present, R"({"op": "range-fault", "task": "gpu", "array": "a", "at": "buffer", "pages": 2, "device": "gpu0", "default": "REQ_FAULT"},
+       {"op": "madvise-dontneed", "task": "cpu", "at": "buffer", "pages": 2})", kernel);
+    ExploreOptions by_rule;
+    by_rule.granularity = schedule::Granularity::rule;
+    scenario.allows = {"invalidation-not-noticed"};
+    const auto found = explore(scenario, by_rule);
+    ASSERT_TRUE(found) << found.error().to_string();
+    bool lost = false;
+    for (const ExploredOutcome& outcome : found->outcomes) {
+      EXPECT_TRUE(outcome.failures.empty()) << kernel << "\n" << as_text(outcome);
+      lost = lost || !outcome.findings.empty();
+    }
+    EXPECT_EQ(lost, named) << kernel;
+  }
+}
+
 /// What comes late in depth-first order is found by the random schedules at the end.
 TEST(EndCheck, AnExplorationThatCannotBeFinishedSamplesTheRest) {
   ExploreOptions options;
