@@ -142,6 +142,17 @@ TEST(Eras, TheWorkedExamplesOf2019) {
   EXPECT_THAT(failures(refused), testing::HasSubstr("expected 0, got -EFAULT"));
 }
 
+TEST(Eras, TheWholeTableOf2019) {
+  for (const char* kernel : {"5.5-example", "5.6-example", "5.7-example", "5.8", "5.9", "6.12"})
+    EXPECT_EQ(failures(run_sample("default-flags-table.json", kernel)), "") << kernel;
+  // Where slots keep the sticky bits, what garbage has of them survives; nothing else of it does.
+  for (const char* kernel : {"6.16", "7.3"}) {
+    const Outcome sticky = run_sample("default-flags-table.json", kernel);
+    EXPECT_EQ(sticky.failures.size(), 10u) << kernel << failures(sticky);
+    for (const Failure& failure : sticky.failures) EXPECT_THAT(failure.text, testing::HasSubstr("DMA_MAPPED")) << kernel;
+  }
+}
+
 TEST(Eras, WhoCorruptsStickyFlags) {
   for (const char* kernel : {"6.12-genmask", "6.12-fixed", "6.16", "6.18", "6.18-devpriv", "7.3"}) {
     EXPECT_EQ(failures(run_sample("sticky-flags.json", kernel)), "") << kernel;
