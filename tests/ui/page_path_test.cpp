@@ -75,6 +75,46 @@ TEST(Walk, AWordOfADevicesTableLeadsToTheCpusEntry) {
   EXPECT_EQ(scene.slot, world.array + 10);
 }
 
+/// Two calls with an array each: the walk of a struct hmm_range is that of its own pages, not of the last array.
+TEST(Walk, AWordOfARangeLeadsToItsOwnPages) {
+  Memory memory;
+  const auto add = [&](RegionKind kind, uint64_t address, uint32_t count, uint64_t stride) {
+    Region region;
+    region.kind = kind;
+    region.owner = 5;
+    region.address = address;
+    region.count = count;
+    region.stride = stride;
+    region.name = "region";
+    return memory.region(memory.add_region(std::move(region))).first;
+  };
+  const auto range_words = static_cast<uint32_t>(RangeWord::count_);
+  const WordIndex arrays[] = {add(RegionKind::hmm_pfns, start, 4, 4096), add(RegionKind::hmm_pfns, start + 0x8000, 4, 4096)};
+  const WordIndex ranges[] = {add(RegionKind::range, 0, range_words, 0), add(RegionKind::range, 0, range_words, 0)};
+  Recorder recorder(memory);
+  for (uint64_t k = 0; k < 2; ++k) {
+    recorder.step(RuleId::pte_none_zero, {});
+    recorder.write(ranges[k] + static_cast<WordIndex>(RangeWord::start), start + k * 0x8000);
+  }
+  const auto document = std::make_shared<traces::Document>();
+  document->model = *kernel_model("6.12");
+  document->recording = std::make_shared<const Recording>(std::move(recorder).finish());
+  document->keyframes = std::make_shared<const Keyframes>(document->recording);
+  document->history = std::make_shared<const History>(document->recording);
+  RegionIndex index;
+  index.update(document->recording.get());
+  for (uint64_t k = 0; k < 2; ++k) {
+    Stage stage("walk", document, 2);
+    stage.view.selection.word = ranges[k] + static_cast<WordIndex>(RangeWord::notifier_seq);
+    const WalkScene scene = walk_scene(stage.view, index);
+    EXPECT_EQ(scene.address, start + k * 0x8000);
+    EXPECT_EQ(scene.slot, arrays[k]);
+  }
+  Stage before("walk", document, 0);   // nothing is filled in: the last array
+  before.view.selection.word = ranges[0];
+  EXPECT_EQ(walk_scene(before.view, index).slot, arrays[1]);
+}
+
 int migrate_pixels(uint64_t entry) {
   const Devices world(entry);
   Stage stage("walk", world.document, 512);

@@ -20,6 +20,12 @@ uint32_t space_of(const RegionIndex& regions, uint32_t device, uint64_t address)
   return device;
 }
 
+/// The first address that a range or a VMA is about at the cursor; 0: it is another struct, or not filled in yet.
+uint64_t start_of(const ViewContext& view, const Region& region) {
+  const bool has_start = region.kind == RegionKind::range || region.kind == RegionKind::vma;
+  return has_start ? named_word(view, region, "start").value_or(0) : 0;
+}
+
 }  // namespace
 
 WalkScene walk_scene(const ViewContext& view, const RegionIndex& regions) {
@@ -31,13 +37,14 @@ WalkScene walk_scene(const ViewContext& view, const RegionIndex& regions) {
   scene.address = address_of(view, scene.word);
   if (is_device_table(region->kind)) scene.owner = space_of(regions, region->owner, scene.address);
   if (region->stride == 0) {
-    // A struct's word (a VMA, a notifier): look at the last array slot instead, so that the walk does not
-    // vanish.
+    // A struct's word: look at where the struct says, or at the last array, so that the walk does not vanish.
     const auto arrays = regions.owned(RegionKind::hmm_pfns, region->owner);
     if (arrays.empty()) return scene;
-    scene.array = arrays.back();
-    scene.slot = scene.array->first;
-    scene.address = scene.array->address;
+    const uint64_t start = start_of(view, *region);
+    scene.array = start == 0 ? nullptr : latest(view, regions.covering(RegionKind::hmm_pfns, scene.owner, start), start);
+    scene.address = scene.array != nullptr ? start : arrays.back()->address;
+    if (scene.array == nullptr) scene.array = arrays.back();
+    scene.slot = word_at(*scene.array, scene.address);
   } else if (region->kind == RegionKind::hmm_pfns) {
     scene.array = region;
     scene.slot = scene.word;
