@@ -70,6 +70,15 @@ TEST(EndCheck, ADriverWhoseSetupIsRefusedLeavesTheRestOut) {
   EXPECT_THAT(setups, testing::IsSupersetOf({testing::HasSubstr("migrate-setup 0"), testing::HasSubstr("migrate-setup -EINVAL")}));
 }
 
+TEST(EndCheck, AnOperationOfAChildThatIsNotForkedYetIsLeftOut) {
+  const auto found = explore(tiny(two_present, R"({"op": "fork", "task": "a", "child": "child"},
+     {"op": "touch", "task": "b", "at": "buffer", "process": "child"})"), ExploreOptions{});
+  ASSERT_TRUE(found) << found.error().to_string();
+  std::set<std::string> results;
+  for (const ExploredOutcome& outcome : found->outcomes) results.insert(outcome.results.begin(), outcome.results.end());
+  EXPECT_THAT(results, testing::IsSupersetOf({testing::HasSubstr("left out"), testing::HasSubstr("touch 0x7f0000000000 ok")}));
+}
+
 TEST(EndCheck, WhatARangeFaultReturnsTellsOutcomesApart) {
   const auto found = explore(tiny(two_present, R"({"op": "range-fault", "task": "gpu", "array": "a", "at": "buffer", "pages": 1, "device": "gpu0", "default": "REQ_FAULT"},
      {"op": "munmap", "task": "vm", "at": "buffer", "pages": 1})"), ExploreOptions{});
