@@ -38,7 +38,7 @@ class ExploreCommand : public Command {
     arguments.option("--granularity", granularity_, "Tasks change at locks, or before every rule; otherwise as the scenario says")
         .one_of({"lock", "rule"});
     arguments.flag("--full", full_, "Try every choice, also where the order of independent steps makes no difference");
-    arguments.option("--max", max_, "At most so many runs").type_name("N").positive().show_default();
+    arguments.option("--max", max_, "At most so many runs, the last fifth by random schedules when they are not enough for all").type_name("N").positive().show_default();
   }
 
   int run(const Output& output) override {
@@ -60,6 +60,7 @@ class ExploreCommand : public Command {
       if (runs % 100 == 0 && ::isatty(::fileno(output.err)) != 0) fmt::print(output.err, "\r{} of at most {} runs", runs, max_);
       return !interrupted;
     };
+    interrupted = false;
     std::signal(SIGINT, interrupt);
     std::signal(SIGTERM, interrupt);
     const auto found = scenario::explore(*parsed, options);

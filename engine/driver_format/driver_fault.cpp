@@ -1,10 +1,9 @@
 // Holes, the fault step and the requests: hmm_vma_walk_hole, hmm_vma_do_fault, hmm_pte_need_fault (4.14 to 5.6).
 
-#include <cassert>
 #include <cerrno>
 
 #include "engine/driver_format/driver_walk.h"
-#include "engine/fault/handle_mm_fault.h"
+#include "engine/walk/fault_answer.h"
 
 namespace hmmscope {
 
@@ -106,15 +105,9 @@ int DriverWalk::do_fault_decide(uint64_t addr, unsigned need) {
 uint32_t DriverWalk::handle_mm_fault(uint64_t addr, uint32_t flags) {
   ++result_.faults;
   machine_.enter(Function::handle_mm_fault, {addr, flags});
-  std::optional<uint32_t> answer;
-  if (hooks_ != nullptr) answer = hooks_->handle_mm_fault(addr, flags);
-  if (!answer) {
-    FaultHandler* handler = machine_.fault_handler();
-    assert(handler != nullptr && "a call that asks for faults needs a FaultHandler or hooks");
-    answer = handler != nullptr ? handler->handle_mm_fault(machine_, mm_, addr, flags) : vm_fault::sigbus;
-  }
-  machine_.leave(*answer);
-  return *answer;
+  const uint32_t fault = fault_answer(machine_, hooks_, mm_, addr, flags);
+  machine_.leave(fault);
+  return fault;
 }
 
 int DriverWalk::wait_for_migration(uint64_t addr, uint64_t entry) {

@@ -186,7 +186,7 @@ int DriverWalk::walk_until_done(uint64_t start, uint64_t end, bool watch_sequenc
     if (stuck_) return -EDEADLK;
     if (ret != walk_again || request_.snapshot) return ret;
     if (watch_sequence && invalidated()) return ret;
-    if (result_.walks > call_.max_restarts || (hooks_ == nullptr && circle_.circles(machine_, last_))) {
+    if (result_.walks > call_.max_restarts || (hooks_ == nullptr && call_.undisturbed && circle_.circles(machine_, last_))) {
       stuck_ = true;
       result_.stuck = Stuck::livelock;
       result_.stuck_at = last_;

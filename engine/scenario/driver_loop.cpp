@@ -67,6 +67,7 @@ Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
     return fail(world_.error(line, "kernel " + machine_.model().id + " has no notifier sequence that a driver reads; 5.5 has"));
   if (op.unlocked && loop.device == nullptr) return fail(world_.error(line, "the unlocked call needs a device: it reads its notifier"));
   loop.call.mm = &world_.space();
+  loop.call.undisturbed = world_.scenario().inject.empty();
   loop.call.start = *start;
   loop.call.end = *start + op.pages * page_bytes;
   if (loop.call.end > world_.space().tables().limit() || loop.call.end < *start) {
@@ -103,11 +104,14 @@ Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
   return {};
 }
 
-/// What the scenario says of faults and waits comes first, then the other tasks.
+WalkHooks* Operations::hooks_of(const RangeFaultCall& call, WalkHooks* script) {
+  WalkHooks* waits = locks_ == nullptr ? nullptr : locks_->walk_hooks(*call.mm);
+  return script != nullptr ? script : waits;
+}
+
 RangeFaultResult Operations::walk(const RangeFaultCall& call, WalkHooks* script) {
   const MmapGuard guard(locks_, *call.mm, false);
-  WalkHooks* waits = locks_ == nullptr ? nullptr : locks_->walk_hooks(*call.mm);
-  return hmm_range_fault(machine_, call, script != nullptr ? script : waits);
+  return hmm_range_fault(machine_, call, hooks_of(call, script));
 }
 
 RangeFaultResult Operations::unlocked_call(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call) {

@@ -36,14 +36,14 @@ std::string entry_left(const Machine& machine, const Region& region, uint32_t in
 std::vector<std::string> left_behind(World& world) {
   std::vector<std::string> left;
   if (migration_runs(world)) return left;
-  Machine& machine = world.machine();
+  const Machine& machine = world.machine();
   const EntryFormat& format = machine.entry_format();
   for (const Region& region : machine.memory().regions()) {
     if (left.size() >= enough) break;
     if (region.kind == RegionKind::folio) {
-      const Folio folio = Folio::of(machine, machine.load(word_of(region.first, FolioWord::pfn)));
-      if (!folio || folio.word(FolioWord::pfn) != region.first || folio.refcount() == 0 || !folio.locked()) continue;
-      const std::string_view locker = locker_name(static_cast<FolioLocker>(folio.get(FolioWord::lock_owner)));
+      const auto word = [&](FolioWord w) { return machine.load(word_of(region.first, w)); };
+      if (word(FolioWord::refcount) == 0 || (word(FolioWord::flags) & folio_flag::locked) == 0) continue;
+      const std::string_view locker = locker_name(static_cast<FolioLocker>(word(FolioWord::lock_owner)));
       if (!locker.empty()) left.push_back(fmt::format("{}: {} is still locked by {}", left_behind_name, region.name, locker));
       continue;
     }

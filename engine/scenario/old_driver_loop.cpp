@@ -32,10 +32,8 @@ RangeFaultResult Operations::old_range_call(const RangeFaultOp& op, Loop& loop, 
   if (loop.device != nullptr && model.range_api < RangeApi::snapshot_5_2) {
     loop.device->track(loop.tracked, call.start, call.end, call.pfns);
   }
-  WalkHooks* waits = locks_ == nullptr ? nullptr : locks_->walk_hooks(*call.mm);
   const RangeFaultResult result = driver_range_call(
-      machine_, call, {op.snapshot.value_or(!asks), op.write.value_or(writes), !op.block, op.page_shift},
-      script != nullptr ? script : waits);
+      machine_, call, {op.snapshot.value_or(!asks), op.write.value_or(writes), !op.block, op.page_shift}, hooks_of(call, script));
   if (result.ret < 0 && loop.device != nullptr) loop.device->untrack(loop.tracked);
   return result;
 }

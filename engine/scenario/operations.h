@@ -66,6 +66,8 @@ class Operations {
   struct Loop;   ///< one driver loop around hmm_range_fault
   Result<Array*> array_for(const RangeFaultOp& op, uint64_t start, Line line);
   Result<void> write_slots(const RangeFaultOp& op, const Array& array, Line line);
+  /// What the scenario says of faults and waits comes first, then the other tasks.
+  WalkHooks* hooks_of(const RangeFaultCall& call, WalkHooks* script);
   RangeFaultResult walk(const RangeFaultCall& call, WalkHooks* script);
   Result<int> read_sequence(const RangeFaultOp& op, const Loop& loop, RangeFaultCall& call, Line line);
   Result<int> driver_loop(const RangeFaultOp& op, Loop& loop, Line line);

@@ -180,24 +180,25 @@ Result<Outcome> run(const Scenario& scenario, const RunOptions& options) {
     if (const auto ok = perform(operations, scenario, operation); !ok) return fail(ok.error());
   }
   if (check_devices) invariant.check_everything();
-  std::vector<std::string> left;
-  if (outcome.schedule_end.empty() || outcome.schedule_end == "finished") left = left_behind(**world);
+  const bool ended = outcome.schedule_end.empty() || outcome.schedule_end == "finished";
+  const std::vector<std::string> left = ended && !is_stuck(recorder.peek()) ? left_behind(**world) : std::vector<std::string>();
   machine.set_observer(nullptr);
   machine.set_recorder(nullptr);
   const StepIndex last = recorder.steps() == 0 ? no_step : recorder.steps() - 1;
   const size_t failed_before = outcome.failures.size();
   for (const std::string& violation : invariant.violations()) outcome.failures.push_back({last, 0, violation});
-  for (const auto& [name, text] : invariant.findings()) {
+  const auto found = [&](std::string_view name, const std::string& text) {
     const bool allowed = std::find(scenario.allows.begin(), scenario.allows.end(), name) != scenario.allows.end();
     if (allowed) outcome.findings.push_back(text);
     else outcome.failures.push_back({last, 0, text});
-  }
+  };
+  for (const auto& [name, text] : invariant.findings()) found(name, text);
   // One that holds, or as many as there are pages of which it does not.
   if (check_devices) outcome.expectations += static_cast<uint32_t>(std::max<size_t>(1, outcome.failures.size() - failed_before));
   for (const Injector::Missed& missed : (*injector)->missed()) {
     outcome.failures.push_back({last, missed.decl->line, missed.why});
   }
-  const bool may_leave = std::find(scenario.allows.begin(), scenario.allows.end(), left_behind_name) != scenario.allows.end();
+  for (const std::string& text : left) found(left_behind_name, text);
   recorder.set_meta("source", "scenario");
   recorder.set_meta("title", scenario.title);
   recorder.set_meta("description", scenario.description);
@@ -206,12 +207,6 @@ Result<Outcome> run(const Scenario& scenario, const RunOptions& options) {
   recorder.set_meta("arch", "x86_64");
   if (scenario.has_tasks()) recorder.set_meta("schedule", outcome.schedule);
   outcome.recording = std::move(recorder).finish();
-  if (!left.empty() && !is_stuck(outcome.recording)) {
-    for (const std::string& text : left) {
-      if (may_leave) outcome.findings.push_back(text);
-      else outcome.failures.push_back({last, 0, text});
-    }
-  }
   return outcome;
 }
 

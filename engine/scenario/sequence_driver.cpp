@@ -210,6 +210,7 @@ RangeFaultCall SequenceDriver::range_call(uint64_t start, uint64_t end, MigrateV
   const PfnFormat& pfn = machine_.pfn_format();
   RangeFaultCall call;
   call.mm = &world_.space();
+  call.undisturbed = world_.scenario().inject.empty();
   call.start = start;
   call.end = end;
   call.pfns = arrays_.hmm_pfns;

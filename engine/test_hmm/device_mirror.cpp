@@ -121,8 +121,12 @@ void DeviceMirror::untrack(TrackedRange& range) {
   range.device = nullptr;
 }
 
-/// hmm_invalidate_range() of 4.14 to 5.1. It takes a range for touched also when the invalidation ends where it begins.
+/// hmm_invalidate_range() of 4.14 to 5.1, under the lock of the ranges. It takes a range for touched also when the
+/// invalidation ends where it begins.
 void DeviceMirror::invalidate_tracked(const InvalidateRange& range) {
+  if (tracked_.empty()) return;
+  const AtomicGuard ranges_locked(*machine_);
+  machine_->enter(Function::hmm_invalidate_range, {range.start, range.end});
   for (TrackedRange* tracked : tracked_) {
     if (range.end < tracked->start || range.start >= tracked->end) continue;
     const uint64_t start = std::max(range.start, tracked->start), end = std::min(range.end, tracked->end);
@@ -132,6 +136,7 @@ void DeviceMirror::invalidate_tracked(const InvalidateRange& range) {
     tracked->valid = false;
     if (count != 0) machine_->fill_keeping(tracked->slots + first, count, 0, 0, 0);
   }
+  machine_->leave();
 }
 
 bool DeviceMirror::invalidate(IntervalNotifier& notifier, const InvalidateRange& range, uint64_t cur_seq) {

@@ -193,6 +193,7 @@ int Dmirror::range_fault(uint64_t start, uint64_t end, bool write) {
   call.default_flags = format.valid | (write ? format.write : 0);
   call.dev_private_owner = mirror_.owner();
   DriverLocks* locks = mirror_.locks();
+  call.undisturbed = locks == nullptr;   // an injected failure comes with locks too
   WalkHooks* waits = locks == nullptr ? nullptr : locks->walk_hooks(mirror_.space());
   UnlockedHooks unlocked(machine_, mirror_.space(), waits, uffd_);
   WalkHooks* hooks = uffd_ ? &unlocked : waits;
@@ -340,6 +341,7 @@ int Dmirror::snapshot_chunk(uint64_t start, uint64_t end, std::span<uint64_t> by
   call.pfns = array.slot(start);
   call.dev_private_owner = mirror_.owner();
   DriverLocks* locks = mirror_.locks();
+  call.undisturbed = locks == nullptr;   // an injected failure comes with locks too
   int ret = -EBUSY;
   for (uint64_t round = 1; round <= enough_rounds; ++round) {
     const auto begun = notifier.read_begin();

@@ -1,8 +1,8 @@
 #pragma once
 /// Notices a walk that restarts in a circle, so that a call which never ends is named after a few rounds and not after
 /// max_restarts of them: the words of the machine are the same at two restarts in a row, and so the rounds to come are.
-/// Looked for at restarts 16, 32, 64, ..., because a look costs all words. Only for a call without hooks: theirs is a
-/// state that no word shows.
+/// Looked for at restarts 16, 32, 64, ..., because a look costs all words. Only for a call without hooks, whose state no
+/// word shows, and that nobody disturbs.
 
 #include <cstdint>
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "engine/fault/handle_mm_fault.h"
+#include "engine/walk/fault_answer.h"
 #include "engine/walk/range_walk.h"
 
 namespace hmmscope {
@@ -62,7 +63,7 @@ RangeFaultResult RangeWalk::run() {
       machine_.step(RuleId::range_return, {static_cast<uint64_t>(static_cast<int64_t>(ret)), last_});
       break;
     }
-    if (result_.walks > call_.max_restarts || (hooks_ == nullptr && circle_.circles(machine_, last_))) {
+    if (result_.walks > call_.max_restarts || (hooks_ == nullptr && call_.undisturbed && circle_.circles(machine_, last_))) {
       machine_.step(RuleId::range_livelock, {last_, result_.walks});
       result_.stuck = Stuck::livelock;
       result_.stuck_at = last_;
@@ -143,15 +144,9 @@ int RangeWalk::fault_each(uint64_t addr, uint64_t end, unsigned need) {
 uint32_t RangeWalk::handle_mm_fault(uint64_t addr, uint32_t flags) {
   ++result_.faults;
   enter_with(Function::handle_mm_fault, addr, addr + page_bytes, flags);
-  std::optional<uint32_t> answer;
-  if (hooks_ != nullptr) answer = hooks_->handle_mm_fault(addr, flags);
-  if (!answer) {
-    FaultHandler* handler = machine_.fault_handler();
-    assert(handler != nullptr && "a call that asks for faults needs a FaultHandler or hooks");
-    answer = handler != nullptr ? handler->handle_mm_fault(machine_, mm_, addr, flags) : vm_fault::sigbus;
-  }
-  leave(Function::handle_mm_fault, addr, static_cast<int>(*answer));
-  return *answer;
+  const uint32_t fault = fault_answer(machine_, hooks_, mm_, addr, flags);
+  leave(Function::handle_mm_fault, addr, static_cast<int>(fault));
+  return fault;
 }
 
 int RangeWalk::wait_for_migration(uint64_t addr, uint64_t entry) {

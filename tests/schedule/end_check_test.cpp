@@ -102,6 +102,23 @@ TEST(EndCheck, ADeadlockOverHeldLocksNamesBothHolders) {
   EXPECT_THAT(deadlocks, testing::Contains(testing::AllOf(testing::HasSubstr("held by b"), testing::HasSubstr("held by a"))));
 }
 
+/// A circle is endless only while nobody else comes in: the poison is still to be injected when the call has gone round often.
+TEST(EndCheck, AnInjectedFailureEndsACircle) {
+  const auto read_only = [](const std::string& inject, const std::string& expect) {
+    return parsed_or_fail(R"({"hmmscope-scenario": 1, "title": "t", "kernel": "5.3", "devices": [{"name": "gpu0"}],
+       "vmas": [{"name": "heap", "start": "0x7f0000000000", "size": "8K", "prot": "r"}],
+       "pages": [{"at": "heap", "state": "present", "writable": false}], "inject": [)" + inject + R"(],
+       "operations": [{"op": "range-fault", "array": "a", "at": "heap", "pages": 1, "device": "gpu0", "default": "REQ_FAULT|REQ_WRITE",
+                       "mask": "0", "rounds": 1, "expect": ")" + expect + "\"}]}");
+  };
+  const Outcome endless = run(read_only("", "deadlock"), "").value();
+  EXPECT_THAT(failure_list(endless), testing::IsEmpty());
+  EXPECT_LT(endless.recording.steps(), 1000u);
+  const Outcome ended = run(read_only(R"({"what": "poison", "step": 2000, "at": "heap"})", "-EFAULT"), "").value();
+  EXPECT_THAT(failure_list(ended), testing::IsEmpty());
+  EXPECT_GT(ended.recording.steps(), 2000u);
+}
+
 /// Why interval notifiers came: until 5.4 a device maps what was taken away between its walk and its commit.
 TEST(EndCheck, AnInvalidationThatIsNotNoticedHasItsName) {
   for (const auto& [kernel, named] : {std::pair("4.17", true), std::pair("5.2", true), std::pair("5.4", true), std::pair("5.6", false), std::pair("6.12", false)}) {

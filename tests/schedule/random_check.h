@@ -94,27 +94,10 @@ struct Violation {
 };
 
 /// Kernels that report a page where none is: until 5.7 a hole of hugetlb memory beside a page table gets VALID with the
-/// offset into the hole, and the RFC's range fault VALID with pfn 0 where it has prepared a migration.
+/// offset into the hole.
 inline bool kernel_made_it_up(const Outcome& outcome, const Violation& found) {
   const uint64_t pfn = outcome.model.hmm_pfn->field(Role::pfn)->get(found.entry);
-  if (outcome.model.has_driver_format()) return pfn < level_size(Level::pud) / page_bytes;
-  return outcome.model.unified == UnifiedStyle::rfc && pfn == 0;
-}
-
-/// The device's own migration takes the page away after its own fault has seen it. Its callback skips that invalidation,
-/// the sequence stays, and the fault's commit puts the old page back over the new one.
-inline bool moved_while_faulting(const KernelModel& model, const Recording& recording, const Violation& found) {
-  bool mapped = false;
-  for (StepIndex step = 0; step < recording.steps(); ++step) {
-    const auto operands = recording.operands(step);
-    const RuleId id = recording.rule_of(step);
-    if (id == RuleId::driver_map && operands[1] == found.addr) mapped = true;
-    const size_t first = id == RuleId::scenario_commit ? 1 : 0;
-    const bool commits = id == RuleId::scenario_commit || id == RuleId::dmirror_commit;
-    if (model.unified != UnifiedStyle::none && mapped) return true;   // its driver maps what the walk saw, too
-    if (commits && mapped && found.addr >= operands[first] && found.addr < operands[first] + operands[first + 1] * page_bytes) return true;
-  }
-  return false;
+  return outcome.model.has_driver_format() && pfn < level_size(Level::pud) / page_bytes;
 }
 
 /// The later revisions' driver maps nothing when the sequence moved after migrate_vma_pages, and keeps what it had.
@@ -128,8 +111,7 @@ inline bool is_known_violation(const Outcome& outcome, const std::string& failur
     if (failure.starts_with(name)) return true;
   }
   const auto found = Violation::in(failure);
-  return found && (kernel_made_it_up(outcome, *found) || kept_after_collision(outcome) ||
-                   (!outcome.schedule_end.empty() && moved_while_faulting(outcome.model, outcome.recording, *found)));
+  return found && (kernel_made_it_up(outcome, *found) || kept_after_collision(outcome));
 }
 
 /// What is wrong after the run; nothing when nothing is. A scenario that is none (shrinking makes such) gives `mistake`.
