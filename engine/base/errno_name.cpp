@@ -14,7 +14,7 @@ struct NamedError {
 constexpr std::array errors{
     NamedError{EPERM, "-EPERM"},   NamedError{ENOENT, "-ENOENT"}, NamedError{EINTR, "-EINTR"},   NamedError{EAGAIN, "-EAGAIN"},
     NamedError{ENOMEM, "-ENOMEM"}, NamedError{EFAULT, "-EFAULT"}, NamedError{EBUSY, "-EBUSY"},   NamedError{EINVAL, "-EINVAL"},
-    NamedError{ERANGE, "-ERANGE"}, NamedError{EDEADLK, "-EDEADLK"},
+    NamedError{ERANGE, "-ERANGE"}, NamedError{EDEADLK, "-EDEADLK"}, NamedError{EBADF, "-EBADF"},
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Anonymous memory that nobody has touched yet: the zero pages, and new pages.
 #include "engine/fault/cpu_fault.h"
+#include "engine/machine/rss.h"
 
 namespace hmmscope {
 
@@ -25,7 +26,7 @@ uint32_t CpuFault::do_anonymous_page(Fault& fault, WordIndex pte) {
     }
     m.step(RuleId::anon_uffd_wait, {fault.addr, fault.vma.flags(), copied});
     add_anon_folio(m, fault.vma, fault.addr, copied, 0, true);
-    m.store(fault.space.word(MmWord::rss_anon), m.load(fault.space.word(MmWord::rss_anon)) + 1);
+    add_rss(fault.space, MmWord::rss_anon, 1);
     m.store(pte, e.make(copied, mapping_flags(fault.vma, true)));
     return vm_fault::retry;
   }
@@ -42,7 +43,7 @@ uint32_t CpuFault::do_anonymous_page(Fault& fault, WordIndex pte) {
   }
   m.step(RuleId::anon_new_page, {fault.addr, pfn});
   add_anon_folio(m, fault.vma, fault.addr, pfn, 0, true);
-  m.store(fault.space.word(MmWord::rss_anon), m.load(fault.space.word(MmWord::rss_anon)) + 1);
+  add_rss(fault.space, MmWord::rss_anon, 1);
   m.store(pte, e.make(pfn, mapping_flags(fault.vma, true)));
   return 0;
 }
@@ -76,8 +77,7 @@ uint32_t CpuFault::do_huge_pmd_anonymous_page(Fault& fault) {
   }
   m.step(RuleId::thp_new_page, {fault.addr, pfn});
   add_anon_folio(m, fault.vma, fault.addr, pfn, level_order(Level::pmd), true);
-  const WordIndex rss = fault.space.word(MmWord::rss_anon);
-  m.store(rss, m.load(rss) + entries_per_table);
+  add_rss(fault.space, MmWord::rss_anon, entries_per_table);
   const uint64_t flags = mapping_flags(fault.vma, (fault.vma.flags() & vm::write) != 0);
   m.store(fault.space.ensure_entry(Level::pmd, fault.addr), e.make(pfn, flags | bit::huge));
   return 0;

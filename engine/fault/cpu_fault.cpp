@@ -1,6 +1,7 @@
 #include "engine/fault/cpu_fault.h"
 
 #include "engine/machine/page_data.h"
+#include "engine/machine/rss.h"
 
 namespace hmmscope {
 
@@ -49,6 +50,13 @@ void unmap_folio(Machine& machine, uint64_t pfn) {
   folio.put();
 }
 
+void take_out_pud_leaf(Machine& machine, AddressSpace& space, WordIndex pud) {
+  const uint64_t entry = machine.load(pud);
+  count_entry_removed(space, Level::pud, entry);
+  if (x86::pmd_present(entry)) unmap_folio(machine, leaf_pfn(Level::pud, entry));
+  machine.store(pud, 0);
+}
+
 uint64_t CpuFault::allocate(Fault& fault, uint32_t order) {
   const uint64_t pages = 1ull << order;
   if (options_.pages_until_oom < pages) return 0;
@@ -82,7 +90,25 @@ uint32_t CpuFault::handle_mm_fault(Machine& machine, AddressSpace& space, uint64
     machine.leave(ret);
     return ret;
   }
-  return handle_pmd(fault);
+  return handle_pud(fault) ? 0 : handle_pmd(fault);
+}
+
+bool CpuFault::handle_pud(Fault& fault) {
+  Machine& m = fault.machine;
+  const WordIndex word = fault.space.find_entry(Level::pud, fault.addr);
+  const auto is_leaf = [&] { return x86::pmd_present(m.load(word)) && fault.entry.is_huge(m.load(word)); };
+  if (word == no_word || !is_leaf()) return false;
+  const SpinGuard locked(m, pmd_lock(fault.space.id(), fault.addr));
+  if (!is_leaf()) return true;   // another task was faster: the access is tried again
+  const uint64_t pud = m.load(word);
+  if (fault.write() && !fault.entry.allows_write(pud)) {
+    m.step(RuleId::fault_pud_write, {fault.addr, pud, fault.flags});
+    take_out_pud_leaf(m, fault.space, word);
+    return false;
+  }
+  m.step(RuleId::fault_pud_present, {fault.addr, pud, fault.flags});
+  m.store(word, pud | bit::accessed | (fault.write() ? bit::dirty : 0));
+  return true;
 }
 
 bool CpuFault::pmd_raced(Fault& fault, std::optional<uint64_t> read) {

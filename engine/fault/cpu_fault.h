@@ -60,6 +60,7 @@ class CpuFault final : public FaultHandler {
   uint64_t free_hugetlb_pages(uint32_t page_shift) const;
 
  private:
+  bool handle_pud(Fault& fault);   ///< true: a 1G leaf answered the fault
   uint32_t handle_pmd(Fault& fault);
   uint32_t handle_pte(Fault& fault);
   /// Under the lock: is the pmd no longer the one that was read (nothing: no longer none)? Says so.
@@ -111,5 +112,8 @@ bool is_whole_pmd(const Machine& machine, uint64_t pmd);
 /// Splits what stands for 2M at addr (is_whole_pmd) into 512 ptes, the huge zero page into zero pages. Opens `rule` as its
 /// step for a leaf and split_pmd.* for other entries, and tells the notifiers (CLEAR over the 2M part).
 void split_huge_pmd(Machine& machine, AddressSpace& space, uint64_t addr, RuleId rule);
+/// Takes out the 1G leaf at `pud`, with its mapping and reference: the split of a huge pud leaves an empty entry
+/// (__split_huge_pud_locked of mm/huge_memory.c; the memory is a driver's or a file's, which a fault maps again).
+void take_out_pud_leaf(Machine& machine, AddressSpace& space, WordIndex pud);
 
 }  // namespace hmmscope

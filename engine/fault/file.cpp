@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/fault/cpu_fault.h"
+#include "engine/machine/rss.h"
 
 namespace hmmscope {
 
@@ -15,11 +16,6 @@ uint64_t file_index(const Fault& fault, uint64_t addr) {
 bool writable_when_read(const Fault& fault) {
   constexpr uint64_t both = vm::shared | vm::write;
   return fault.vma.kind() == VmaKind::shmem && (fault.vma.flags() & both) == both;
-}
-
-void count_rss(Fault& fault, MmWord which) {
-  const WordIndex word = fault.space.word(which);
-  fault.machine.store(word, fault.machine.load(word) + 1);
 }
 
 }  // namespace
@@ -49,7 +45,7 @@ uint32_t CpuFault::do_fault(Fault& fault, WordIndex pte) {
     map_folio(m, pfn);
     const uint64_t flags = mapping_flags(fault.vma, false) | (writable_when_read(fault) ? bit::rw : 0);
     m.store(pte, e.make(pfn, flags));
-    count_rss(fault, MmWord::rss_file);
+    add_rss(fault.space, MmWord::rss_file, 1);
     fault_around(fault);
     return 0;
   }
@@ -57,7 +53,7 @@ uint32_t CpuFault::do_fault(Fault& fault, WordIndex pte) {
     step(RuleId::file_shared_write, pfn);
     map_folio(m, pfn);
     m.store(pte, e.make(pfn, mapping_flags(fault.vma, true)));
-    count_rss(fault, MmWord::rss_file);
+    add_rss(fault.space, MmWord::rss_file, 1);
     return 0;
   }
   const uint64_t copy = allocate(fault, 0);
@@ -69,7 +65,7 @@ uint32_t CpuFault::do_fault(Fault& fault, WordIndex pte) {
   step(RuleId::file_cow, copy);
   add_anon_folio(m, fault.vma, fault.addr, copy, 0, true);
   copy_page_data(m, pfn, copy);
-  count_rss(fault, MmWord::rss_anon);
+  add_rss(fault.space, MmWord::rss_anon, 1);
   m.store(pte, e.make(copy, mapping_flags(fault.vma, true)));
   return 0;
 }
@@ -90,7 +86,7 @@ void CpuFault::fault_around(Fault& fault) {
     // Neighbours are mapped old: nobody has used them yet.
     const uint64_t flags = (mapping_flags(fault.vma, false) & ~bit::accessed) | (writable_when_read(fault) ? bit::rw : 0);
     m.store(word, e.make(*cached, flags));
-    count_rss(fault, MmWord::rss_file);
+    add_rss(fault.space, MmWord::rss_file, 1);
   }
 }
 

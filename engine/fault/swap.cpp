@@ -1,6 +1,7 @@
 // A fault on a non-present entry: swap, migration, device memory, poison, markers.
 #include "engine/fault/cpu_fault.h"
 #include "engine/machine/page_data.h"
+#include "engine/machine/rss.h"
 #include "engine/migrate/device_exclusive.h"
 #include "engine/migrate/device_migration.h"
 
@@ -68,9 +69,8 @@ uint32_t CpuFault::swap_in(Fault& fault, WordIndex pte) {
     folio.set_flag(folio_flag::swapcache | folio_flag::swap_shared);
     folio.take();
   }
-  const WordIndex anon = fault.space.word(MmWord::rss_anon), swap = fault.space.word(MmWord::rss_swap);
-  m.store(anon, m.load(anon) + 1);
-  if (m.load(swap) != 0) m.store(swap, m.load(swap) - 1);
+  add_rss(fault.space, MmWord::rss_anon, 1);
+  drop_rss(fault.space, MmWord::rss_swap, 1);
   m.store(pte, e.make(pfn, mapping_flags(fault.vma, writable) | clean_write));
   if (exclusive && !cached) m.physical().free_swap_slot(slot);
   // A shared page that is to be written is copied within the same fault.

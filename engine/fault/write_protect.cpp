@@ -1,5 +1,6 @@
 // A write to a present, read-only mapping: reuse the page or copy it.
 #include "engine/fault/cpu_fault.h"
+#include "engine/machine/rss.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/unified/migrate_prepare.h"
 
@@ -159,8 +160,8 @@ uint32_t CpuFault::do_wp_page(Fault& fault, WordIndex pte) {
   const WordIndex flushes = fault.space.word(MmWord::tlb_flushes);
   m.store(flushes, m.load(flushes) + 1);
   if (zero || file_page) {
-    const WordIndex rss = fault.space.word(MmWord::rss_anon);
-    m.store(rss, m.load(rss) + 1);
+    add_rss(fault.space, MmWord::rss_anon, 1);
+    if (file_page) drop_rss(fault.space, MmWord::rss_file, 1);
   }
   m.store(pte, e.make(copy, mapping_flags(fault.vma, true)));
   fault.ptl->unlock();

@@ -54,7 +54,7 @@ bool Collect::walk(Level level, uint64_t addr, uint64_t end) {
       machine_.step(
           level == Level::pud && x86::pud_leaf(entry) ? RuleId::walk_pud_split : RuleId::walk_table_bad,
           {addr, next, entry});
-      machine_.store(word, 0);
+      take_out_pud_leaf(machine_, *args_.mm, word);
       hole(addr, next, depth(level));
     }
   }

@@ -1,5 +1,6 @@
 // migrate_vma_insert_page: a new page where there was none (mm/migrate_device.c).
 #include "engine/fault/cpu_fault.h"
+#include "engine/machine/rss.h"
 #include "engine/machine/spin_guard.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/migrate/migrate_internal.h"
@@ -82,8 +83,7 @@ bool insert(const Migration& migration, uint64_t k, const Folio& page) {
     entry = EntryFormat::make(page.pfn(), flags);
     m.step(RuleId::insert_mapped, {k, addr, entry, migration.dst_word(k)});
   }
-  const WordIndex rss = args.mm->word(MmWord::rss_anon);
-  m.store(rss, m.load(rss) + 1);
+  add_rss(*args.mm, MmWord::rss_anon, 1);
   page.set_flag(folio_flag::anon | folio_flag::anon_exclusive | (page.zone_device() ? 0 : folio_flag::lru));
   page.set(FolioWord::mapping, anon_mapping);
   page.set(FolioWord::index, page_index(args.vma, addr));

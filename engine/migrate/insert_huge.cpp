@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "engine/fault/cpu_fault.h"
+#include "engine/machine/rss.h"
 #include "engine/machine/spin_guard.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/migrate/migrate_internal.h"
@@ -86,8 +87,7 @@ void insert_huge_page(const Migration& migration, uint64_t slot, const Folio& fo
     return;
   }
   const uint64_t entry = entry_for(migration, slot, addr, folio, pmd);
-  const WordIndex rss = space.word(MmWord::rss_anon);
-  m.store(rss, m.load(rss) + entries_per_table);
+  add_rss(space, MmWord::rss_anon, entries_per_table);
   folio.set_flag(folio_flag::anon | folio_flag::anon_exclusive | (folio.zone_device() ? 0 : folio_flag::lru));
   folio.set(FolioWord::mapping, anon_mapping);
   folio.set(FolioWord::index, page_index(vma, addr));

@@ -47,9 +47,30 @@ bool reads_data(DmirrorCommand command) {
 
 }  // namespace
 
+/// What the system call finds when nobody has opened the file since it was closed.
+Result<void> Operations::bad_file(const IoctlOp& op, Line line) {
+  machine_.enter(Function::ioctl, {world_.process(op.process).id()});
+  machine_.step(RuleId::dmirror_bad_file, {world_.process(op.process).id()});
+  machine_.leave(-EBADF);
+  note(line, op.command + " -EBADF");
+  if (op.may_fail) return {};
+  if (op.expect) expect_result(*op.expect, "-EBADF", static_cast<uint64_t>(int64_t{-EBADF}), line);
+  expect_number("cpages", op.cpages, 0, line);
+  expect_number("faults", op.faults, 0, line);
+  return {};
+}
+
+Result<Device*> Operations::driver(const std::string& name, Line line) {
+  Device* device = world_.device(name);
+  if (device != nullptr && device->closed())
+    return fail(world_.error(line, "an operation before this one has closed the file of device '" + name + "'"));
+  return device;
+}
+
 Result<void> Operations::perform(const IoctlOp& op, Line line) {
   if (op.command == "OPEN" || op.command == "CLOSE") {
     const bool open = op.command == "OPEN";
+    if (!open && world_.mirror_closed(op.device, op.process)) return bad_file(op, line);
     machine_.enter(Function::ioctl, {world_.process(op.process).id()});
     machine_.step(open ? RuleId::dmirror_open : RuleId::dmirror_close, {world_.process(op.process).id()});
     open ? static_cast<void>(world_.mirror(op.device, op.process)) : world_.close_mirror(op.device, op.process);
@@ -71,6 +92,7 @@ Result<void> Operations::perform(const IoctlOp& op, Line line) {
   if (!op.bytes.empty() && op.bytes.size() != 1 && op.bytes.size() != op.pages) {
     return fail(world_.error(line, "\"bytes\" names one byte for all pages or one for each"));
   }
+  if (world_.mirror_closed(op.device, op.process)) return bad_file(op, line);
   Dmirror& mirror = world_.mirror(op.device, op.process);
   Dmirror::UffdContent uffd;
   if (op.uffd) uffd = [&](uint64_t addr) { return op.uffd->of((addr - *start) / page_bytes); };

@@ -7,6 +7,7 @@
 #include "engine/scenario/driver_loop.h"
 #include "engine/scenario/fault_script.h"
 #include "engine/scenario/outcome_name.h"
+#include "engine/scenario/sequence_driver.h"
 #include "engine/scenario/task_locks.h"
 #include "engine/walk/range_fault.h"
 #include "engine/walk/unlocked_fault.h"
@@ -43,6 +44,29 @@ Result<void> Operations::write_slots(const RangeFaultOp& op, const Array& array,
   return {};
 }
 
+Result<RunningMigration*> Operations::prepares(const RangeFaultOp& op, uint64_t start, const Loop& loop, Line line) {
+  const KernelModel& model = machine_.model();
+  if (model.unified == UnifiedStyle::none)
+    return fail(world_.error(line, "kernel " + model.id + " cannot migrate in hmm_range_fault; choose 6.12-unified-rfc or 7.1-unified-later"));
+  if (loop.device == nullptr) return fail(world_.error(line, "a call that prepares a migration needs a device, whose driver it is"));
+  if (world_.migrations()[op.prepares->migration].users != 0)
+    return fail(world_.error(line, "migration '" + op.prepares->migration + "' is the name of a call that another task is in"));
+  const auto migration = migration_for(op.prepares->migration, start, op.pages, line);
+  if (!migration) return migration;
+  RunningMigration& running = **migration;
+  running.device = op.device;
+  running.walked = true;
+  running.args = {};
+  running.args.mm = &world_.space();   // start, end and vma the call itself fills in
+  running.args.src = running.arrays.src;
+  running.args.dst = running.arrays.dst;
+  for (const std::string& name : op.prepares->select) running.args.select |= select_bit(model, name);
+  running.args.pgmap_owner = op.prepares->owner ? loop.device->owner() : 0;
+  running.args.hooks = world_.migrate_hooks();
+  if (locks_ != nullptr) locks_->migration_began(op.prepares->migration);
+  return migration;
+}
+
 Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
   const auto start = world_.resolve(op.start, line);
   if (!start) return fail(start.error());
@@ -57,7 +81,9 @@ Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
     return fail(world_.error(line, "kernel " + machine_.model().id + " has no hmm_range.page_shift; 5.2 and 5.3 have"));
   }
   Loop loop;
-  loop.device = world_.device(op.device);
+  const auto device = driver(op.device, line);
+  if (!device) return fail(device.error());
+  loop.device = *device;
   if (op.unlocked && !machine_.model().unlocked_fault) {
     return fail(world_.error(line, "kernel " + machine_.model().id + " has no hmm_range_fault_unlocked_timeout; 7.3 has"));
   }
@@ -80,6 +106,12 @@ Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
     loop.call.dev_private_owner = loop.device->owner();
     loop.call.notifier = &loop.device->notifier();
     loop.device->reserve_table(*start, op.pages);
+  }
+  if (op.prepares) {
+    const auto prepared = prepares(op, *start, loop, line);
+    if (!prepared) return fail(prepared.error());
+    loop.prepared = *prepared;
+    loop.call.migrate = &loop.prepared->args;
   }
   Region range;
   range.kind = RegionKind::range;
@@ -202,7 +234,7 @@ Result<int> Operations::driver_loop(const RangeFaultOp& op, Loop& loop, Line lin
       continue;
     }
     if (ret < 0) break;
-    if (loop.device == nullptr) return ret;
+    if (loop.device == nullptr || loop.prepared != nullptr) return ret;   // what is under migration is mapped when it has moved
     if (op.sequence == RangeFaultOp::Sequence::late) {
       const uint64_t of_the_walk = call.notifier_seq;
       const Result<int> read = read_sequence(op, loop, call, line);

@@ -10,6 +10,7 @@ namespace hmmscope::scenario {
 struct Operations::Loop {
   RangeFaultCall call;
   Device* device = nullptr;
+  RunningMigration* prepared = nullptr;   ///< whose struct migrate_vma the call prepares pages for
   TrackedRange tracked;   ///< 4.14 to 5.1
 
   /// Until 5.4 HMM itself keeps the ranges that a driver looks at, and says whether they are valid; since 5.5 the driver

@@ -4,6 +4,7 @@
 
 #include "engine/fault/cpu_fault.h"
 #include "engine/machine/folio.h"
+#include "engine/machine/rss.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/scenario/vm_operations.h"
 
@@ -63,7 +64,12 @@ class Copy {
       if (cow_) folio.set_flag(folio_flag::anon_exclusive, false);
     }
     if (kept != old) m_.store(word, kept);
-    child_.set_entry(level, addr, kept & ~accessed);
+    set_child(level, addr, kept & ~accessed);
+  }
+
+  void set_child(Level level, uint64_t addr, uint64_t entry) {
+    child_.set_entry(level, addr, entry);
+    if (!vma_.is_hugetlb()) count_entry_added(child_, level, entry);
   }
 
   void copy_leaf(Level level, uint64_t addr, WordIndex word) {
@@ -71,7 +77,7 @@ class Copy {
     const bool zero = pfn == m_.physical().huge_zero_pfn();
     if (!zero) return share(level, addr, word, pfn, RuleId::fork_huge);
     m_.step(RuleId::fork_huge, {addr, m_.load(word), m_.load(word)});
-    child_.set_entry(level, addr, m_.load(word));
+    set_child(level, addr, m_.load(word));
   }
 
   void copy_page(uint64_t addr, WordIndex word) {
@@ -89,7 +95,7 @@ class Copy {
     fresh.set(FolioWord::index, page_index(vma_, addr));
     fresh.add_rmap();
     copy_page_data(m_, pfn, copy);
-    child_.set_entry(Level::pte, addr, EntryFormat::make(copy, with_dirty_in_place(m_.model(), flags)));
+    set_child(Level::pte, addr, EntryFormat::make(copy, with_dirty_in_place(m_.model(), flags)));
   }
 
   void copy_entry(Level level, uint64_t addr, WordIndex word) {
@@ -110,7 +116,7 @@ class Copy {
       }
     }
     if (kept != old) m_.store(word, kept);
-    child_.set_entry(level, addr, kept);
+    set_child(level, addr, kept);
   }
 
   uint64_t with_kind(uint64_t entry, SwapKind kind) const {

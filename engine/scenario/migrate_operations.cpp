@@ -9,7 +9,9 @@
 #include "engine/migrate/device_exclusive.h"
 #include "engine/migrate/device_migration.h"
 #include "engine/scenario/operations.h"
+#include "engine/scenario/sequence_driver.h"
 #include "engine/scenario/task_locks.h"
+#include "engine/unified/migrate_prepare.h"
 
 namespace hmmscope::scenario {
 
@@ -68,8 +70,9 @@ Result<void> Operations::perform(const MigrateSetupOp& op, Line line) {
     return fail(world_.error(line, "migration '" + op.migration + "' is the name of a call that another task is in"));
   const auto migration = migration_for(op.migration, *start, op.pages, line);
   if (!migration) return fail(migration.error());
-  Device* device = world_.device(op.device);
-  device->reserve_table(*start, op.pages);
+  const auto device = driver(op.device, line);
+  if (!device) return fail(device.error());
+  (*device)->reserve_table(*start, op.pages);
   RunningMigration& running = **migration;
   running.device = op.device;
   running.args = {};
@@ -79,8 +82,8 @@ Result<void> Operations::perform(const MigrateSetupOp& op, Line line) {
   running.args.end = *start + op.pages * page_bytes;
   running.args.src = running.arrays.src;
   running.args.dst = running.arrays.dst;
-  running.args.select = op.select;
-  running.args.pgmap_owner = device->owner();
+  for (const std::string& name : op.select) running.args.select |= select_bit(machine_.model(), name);
+  running.args.pgmap_owner = (*device)->owner();
   running.args.hooks = world_.migrate_hooks();
   if (locks_ != nullptr) locks_->mmap_lock(world_.space(), false);
   if (locks_ != nullptr) locks_->migration_began(op.migration);
@@ -92,6 +95,30 @@ Result<void> Operations::perform(const MigrateSetupOp& op, Line line) {
   if (ret == -EDEADLK) machine_.step(RuleId::scenario_deadlock, {running.args.stuck_at, 1});
   if (op.expect) expect_result(*op.expect, result_name(ret), as_code(ret), line);
   if (ret == 0) expect_number("cpages", op.cpages, running.args.cpages, line);
+  return {};
+}
+
+Result<void> Operations::perform(const MigrateRangeSetupOp& op, Line line) {
+  RunningMigration& running = world_.migrations()[op.migration];
+  if (!running.walked) return fail(world_.error(line, "no range-fault before this operation prepares migration '" + op.migration + "'"));
+  const auto array = world_.arrays().find(op.array);
+  if (array == world_.arrays().end()) return fail(world_.error(line, "no array is named '" + op.array + "'"));
+  const MigrateVma& args = running.args;
+  if (args.end > args.start && (args.start < array->second.start || (args.end - array->second.start) >> page_bits > array->second.pages))
+    return fail(world_.error(line, "array '" + op.array + "' is not the one that was walked"));
+  if (locks_ != nullptr) locks_->mmap_lock(world_.space(), false);   // until migrate-finalize
+  // The function takes the array from its start on, as the call filled it.
+  const bool sound = migrate_hmm_range_setup(machine_, array->second.first, running.args);
+  running.walked = false;
+  running.set_up = sound;
+  running.refused = !sound;
+  if (locks_ != nullptr && !sound) locks_->mmap_unlock(world_.space());
+  // REQ_MIGRATE selects system memory, which migrate-pages reads off the arguments.
+  if (running.args.select == 0) running.args.select = migrate_select::system;
+  const std::string outcome = sound ? "0" : "BUG";
+  note(line, fmt::format("migrate-range-setup {} cpages {}", outcome, running.args.cpages));
+  if (op.expect) expect_result(*op.expect, outcome, 0, line);
+  if (sound) expect_number("cpages", op.cpages, running.args.cpages, line);
   return {};
 }
 
@@ -159,7 +186,9 @@ Result<void> Operations::perform(const MigrateOp& op, Line line) {
   if (!migration) return fail(migration.error());
   const InUse in_use((*migration)->users);
   const MigrateArrays& arrays = (*migration)->arrays;
-  Device& device = *world_.device(op.device);
+  const auto driver = this->driver(op.device, line);
+  if (!driver) return fail(driver.error());
+  Device& device = **driver;
   device.reserve_table(*start, op.pages);
   const DeviceMemory& memory = world_.memory_of(device);
   const uint64_t end = *start + op.pages * page_bytes;
@@ -198,7 +227,9 @@ Result<void> Operations::perform(const MakeExclusiveOp& op, Line line) {
   if (*start >= limit || op.pages > (limit - *start) / page_bytes) {
     return fail(world_.error(line, "the range ends beyond the address space"));
   }
-  Device& device = *world_.device(op.device);
+  const auto driver = this->driver(op.device, line);
+  if (!driver) return fail(driver.error());
+  Device& device = **driver;
   device.reserve_table(*start, op.pages);
   const MmapGuard guard(locks_, world_.space(), false);
   const int64_t made = make_device_exclusive_range(

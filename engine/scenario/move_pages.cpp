@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "engine/fault/cpu_fault.h"
+#include "engine/machine/rss.h"
 #include "engine/scenario/vm_operations.h"
 
 namespace hmmscope {
@@ -39,7 +40,10 @@ void free_ptes(Machine& machine, AddressSpace& space, uint64_t start, uint64_t e
     const uint64_t pte = word == no_word ? 0 : machine.load(word);
     if (x86::pte_none(pte)) continue;
     if (x86::pte_present(pte)) free_entry(machine, word, Level::pte);
-    else if (machine.entry_format().swap.kind(pte) == SwapKind::swap) machine.store(word, 0);
+    else if (machine.entry_format().swap.kind(pte) == SwapKind::swap) {
+      count_entry_removed(space, Level::pte, pte);
+      machine.store(word, 0);
+    }
   }
 }
 

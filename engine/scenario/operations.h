@@ -32,6 +32,7 @@ class Operations {
   Result<void> perform(const ExpectOp& op, Line line);
   // migrate_operations.cpp
   Result<void> perform(const MigrateSetupOp& op, Line line);
+  Result<void> perform(const MigrateRangeSetupOp& op, Line line);
   Result<void> perform(const MigratePagesOp& op, Line line);
   Result<void> perform(const MigrateFinalizeOp& op, Line line);
   Result<void> perform(const MigrateOp& op, Line line);
@@ -65,6 +66,8 @@ class Operations {
  private:
   struct Loop;   ///< one driver loop around hmm_range_fault
   Result<Array*> array_for(const RangeFaultOp& op, uint64_t start, Line line);
+  /// The struct migrate_vma that the call prepares pages for.
+  Result<RunningMigration*> prepares(const RangeFaultOp& op, uint64_t start, const Loop& loop, Line line);
   Result<void> write_slots(const RangeFaultOp& op, const Array& array, Line line);
   /// What the scenario says of faults and waits comes first, then the other tasks.
   WalkHooks* hooks_of(const RangeFaultCall& call, WalkHooks* script);
@@ -91,6 +94,9 @@ class Operations {
   Result<void> no_migration_runs(Line line);
   int move_for_longterm_pin(AddressSpace& space, uint64_t addr);
   Result<void> hold_page(const HoldOp& op, AddressSpace& space, uint64_t addr, bool release, Line line);
+  Result<void> bad_file(const IoctlOp& op, Line line);
+  /// The device whose driver an operation is; error when its file was closed; null when the scenario has none of the name.
+  Result<Device*> driver(const std::string& name, Line line);
   void expect_number(const std::string& what, const std::optional<uint64_t>& expected, uint64_t found, Line line);
   /// The folio behind whatever maps, or is under migration at, addr; empty when there is none.
   Folio folio_at(AddressSpace& space, uint64_t addr);

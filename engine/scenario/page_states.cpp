@@ -4,6 +4,7 @@
 #include <array>
 
 #include "engine/machine/folio.h"
+#include "engine/machine/rss.h"
 #include "engine/migrate/entry_conversion.h"
 #include "engine/scenario/world.h"
 
@@ -157,6 +158,14 @@ void World::add_mapped_folio(const PageDecl& page, Vma vma, uint64_t addr, uint6
   folio.set_flag(folio_flag::swapcache | (page.swapcache == SwapCache::shared ? folio_flag::swap_shared : 0));
 }
 
+void World::declare_entry(Level level, uint64_t addr, uint64_t entry) {
+  const bool counts = !space_->vma_at(addr).is_hugetlb();
+  const WordIndex word = space_->ensure_entry(level, addr);
+  if (counts) count_entry_removed(*space_, level, machine_->load(word));
+  machine_->store(word, entry);
+  if (counts) count_entry_added(*space_, level, entry);
+}
+
 Result<void> World::set_page(const PageDecl& page, uint64_t addr, uint64_t index) {
   const Vma vma = space_->vma_at(addr);
   const bool writable = page.writable && (vma.flags() & vm::write) != 0;
@@ -192,7 +201,7 @@ Result<void> World::set_page(const PageDecl& page, uint64_t addr, uint64_t index
       entry = *word;
     }
   }
-  space_->set_entry(Level::pte, addr, entry);
+  declare_entry(Level::pte, addr, entry);
   return map_outside(page, Level::pte, addr, entry);
 }
 
@@ -229,7 +238,7 @@ Result<void> World::set_leaf(const PageDecl& page, uint64_t addr, uint64_t index
       entry = *word;
     }
   }
-  space_->set_entry(level, addr, entry);
+  declare_entry(level, addr, entry);
   return map_outside(page, level, addr, entry);
 }
 

@@ -134,6 +134,7 @@ RangeFaultOp range_fault(const json& object) {
   op.faults = fault_script(object, "faults");
   op.waits = fault_script(object, "waits");
   read_era_keys(object, op);
+  read_prepares(object, op);
   if (object.contains("expect")) op.expect = object.at("expect").get<std::string>();
   return op;
 }
@@ -308,7 +309,9 @@ Result<Scenario> parse(std::string_view text, std::string_view name) {
     const json& declared = root.at("selftest");
     SelftestDecl& selftest = scenario.selftest.emplace();
     selftest.since = declared.at("since").get<std::string>();
-    selftest.earlier = declared.value("earlier", std::string());
+    const json earlier = declared.value("earlier", json::array());
+    if (earlier.is_string()) selftest.earlier.push_back(earlier.get<std::string>());
+    else for (const json& part : earlier) selftest.earlier.push_back(part.get<std::string>());
     const json variants = declared.value("variants", json::array({"private", "coherent"}));
     const auto has = [&](const char* variant) { return std::find(variants.begin(), variants.end(), variant) != variants.end(); };
     selftest.private_variant = has("private");

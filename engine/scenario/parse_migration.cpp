@@ -8,14 +8,11 @@ namespace {
 
 uint64_t page_count(const json& object) { return object.value("pages", uint64_t{1}); }
 
-uint64_t selection(const json& object) {
-  if (!object.contains("select")) return 1;
-  uint64_t bits = 0;
-  for (const json& kind : object.at("select")) {
-    const std::string name = kind.get<std::string>();
-    bits |= name == "system" ? 1u : name == "device-private" ? 2u : name == "compound" ? 8u : 4u;
-  }
-  return bits;
+std::vector<std::string> selection(const json& object) {
+  if (!object.contains("select")) return {"system"};
+  std::vector<std::string> names;
+  for (const json& kind : object.at("select")) names.push_back(kind.get<std::string>());
+  return names;
 }
 
 MigratePagesOp migrate_pages(const json& object) {
@@ -76,6 +73,13 @@ ExpectMigrateOp expect_migrate(const json& object) {
 
 }  // namespace
 
+void read_prepares(const json& object, RangeFaultOp& op) {
+  if (!object.contains("prepares")) return;
+  const json& prepares = object.at("prepares");
+  op.prepares = PreparesDecl{text(prepares, "migration"), {}, prepares.value("owner", true)};
+  if (prepares.contains("select")) op.prepares->select = selection(prepares);
+}
+
 std::optional<OpBody> migration_operation(const std::string& name, const json& object) {
   const auto at = [&] { return address(object.at("at")); };
   if (name == "migrate-setup") {
@@ -87,6 +91,9 @@ std::optional<OpBody> migration_operation(const std::string& name, const json& o
                           maybe<std::string>(object, "expect"),
                           maybe<uint64_t>(object, "cpages")};
   }
+  if (name == "migrate-range-setup")
+    return MigrateRangeSetupOp{text(object, "migration"), text(object, "array"), maybe<std::string>(object, "expect"),
+                               maybe<uint64_t>(object, "cpages")};
   if (name == "migrate-pages") return migrate_pages(object);
   if (name == "migrate-finalize") return MigrateFinalizeOp{text(object, "migration")};
   if (name == "migrate-to-device" || name == "migrate-to-system") {

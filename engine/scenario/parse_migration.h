@@ -23,4 +23,7 @@ class OperationNames {
   std::set<std::string> processes_, migrations_;
 };
 
+/// The key `prepares` of a range-fault.
+void read_prepares(const nlohmann::json& object, RangeFaultOp& op);
+
 }  // namespace hmmscope::scenario

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "engine/machine/folio.h"
+#include "engine/machine/rss.h"
 #include "engine/machine/spin_guard.h"
 #include "engine/migrate/migrate_internal.h"
 #include "engine/migrate/rmap.h"
@@ -61,6 +62,7 @@ void unmap_struck(Machine& m, const StruckPlace& place, const Folio& folio, uint
     const WordIndex word = word_that_maps(m, place, folio.pfn());
     if (word != no_word) {
       m.step(RuleId::poison_unmap, {place.addr, m.load(word), entry});
+      if (place.level == Level::pte) count_entry_removed(*place.space, place.level, m.load(word));
       m.store(word, entry);
       folio.remove_rmap();
       folio.put();

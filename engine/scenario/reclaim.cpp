@@ -2,6 +2,7 @@
 
 #include "engine/machine/folio.h"
 #include "engine/machine/page_data.h"
+#include "engine/machine/rss.h"
 #include "engine/machine/spin_guard.h"
 #include "engine/migrate/entry_conversion.h"
 
@@ -77,6 +78,8 @@ PagedOut unmap_for_reclaim(Machine& m, AddressSpace& space, uint64_t addr, const
     folio.set_flag(folio_flag::swapcache, false);
     folio.put();
   }
+  drop_rss(space, MmWord::rss_anon, 1);
+  add_rss(space, MmWord::rss_swap, 1);
   folio.remove_rmap();
   folio.put();
   reclaim_lets_go(folio);

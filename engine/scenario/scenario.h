@@ -94,6 +94,12 @@ struct FaultDecl {
   Line line = 0;
 };
 
+/// A struct migrate_vma that a range fault of the unified patches prepares pages for (range->migrate).
+struct PreparesDecl {
+  std::string migration;
+  std::vector<std::string> select; ///< flags, as of fault-and-migrate
+  bool owner = true;               ///< false: pgmap_owner is NULL
+};
 struct RangeFaultOp {
   std::string array;               ///< a name used before takes that array as it is now
   Address start;
@@ -118,6 +124,7 @@ struct RangeFaultOp {
   Sequence sequence = Sequence::read;
   bool stale = false;              ///< something invalidates the range between reading the sequence and the call
   std::vector<FaultDecl> faults, waits;   ///< in the order they happen; other faults are the engine's
+  std::optional<PreparesDecl> prepares;   ///< kernels with the unified patches
 };
 /// What pages hold, one word a page: `first`, then `step` more each page.
 struct PageContent {
@@ -169,9 +176,15 @@ struct MigrateSetupOp {
   Address at;
   uint64_t pages = 0;
   std::string device;                  ///< pgmap_owner
-  uint64_t select = 1;                 ///< migrate_select bits
+  std::vector<std::string> select{"system"};   ///< flags of struct migrate_vma by name
   std::optional<std::string> expect;   ///< "0", "-EINVAL", "deadlock"
   std::optional<uint64_t> cpages;      ///< expected
+};
+/// migrate_hmm_range_setup: makes src words of what a range fault prepared in `array`.
+struct MigrateRangeSetupOp {
+  std::string migration, array;
+  std::optional<std::string> expect;   ///< "0" or "BUG"
+  std::optional<uint64_t> cpages;
 };
 /// The driver allocates destinations (for all slots, or those listed), migrate_vma_pages, the device maps what moved.
 struct MigratePagesOp {
@@ -298,7 +311,7 @@ struct PageOutOp {
 };
 
 using OpBody = std::variant<RangeFaultOp, TouchOp, UnmapOp, ProtectOp, DontNeedOp, InvalidateOp, SetPageOp, ExpectOp,
-                            MigrateSetupOp, MigratePagesOp, MigrateFinalizeOp, MigrateOp, EvictOp, MakeExclusiveOp, HoldOp,
+                            MigrateSetupOp, MigrateRangeSetupOp, MigratePagesOp, MigrateFinalizeOp, MigrateOp, EvictOp, MakeExclusiveOp, HoldOp,
                             ForkOp, ExpectMigrateOp, ExpectPageOp, ExpectDeviceOp, IoctlOp, MremapOp, MadviseFreeOp,
                             FileDataOp, FaultAndMigrateOp, PageOutOp, OomReapOp,
                             DmaMapOp, MirrorTableOp, MirrorRunOp, MirrorUnmapOp, ExpectMirrorOp>;
@@ -312,7 +325,8 @@ struct Operation {
 /// What makes a scenario one of the kernel's selftests.
 struct SelftestDecl {
   std::string since;                    ///< release whose hmm-tests has it; "unified": the unified patches bring it
-  std::string earlier;                  ///< under kernels without it: "holds", or part of the message it fails with
+  std::vector<std::string> earlier;     ///< under kernels without it: "holds" alone, or parts of the messages it fails
+                                        ///< with, one of which stands in every one of them
   bool private_variant = true, coherent_variant = true;
 };
 

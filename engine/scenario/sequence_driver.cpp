@@ -14,6 +14,8 @@ namespace {
 using Sequence = FaultAndMigrateOp::Sequence;
 using Until = FaultAndMigrateOp::Until;
 
+}  // namespace
+
 uint64_t select_bit(const KernelModel& model, const std::string& name) {
   if (name == "system") return migrate_select::system;
   if (name == "device-private") return migrate_select::device_private;
@@ -21,8 +23,6 @@ uint64_t select_bit(const KernelModel& model, const std::string& name) {
   if (name == "compound") return model.compound_migration ? migrate_select::compound : 0;   // the bit is another's before
   return name == "fault" ? select_fault(model) : select_write(model);
 }
-
-}  // namespace
 
 WordIndex add_sequence_range(Machine& machine, const AddressSpace& space, const std::string& name) {
   Region range;

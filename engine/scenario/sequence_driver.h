@@ -31,6 +31,9 @@ struct SequenceArrays {
 /// Arrays of `slots` slots for a range from `start`; their regions are called `name`.
 SequenceArrays make_sequence_arrays(Machine& machine, const AddressSpace& space, const std::string& name, uint64_t start,
                                     uint64_t slots);
+/// A flag of struct migrate_vma by the name scenarios give it: "system", "device-private", "device-coherent", "compound",
+/// "fault", "write"; 0 where the kernel has no such flag.
+uint64_t select_bit(const KernelModel& model, const std::string& name);
 /// The region that shows struct hmm_range, alone.
 WordIndex add_sequence_range(Machine& machine, const AddressSpace& space, const std::string& name);
 

@@ -56,6 +56,7 @@ Result<void> Operations::perform(const FaultAndMigrateOp& op, Line line) {
            machine_.add_hmm_pfns(world_.space(), *start, static_cast<uint32_t>(slots), running.name)};
   }
   const SequenceArrays all{hmm.first, add_sequence_range(machine_, world_.space(), running.name), running.arrays};
+  if (const auto device = driver(op.device, line); !device) return fail(device.error());
   world_.device(op.device)->reserve_table(*start, op.pages);
 
   SequenceDriver driver(world_, op, *start, all, *preset, interrupt, locks_);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "engine/fault/cpu_fault.h"
+#include "engine/machine/rss.h"
 #include "engine/migrate/entry_conversion.h"
 
 namespace hmmscope {
@@ -33,13 +34,27 @@ Mapping mapping_at(const Machine& machine, const AddressSpace& space, uint64_t a
   return {Level::pte, none ? no_word : word, level_end(Level::pte, addr, end)};
 }
 
-/// Splits what stands for 2M where a range ends inside of it, so that the range holds whole mappings only.
+/// Splits a huge mapping where a range ends inside of it, so that the range holds whole mappings only.
+/// Error inside a hugetlb page, which stays whole (hugetlb_vm_op_split).
 Result<void> split_at(Machine& machine, AddressSpace& space, uint64_t addr) {
+  const Vma vma = space.vma_at(addr);
+  if (vma && vma.is_hugetlb()) {
+    if (addr % level_size(AddressSpace::hugetlb_level(vma)) == 0) return {};
+    return fail("the range ends inside a hugetlb page (-EINVAL)");
+  }
+  const WordIndex pud = space.find_entry(Level::pud, addr);
+  const uint64_t leaf = pud == no_word ? 0 : machine.load(pud);
+  if (x86::pmd_present(leaf) && machine.entry_format().is_huge(leaf) && addr % level_size(Level::pud) != 0) {
+    const uint64_t first = addr & ~(level_size(Level::pud) - 1);
+    const Invalidation running = space.notifiers().start({first, first + level_size(Level::pud), NotifyEvent::clear});
+    machine.step(RuleId::walk_pud_split, {first, first + level_size(Level::pud), leaf});
+    take_out_pud_leaf(machine, space, pud);
+    if (!running.failed) space.notifiers().end(running);
+    return {};
+  }
   const WordIndex word = space.find_entry(Level::pmd, addr);
   if (word == no_word || addr % level_size(Level::pmd) == 0) return {};
   if (!is_whole_pmd(machine, machine.load(word))) return {};
-  const Vma vma = space.vma_at(addr);
-  if (vma && vma.is_hugetlb()) return fail("the range ends inside a hugetlb page");
   split_huge_pmd(machine, space, addr, RuleId::thp_wp_split);
   return {};
 }
@@ -64,11 +79,17 @@ void drop_page(Machine& machine, Level level, uint64_t entry) {
 
 /// Zeroes every entry that maps part of [start, end), runs of ptes at once. A step must be open.
 void zap(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end) {
+  const Vma vma = space.vma_at(start);
+  const bool counts = !vma || !vma.is_hugetlb();
+  const auto drop = [&](Level level, uint64_t entry) {
+    if (counts) count_entry_removed(space, level, entry);
+    drop_page(machine, level, entry);
+  };
   for (uint64_t addr = start; addr < end;) {
     const Mapping mapping = mapping_at(machine, space, addr, end);
     if (mapping.level != Level::pte) {
       if (mapping.word != no_word) {
-        drop_page(machine, mapping.level, machine.load(mapping.word));
+        drop(mapping.level, machine.load(mapping.word));
         machine.store(mapping.word, 0);
       }
       addr = mapping.end;
@@ -77,7 +98,7 @@ void zap(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end) {
     const uint64_t part = level_end(Level::pmd, addr, end);
     const WordIndex first = space.find_entry(Level::pte, addr);
     const auto pages = static_cast<uint32_t>((part - addr) / page_bytes);
-    for (uint32_t k = 0; k < pages; ++k) drop_page(machine, Level::pte, machine.load(first + k));
+    for (uint32_t k = 0; k < pages; ++k) drop(Level::pte, machine.load(first + k));
     machine.fill_keeping(first, pages, 0, 0, 0);
     addr = part;
   }

@@ -100,6 +100,7 @@ Dmirror& World::mirror(const std::string& name, const std::string& process_name)
   Device& table = first ? base : *mirror.own;
   table.set_locks(locks_);
   mirror.ioctls = std::make_unique<Dmirror>(*machine_, table, memory_of(base));
+  mirror.closed = false;
   return *mirror.ioctls;
 }
 
@@ -119,9 +120,15 @@ void World::set_locks(DriverLocks* locks) {
 void World::close_mirror(const std::string& name, const std::string& process_name) {
   mirror(name, process_name);
   Mirror& mirror = mirrors_[{name, process_name}];
+  mirror.closed = true;
   (mirror.own != nullptr ? *mirror.own : *device(name)).close();
   if (mirror.own != nullptr) closed_.push_back(std::move(mirror.own));
   mirror.ioctls.reset();
+}
+
+bool World::mirror_closed(const std::string& name, const std::string& process_name) const {
+  const auto found = mirrors_.find({name, process_name});
+  return found != mirrors_.end() && found->second.closed;
 }
 
 Result<uint64_t> World::resolve(const Address& at, Line line) const {

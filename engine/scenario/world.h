@@ -92,6 +92,8 @@ class World {
   void set_locks(DriverLocks* locks);
   DriverLocks* locks() const { return locks_; }   ///< nullptr: nobody waits
   void close_mirror(const std::string& device, const std::string& process);
+  /// Nobody has opened it since it was closed.
+  bool mirror_closed(const std::string& device, const std::string& process) const;
   std::map<std::string, DmaMap>& dma_maps() { return dma_maps_; }   ///< by array
   std::map<std::string, std::unique_ptr<MirrorState>>& mirror_tables() { return mirror_tables_; }
   std::map<std::string, Array>& arrays() { return arrays_; }
@@ -109,6 +111,8 @@ class World {
 
  private:
   World() = default;
+  /// Puts the entry in place of what stands there, and counts both.
+  void declare_entry(Level level, uint64_t addr, uint64_t entry);
   Result<void> set_page(const PageDecl& page, uint64_t addr, uint64_t index);
   void add_mapped_folio(const PageDecl& page, Vma vma, uint64_t addr, uint64_t pfn);
   Result<void> set_leaf(const PageDecl& page, uint64_t addr, uint64_t index, Level level);
@@ -132,6 +136,7 @@ class World {
   struct Mirror {
     std::unique_ptr<Device> own;   ///< empty: the device's own mirror, of the first process
     std::unique_ptr<Dmirror> ioctls;
+    bool closed = false;
   };
   std::map<std::pair<std::string, std::string>, Mirror> mirrors_;   ///< by device and process
   std::vector<std::unique_ptr<Device>> closed_;                     ///< their notifiers still name them

@@ -3,7 +3,7 @@
 /// assertions, with test_hmm's ioctls (engine/test_hmm). The scenarios are files of selftest/tests, compiled in.
 ///
 /// A test belongs to the kernels from `since` on. Under an earlier model it either holds all the same or fails in a
-/// way its file names; anything else counts as a failure. Threads: may run on any thread; results are values.
+/// way its file names, message by message; anything else counts as a failure. Threads: may run on any thread; results are values.
 
 #include <cstdint>
 #include <span>

@@ -42,6 +42,14 @@ void DeviceMirror::commit(uint64_t start, WordIndex slots, uint64_t pages) {
   }
 }
 
+void DeviceMirror::close() {
+  space_->notifiers().remove(*notifier_);
+  for (const Table& table : tables_) {
+    machine_->fill_keeping(table.first, static_cast<uint32_t>(table.pages), 0, 0, 0);
+    if (table.atomic != no_word) machine_->fill_keeping(table.atomic, static_cast<uint32_t>(table.pages), 0, 0, 0);
+  }
+}
+
 void DeviceMirror::store_entry(uint64_t addr, uint64_t entry) {
   for (const Table& table : tables_) {
     if (addr < table.start || addr - table.start >= table.pages * page_bytes) continue;

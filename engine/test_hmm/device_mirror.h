@@ -100,8 +100,10 @@ class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
   /// Not owned; nullptr: nothing ever waits.
   void set_locks(DriverLocks* locks) { locks_ = locks; }
   DriverLocks* locks() const { return locks_; }
-  /// Takes the notifier away. The mirror must not be used afterwards.
-  void close() { space_->notifiers().remove(*notifier_); }
+  /// Takes the notifier away, and what the device maps with it (dmirror_fops_release). A step must be open. Nothing may
+  /// be mapped afterwards: nobody would be told to take it away.
+  void close();
+  bool closed() const { return notifier_->removed(); }
 
   /// Maps the valid slots of the array in the device's table for [start, ...). A step must be open.
   void commit(uint64_t start, WordIndex slots, uint64_t pages);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "engine/fault/cpu_fault.h"
 #include "engine/walk/range_walk.h"
 
 namespace hmmscope {
@@ -131,7 +132,7 @@ int RangeWalk::walk_pud(uint64_t addr, uint64_t next) {
     }
     // split_huge_pud takes the leaf out; whatever else stands there cannot be descended into either.
     machine_.step(entry_.is_huge(below) ? RuleId::walk_pud_split : RuleId::walk_table_bad, {addr, next, below});
-    machine_.store(word, 0);
+    take_out_pud_leaf(machine_, mm_, word);
   }
 }
 

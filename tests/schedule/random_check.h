@@ -146,8 +146,6 @@ inline Verdict verdict(Sample& sample, const Checks& checks = {}) {
   }
   // The RFC's own defects are named and leave what they are named for.
   if (fires_prefix(outcome->recording, "stuck.") || has_finding(*outcome, "left-behind")) return {};
-  // A 1G leaf stands for DAX memory: a split drops its entry, and nobody counts the folio behind it.
-  if (fires(outcome->recording, {RuleId::walk_pud_split, RuleId::pud_split})) return {};
   if (std::string text = complaint(*outcome, holds_of(outcome->recording)); !text.empty()) return {text, {}};
   if (!checks.back) return {};
   Cursor cursor(std::make_shared<const Recording>(outcome->recording));

@@ -12,12 +12,12 @@ namespace whole {
 constexpr bool same_name_in_two_tasks = true;
 constexpr bool huge_without_access = true;          // splitting a 2M entry that is PROTNONE
 constexpr bool isolated_coherent = true;            // a device page that is put back gets the LRU flag
-constexpr bool moves_in_pud_leaf = false;           // migration and make_device_exclusive in a 1G leaf lose its mapping
+constexpr bool moves_in_pud_leaf = true;            // migration and make_device_exclusive in a 1G leaf lose its mapping
 constexpr bool child_of_other_task = true;          // a task touches a child that another has not forked yet
-constexpr bool closed_device = false;               // a device file that was closed and is used again maps on
+constexpr bool closed_device = true;                // a device file that was closed and is used again maps on
 constexpr bool oom_reap_beside_old_calls = true;    // the OOM reaper beside a range call of 5.6 and before
 constexpr bool no_memory_for_files = true;          // a file's fault maps pfn 0 when there is no memory
-constexpr bool parts_of_1g = false;                 // system calls on a part of a 1G page take the whole entry
+constexpr bool parts_of_1g = true;                  // system calls on a part of a 1G page take the whole entry
 constexpr bool injects_beside_driver_locks = true;  // invalidation and poison while a task holds its driver's lock
 }  // namespace whole
 

@@ -13,7 +13,7 @@ namespace {
 /// What a random scenario may ask for that makes no sense where it stands.
 bool is_harmless_mistake(const std::string& mistake) {
   for (const char* const known : {"no page is at", "nobody holds the page", "is locked already", "ends inside a hugetlb page", "needs one anonymous VMA",
-                                  "moves a part of one VMA", "something is mapped at the new place", "is not aligned to its page size"}) {
+                                  "moves a part of one VMA", "something is mapped at the new place", "is not aligned to its page size", "has closed the file of device", "begins with a whole one"}) {
     if (mistake.find(known) != std::string::npos) return true;
   }
   return false;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/encoding/swap_entry.h"
 #include "engine/encoding/x86_bits.h"
@@ -155,6 +156,76 @@ inline std::string folio_complaint(const Cursor& cursor, const Region& region, c
   return {};
 }
 
+/// What the page tables of a process make its rss, in pages.
+struct Rss {
+  uint64_t anon = 0, file = 0, swap = 0;
+};
+
+/// By process. Hugetlb pages are not counted here, nor what has no folio (the zero pages, special entries).
+inline std::map<uint32_t, Rss> rss_of_tables(const Cursor& cursor, const KernelModel& model) {
+  const SwapFormat format = model.swap_format();
+  std::map<uint64_t, std::pair<uint64_t, uint64_t>> folios;   // first pfn -> one past the last, flags
+  for (const Region& region : cursor.recording().regions()) {
+    if (region.kind != RegionKind::folio) continue;
+    const auto word = [&](FolioWord w) { return cursor.load(word_of(region.first, w)); };
+    if (word(FolioWord::refcount) == 0) continue;
+    folios[word(FolioWord::pfn)] = {word(FolioWord::pfn) + (1ull << word(FolioWord::order)), word(FolioWord::flags)};
+  }
+  struct Span {
+    uint32_t owner;
+    uint64_t start, end;
+  };
+  std::vector<Span> hugetlb;
+  for (const Region& region : cursor.recording().regions()) {
+    if (region.kind != RegionKind::vma) continue;
+    const auto word = [&](VmaWord w) { return cursor.load(word_of(region.first, w)); };
+    if ((word(VmaWord::flags) & vm::hugetlb) != 0) hugetlb.push_back({region.owner, word(VmaWord::start), word(VmaWord::end)});
+  }
+  const auto in_hugetlb = [&](const Region& region, uint64_t addr) {
+    return std::any_of(hugetlb.begin(), hugetlb.end(),
+                       [&](const Span& span) { return span.owner == region.owner && addr >= span.start && addr < span.end; });
+  };
+  std::map<uint32_t, Rss> all;
+  for (const Region& region : cursor.recording().regions()) {
+    const std::optional<Level> level = level_of(region);
+    if (!level) continue;
+    for (uint32_t k = 0; k < region.count; ++k) {
+      const uint64_t entry = cursor.load(region.first + k), pages = 1ull << level_order(*level);
+      if (x86::pte_none(entry) || in_hugetlb(region, region.address + k * region.stride)) continue;
+      const bool present = x86::pmd_present(entry);
+      if (present && *level != Level::pte && !x86::pmd_leaf(entry)) continue;
+      const SwapKind kind = present ? SwapKind::pte_marker : format.kind(entry);
+      if (!present && kind == SwapKind::swap) all[region.owner].swap += pages;
+      if (!present && !is_migration(kind) && !is_device_private(kind) && !is_device_exclusive(kind)) continue;
+      if (present && *level == Level::pte && x86::pte_special(entry)) continue;
+      const uint64_t pfn = present ? pfn_at_level(*level, entry) : format.pfn(entry);
+      const auto after = folios.upper_bound(pfn);
+      if (after == folios.begin() || std::prev(after)->second.first <= pfn) continue;
+      const uint64_t flags = std::prev(after)->second.second;
+      ((flags & folio_flag::anon) != 0 ? all[region.owner].anon : all[region.owner].file) += pages;
+    }
+  }
+  return all;
+}
+
+/// The first process whose rss is not what its page tables say; empty when there is none.
+inline std::string rss_complaint(const Cursor& cursor, const KernelModel& model) {
+  std::map<uint32_t, Rss> tables = rss_of_tables(cursor, model);
+  for (const Region& region : cursor.recording().regions()) {
+    if (region.kind != RegionKind::mm || region.name == "outside") continue;   // nobody's process: a stand-in for others
+    const Rss& mapped = tables[region.owner];
+    const std::pair<MmWord, uint64_t> counters[] = {
+        {MmWord::rss_anon, mapped.anon}, {MmWord::rss_file, mapped.file}, {MmWord::rss_swap, mapped.swap}};
+    for (const auto& [counter, pages] : counters) {
+      const uint64_t counted = cursor.load(word_of(region.first, counter));
+      if (counted != pages)
+        return region.name + ": " + std::string(word_names(RegionKind::mm)[static_cast<size_t>(counter)]) + " " +
+               std::to_string(counted) + ", the tables say " + std::to_string(pages);
+    }
+  }
+  return {};
+}
+
 /// The first thing that is wrong at the end of the run; empty when nothing is. `holds`: by pfn.
 inline std::string complaint(const Outcome& outcome, const std::map<uint64_t, Hold>& holds = {}) {
   const auto recording = std::make_shared<const Recording>(outcome.recording);
@@ -181,7 +252,7 @@ inline std::string complaint(const Outcome& outcome, const std::map<uint64_t, Ho
     const bool known = after != live.begin() && std::prev(after)->second > pfn;
     if (!known && !ZeroPages::usual(outcome.model).has(pfn)) return "pfn " + std::to_string(pfn) + " is mapped but has no live folio";
   }
-  return {};
+  return rss_complaint(cursor, outcome.model);
 }
 
 }  // namespace hmmscope::scenario

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "traces/replay/refusal.h"
+
 namespace hmmscope::traces {
 namespace {
 
@@ -37,7 +39,7 @@ class CallFactCollector {
     while (begin_ > 0) {
       const RuleId fired = recording_.rule_of(begin_ - 1);
       if (fired != RuleId::trace_array_shown && fired != RuleId::trace_array_unknown &&
-          fired != RuleId::trace_range_shown)
+          fired != RuleId::trace_range_shown && fired != RuleId::trace_migrate_struct)
         break;
       --begin_;
       if (fired == RuleId::trace_range_shown) break;
@@ -70,14 +72,27 @@ class CallFactCollector {
   void take(StepIndex step) {
     const auto operand = recording_.operands(step);
     const auto at = [&](size_t index) { return index < operand.size() ? operand[index] : 0; };
+    take_engines_entries(step);
     switch (recording_.rule_of(step)) {
+      case RuleId::trace_migrate_struct:
+        if (step < call_.first_step) facts_.prepares = at(1);   // not of a migration that a fault makes
+        return;
+      case RuleId::trace_migrate_refused:
+        if (of_the_walk(step)) facts_.refused.push_back({at(0), at(1), at(2)});
+        return;
+      case RuleId::split_folio_pinned:   // the kernel had its lock and could not split it
+        if (of_the_walk(step))
+          facts_.refused.push_back({last_pmd_, last_pmd_ + page_bytes, static_cast<uint64_t>(Refusal::split)});
+        return;
       case RuleId::trace_vma_shown:
         return take_vma(step);
       case RuleId::trace_pud_shown:
         return entry({Level::pud, at(0), at(1), false});
       case RuleId::trace_pmd_shown:
+        last_pmd_ = at(0) & ~(level_size(Level::pmd) - 1);
         return entry({Level::pmd, at(0), at(1), false});
       case RuleId::trace_pte_shown:
+      case RuleId::trace_prepare_pte:
         return entry({Level::pte, at(0), at(1), false});
       case RuleId::trace_ptes_shown:
         return take_ptes(step, at(0));
@@ -106,6 +121,29 @@ class CallFactCollector {
         return;
       default:
         return;
+    }
+  }
+
+  /// The walk's own step, not one of a fault that it makes.
+  bool of_the_walk(StepIndex step) const {
+    for (CallId call = recording_.call_of(step); call != no_call && call != id_; call = recording_.calls()[call].parent)
+      if (recording_.calls()[call].function == Function::handle_mm_fault) return false;
+    return true;
+  }
+
+  /// What the walk makes of entries (migration entries, split mappings) is no news when it is shown again.
+  void take_engines_entries(StepIndex step) {
+    if (!of_the_walk(step)) return;
+    for (uint32_t k = 0; k < recording_.write_count(step); ++k) {
+      const WriteView write = recording_.write(step, k);
+      if (write.evidence != Evidence::computed) continue;
+      const RegionId id = recording_.region_of(write.first);
+      if (id == no_region) continue;
+      const Region& region = recording_.regions()[id];
+      if (region.kind != RegionKind::pte && region.kind != RegionKind::pmd) continue;
+      const Level level = region.kind == RegionKind::pte ? Level::pte : Level::pmd;
+      for (uint32_t n = 0; n < write.count; ++n)
+        known_[{level, region.address + (write.first - region.first + n) * region.stride}] = write.new_at(n);
     }
   }
 
@@ -161,6 +199,12 @@ class CallFactCollector {
     }
   }
 
+  /// The CPU sets A and D beside everything else.
+  static bool same_mapping(uint64_t known, uint64_t shown) {
+    constexpr uint64_t cpus = x86::accessed.mask() | x86::dirty.mask();
+    return known == shown || (x86::pte_present(known) && x86::pte_present(shown) && ((known ^ shown) & ~cpus) == 0);
+  }
+
   void entry(FactEntry shown) {
     shown.addr &= ~(level_size(shown.level) - 1);
     looked_ = true;
@@ -172,7 +216,7 @@ class CallFactCollector {
     }
     const auto key = std::pair(shown.level, shown.addr);
     const auto [known, fresh] = known_.try_emplace(key, shown.value);
-    if (!fresh && known->second == shown.value) return;
+    if (!fresh && same_mapping(known->second, shown.value)) return;
     known->second = shown.value;
     if (table) return;
     const bool nothing = x86::pte_none(shown.value) && !x86::pte_present(shown.value);
@@ -281,6 +325,7 @@ class CallFactCollector {
   std::map<std::pair<Level, uint64_t>, uint64_t> known_;
   size_t batch_begin_ = 0;  ///< first batch since the tables were last looked at
   size_t changes_ = 0;
+  uint64_t last_pmd_ = 0;   ///< address of the pmd shown last
   bool looked_ = false;
   std::string failure_;
 };

@@ -36,6 +36,12 @@ struct FactBatch {
   std::vector<FactEntry> then;  ///< entries first seen, or seen changed, afterwards
 };
 
+/// A page that the kernel left alone although it could have been taken: what the replay made of it.
+struct FactRefusal {
+  uint64_t start = 0, end = 0;  ///< addresses
+  uint64_t why = 0;             ///< see trace.migrate_refused
+};
+
 struct CallFacts {
   uint64_t start = 0, end = 0, default_flags = 0, mask = 0, owner = 0;
   int64_t result = 0;
@@ -46,6 +52,9 @@ struct CallFacts {
   std::optional<uint64_t> huge_zero_pfn;      ///< when a 2M entry shows it
   std::map<uint64_t, bool> own_device_pages;  ///< device pfn -> belongs to the caller
   std::vector<uint64_t> in, out;              ///< the array
+  /// With the unified fault-and-migrate patches: flags of the struct migrate_vma that the range names.
+  std::optional<uint64_t> prepares;
+  std::vector<FactRefusal> refused;           ///< pages it could have prepared
 };
 
 /// Error when the engine did not follow the call to its end.

@@ -12,12 +12,6 @@
 
 namespace hmmscope::traces {
 
-/// A page that the kernel left alone although it could have been taken: what the replay made of it.
-struct FactRefusal {
-  uint64_t start = 0, end = 0;  ///< addresses
-  uint64_t why = 0;             ///< see trace.migrate_refused
-};
-
 /// A CPU fault that brought a device page home; its migration is the driver's answer.
 struct FactTouch {
   uint64_t addr = 0;

@@ -10,7 +10,6 @@
 #include "traces/extract/migration_facts.h"
 #include "traces/extract/page_states.h"
 #include "traces/extract/scenario_parts.h"
-#include "traces/replay/refusal.h"
 
 namespace hmmscope::traces {
 namespace {
@@ -91,17 +90,13 @@ class MigrationWriter {
   }
 
   void migration(Json& operations, const std::string& expected) const {
-    hold(operations, facts_.refused);
-    Json select = Json::array();
-    if ((facts_.select & migrate_select::system) != 0) select.push_back("system");
-    if ((facts_.select & migrate_select::device_private) != 0) select.push_back("device-private");
-    if ((facts_.select & migrate_select::device_coherent) != 0) select.push_back("device-coherent");
+    scenario_parts::hold(operations, facts_.refused);
     Json setup = {{"op", "migrate-setup"},
                   {"migration", "m"},
                   {"at", hex(facts_.pages.start)},
                   {"pages", facts_.npages_of_range()},
                   {"device", PageStates::caller},
-                  {"select", std::move(select)},
+                  {"select", scenario_parts::select(document_.model, facts_.select)},
                   {"expect", expected}};
     if (facts_.result == 0)
       setup["cpages"] = std::count_if(facts_.src.begin(), facts_.src.end(),
@@ -111,7 +106,7 @@ class MigrationWriter {
     expect_words(operations, facts_.src);
     if (!facts_.has_pages) return;
     meanwhile(operations);
-    hold(operations, facts_.refused_in_pages);
+    scenario_parts::hold(operations, facts_.refused_in_pages);
     Json pages = {{"op", "migrate-pages"}, {"migration", "m"}};
     pages["slots"] = destinations();
     pages["moved"] = std::count_if(facts_.src_moved.begin(), facts_.src_moved.end(),
@@ -154,18 +149,6 @@ class MigrationWriter {
       at = end + 1;
     }
     return slots;
-  }
-
-  /// Somebody else has the pages that the kernel left alone.
-  static void hold(Json& operations, const std::vector<FactRefusal>& refused) {
-    for (const FactRefusal& one : refused) {
-      const auto why = static_cast<Refusal>(one.why);
-      operations.push_back({{"op", why == Refusal::lock      ? "lock-folio"
-                                   : why == Refusal::isolate ? "isolate-folio"
-                                                             : "get-page"},
-                            {"at", hex(one.start)}});
-      if (why != Refusal::split) operations.back()["pages"] = (one.end - one.start) >> page_bits;
-    }
   }
 
   /// Runs of equal words, and of words whose pfn counts up.

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "engine/scenario/sequence_driver.h"
+#include "traces/replay/refusal.h"
+
 namespace hmmscope::traces::scenario_parts {
 namespace {
 
@@ -36,6 +39,26 @@ nlohmann::ordered_json vmas(const std::vector<FactVma>& vmas) {
                     {"flags", hex(vma.flags)}});
   }
   return list;
+}
+
+void hold(nlohmann::ordered_json& operations, const std::vector<FactRefusal>& refused) {
+  for (const FactRefusal& one : refused) {
+    const auto why = static_cast<Refusal>(one.why);
+    operations.push_back({{"op", why == Refusal::lock      ? "lock-folio"
+                                 : why == Refusal::isolate ? "isolate-folio"
+                                                           : "get-page"},
+                          {"at", hex(one.start)}});
+    if (why != Refusal::split) operations.back()["pages"] = (one.end - one.start) >> page_bits;
+  }
+}
+
+nlohmann::ordered_json select(const KernelModel& model, uint64_t flags) {
+  auto names = nlohmann::ordered_json::array();
+  for (const char* name : {"system", "device-private", "device-coherent", "fault", "write"}) {
+    const uint64_t bit = scenario::select_bit(model, name);
+    if (bit != 0 && (flags & bit) != 0) names.push_back(name);
+  }
+  return names;
 }
 
 }  // namespace hmmscope::traces::scenario_parts

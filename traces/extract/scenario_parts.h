@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/model/kernel_model.h"
 #include "traces/extract/call_facts.h"
 
 namespace hmmscope::traces::scenario_parts {
@@ -13,5 +14,10 @@ namespace hmmscope::traces::scenario_parts {
 std::string hex(uint64_t value);  ///< "0x1f"
 /// The "vmas" of a scenario, named vma1 and on.
 nlohmann::ordered_json vmas(const std::vector<FactVma>& vmas);
+
+/// Somebody else has the pages that the kernel left alone: operations that take them.
+void hold(nlohmann::ordered_json& operations, const std::vector<FactRefusal>& refused);
+/// Flags of struct migrate_vma by name.
+nlohmann::ordered_json select(const KernelModel& model, uint64_t flags);
 
 }  // namespace hmmscope::traces::scenario_parts

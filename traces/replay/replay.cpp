@@ -69,6 +69,7 @@ Result<void> Replayer::run() {
 void Replayer::pass_until(uint32_t index) {
   if (out_of_turn_ != 0) return;
   index = std::min(index, size());
+  const World::Waiting inside(world_);
   const uint32_t before = turns_.wait_for(index);
   while (next_ < index)
     if (!turns_.give_way(next_)) dispatch(next_++);
@@ -99,7 +100,7 @@ void Replayer::dispatch(uint32_t index) {
   } else if (const uint32_t call = migrations_.call_at(index); call != no_index) {
     begin_call(task, [this, call] { run_migration(call); });
   } else {
-    side_event(index, no_call);
+    side_event(index, world_.floor_of(task));
   }
 }
 

@@ -11,7 +11,8 @@ World::World(const Trace& trace, std::unique_ptr<Machine> machine)
       machine_(std::move(machine)),
       recorder_(std::make_unique<Recorder>(machine_->memory())),
       engine_runs_(trace.tasks().size(), 0),
-      open_(trace.tasks().size(), no_call) {
+      open_(trace.tasks().size(), no_call),
+      floors_(trace.tasks().size(), no_call) {
   machine_->set_recorder(recorder_.get());
   for (const TraceTask& task : trace.tasks())
     if (task.tgid != 0 && task.tgid != task.pid) threads_.insert(task.pid);

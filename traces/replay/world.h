@@ -64,6 +64,23 @@ class World {
   };
   bool in_engine(uint32_t task) const { return engine_runs_[task] != 0; }
 
+  /// The task that runs now waits inside the call that is open now: whatever else is shown of it meanwhile (where events
+  /// were lost) does not end that call.
+  class Waiting {
+   public:
+    explicit Waiting(World& world)
+        : floor_(world.floors_[world.task_]), before_(std::exchange(floor_, world.recorder_->current_call())) {}
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    ~Waiting() { floor_ = before_; }
+
+   private:
+    CallId& floor_;
+    CallId before_;
+  };
+  /// The innermost call of the task that a Waiting keeps open; no_call when there is none.
+  CallId floor_of(uint32_t task) const { return floors_[task]; }
+
   // address spaces
   AddressSpace& space_of(uint32_t task);
   /// The trace names another process for that pid: it is a thread of it.
@@ -197,6 +214,7 @@ class World {
   std::unique_ptr<Recorder> recorder_;
   std::vector<uint32_t> engine_runs_;  ///< by task
   std::vector<CallId> open_;  ///< by task: the innermost open call while it does not run
+  std::vector<CallId> floors_;  ///< by task, see Waiting
   uint32_t task_ = 0;
   std::unordered_map<int32_t, AddressSpace*> spaces_;  ///< by pid
   std::unordered_map<uint64_t, AddressSpace*> mms_;    ///< by the kernel's pointer
