@@ -89,8 +89,8 @@ struct Intent {
 };
 using Intents = std::vector<Intent>;
 
-/// The word the panels show: the selection, else the word the current step wrote (hmm_pfns before entries),
-/// else the last hmm_pfns word written. no_word when there is none.
+/// The word the panels show: the selection, else the word the current step wrote (hmm_pfns before entries), else the slot
+/// of the page that the step decides about, else the last hmm_pfns word written. no_word when there is none.
 WordIndex focused_word(const ViewContext& view);
 /// The bits of `word` whose change stops a run.
 uint64_t watched_bits(const ViewContext& view, WordIndex word);

@@ -39,11 +39,17 @@ Option& Option::excludes(const Option& other) {
   return *this;
 }
 
+/// An empty value is a script's unset variable, not a wish for the default.
+static const CLI::Validator& not_empty() {
+  static const CLI::Validator validator([](const std::string& value) { return value.empty() ? std::string("may not be empty") : std::string(); }, "");
+  return validator;
+}
+
 Option Arguments::option(const std::string& name, std::string& value, const std::string& help) {
-  return Option(app_->add_option(name, value, help));
+  return Option(app_->add_option(name, value, help)->check(not_empty()));
 }
 Option Arguments::option(const std::string& name, std::vector<std::string>& values, const std::string& help) {
-  return Option(app_->add_option(name, values, help));
+  return Option(app_->add_option(name, values, help)->check(not_empty()));
 }
 Option Arguments::option(const std::string& name, uint64_t& value, const std::string& help) {
   return Option(app_->add_option(name, value, help));

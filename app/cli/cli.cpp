@@ -33,10 +33,9 @@ class Program {
   explicit Program(const Frontend& frontend) : frontend_(frontend) {
     app_.require_subcommand(0, 1);
     app_.set_version_flag("--version", "hmmscope " HMMSCOPE_VERSION);
-    app_.add_option("FILE", file_,
-                    "A kernel trace, a scenario or a saved recording (default: the sample capture)");
-    app_.add_option("--kernel", kernel_,
-                    "Read FILE as a trace of this kernel model, whatever it says of itself");
+    Arguments own(&app_);
+    own.option("FILE", file_, "A kernel trace, a scenario or a saved recording (default: the sample capture)");
+    own.option("--kernel", kernel_, "Read FILE as a trace of this kernel model, whatever it says of itself");
     app_.add_flag("--fresh", fresh_, "Open the window as at the first start");
     add(make_decode_command());
     add(make_layouts_command());

@@ -43,6 +43,8 @@ class CheckCommand : public Command {
       const auto opened = traces::open_document(file, options);
       if (!opened) return output.bad_input(opened.error());
       const traces::Document& document = **opened;
+      if (document.recording->events().empty())
+        return output.bad_input(Error{"shows nothing that a kernel did: there is nothing to compare the engine with", file, 0, 0, false});
       const traces::CheckCounts counts = traces::count_checks(*document.recording);
       const traces::CheckCounts migrated = traces::count_migrate_checks(*document.recording);
       total += counts;

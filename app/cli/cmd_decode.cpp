@@ -41,7 +41,8 @@ class DecodeCommand : public Command {
     arguments.option("--kernel", kernel_, "Kernel model whose layout and swap type numbers to use")
         .type_name("MODEL");
     arguments.option("--config", config_,
-                   "Options that move swap types, such as DEVICE_PRIVATE=n,MEMORY_FAILURE=n")
+                   "Options that entries depend on, such as DEVICE_PRIVATE=n,MEMORY_FAILURE=n (swap types) or "
+                   "PGTABLE_LEVELS=5 (wider pfns)")
         .type_name("OPTIONS");
   }
 
@@ -102,7 +103,8 @@ class DecodeCommand : public Command {
     if (kernel_.empty() && config_.empty()) return {};
     auto model = kernel_model(kernel_.empty() ? "6.12" : kernel_);
     if (!model) return fail(model.error());
-    const auto config = parse_config(config_, Release{model->version, {}});
+    const auto config =
+        parse_config(config_, Release{model->version, {}}, config_.empty() ? ConfigNames::any : ConfigNames::known_only);
     if (!config) return fail(config.error());
     model->config = *config;
     model->types = swap_types(model->version, *config);

@@ -150,7 +150,7 @@ class LayoutsCommand : public Command {
   static Json collision_json(const LayoutCheck& c, const Collision& collision) {
     Json j = {{"kind", std::string(collision_name(collision.kind))}};
     if (collision.flag != nullptr) j["flag"] = collision.flag->name;
-    if (collision.kind != CollisionKind::pfn_overflow) j["order"] = collision.order;
+    if (collision.kind != CollisionKind::pfn_overflow && collision.kind != CollisionKind::wrong_pfn) j["order"] = collision.order;
     j["read_order"] = collision.read_order;
     if (collision.mapping != nullptr) j["mapping"] = collision.mapping->name;
     j["example"] = hex_word(collision.example, c.layout->word_bits);

@@ -1,4 +1,6 @@
 // `hmmscope screenshot`: a picture of the window, or of one panel, without a display.
+#include <fmt/format.h>
+
 #include <QApplication>
 #include <QEventLoop>
 #include <QImage>
@@ -109,6 +111,9 @@ Result<void> draw_window(const Request& request, const DocumentPtr& document) {
   setup.path_reason = QStringLiteral("software");
   setup.desktop = theme_kind(request);
   MainWindow window(setup);
+  const QSize least = window.minimumSize().expandedTo(window.minimumSizeHint());
+  if (size->width < least.width() || size->height < least.height())
+    return fail(fmt::format("the window needs at least {}x{}; --panel draws one panel at any size", least.width(), least.height()));
   window.resize(size->width, size->height);
   window.show();
   window.show_document(document, request.at);

@@ -50,7 +50,13 @@ Result<JsonDocument> JsonDocument::parse(std::string_view text, std::string_view
     const size_t offset = mistake.byte == 0 ? 0 : mistake.byte - 1;
     return fail(Error::at_line(name, line_at(text, offset), syntax_message(mistake.what())));
   } catch (const nlohmann::json::exception& mistake) {  // a number no double can hold
-    return fail(Error{syntax_message(mistake.what()), std::string(name), 0, 0, false});
+    const std::string_view what = mistake.what();
+    const size_t open = what.find('\''), close = what.rfind('\'');
+    const bool quoted = open != std::string_view::npos && close > open;
+    const std::string_view number = quoted ? what.substr(open + 1, close - open - 1) : std::string_view();
+    const size_t offset = number.empty() ? std::string_view::npos : text.find(number);
+    if (offset == std::string_view::npos) return fail(Error{syntax_message(what), std::string(name), 0, 0, false});
+    return fail(Error::at_line(name, line_at(text, offset), "not valid JSON: the number " + std::string(number.substr(0, 40)) + " is too large"));
   }
   auto lines = json_lines(text, name, max_depth);
   if (!lines) return fail(lines.error());

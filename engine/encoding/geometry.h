@@ -35,6 +35,7 @@ enum class CollisionKind : uint8_t {
   wrong_order,     ///< a flag's bit read back as part of the order
   pfn_overflow,    ///< the pfn of the highest physical address does not fit its field
   order_overflow,  ///< the order does not fit its field
+  wrong_pfn,       ///< a flag's bit read back as part of the pfn, whatever the order
 };
 
 struct Collision {
@@ -63,7 +64,7 @@ const Layout& layout_on(const Layout& layout, const Geometry& geometry);
 std::string_view collision_name(CollisionKind kind);  ///< "phantom_flag", ...
 
 /// Every order the machine produces, in both directions: does the order forge a flag, does a flag change the
-/// order? Also whether the largest pfn and order fit. Checks the variant layout_on() gives. Empty = the
+/// order? Also whether the largest pfn and order fit, and whether a flag lies in the pfn. Checks the variant layout_on() gives. Empty = the
 /// layout is sound on this machine.
 LayoutCheck check_layout(const Layout& layout, const Geometry& geometry);
 

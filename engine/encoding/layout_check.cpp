@@ -88,6 +88,18 @@ void check_pfn(std::vector<Collision>& out, const Layout& layout, const Geometry
                                             : fmt::format("spills into {}", hit->name))});
 }
 
+/// A flag inside the pfn: no mapping has to be large for that.
+void check_flags_in_pfn(std::vector<Collision>& out, const Layout& layout, const Field& pfn) {
+  const Field* order = layout.field(Role::order);
+  for (const Field& flag : layout.fields) {
+    if (&flag == &pfn || &flag == order || (flag.mask() & pfn.mask()) == 0) continue;
+    const uint64_t word = valid_bits(layout) | flag.mask();
+    out.push_back({CollisionKind::wrong_pfn, &flag, 0, 0, word, nullptr,
+                   fmt::format("{} lies in the pfn: a page that has it is read as pfn {:#x} more", flag.name,
+                               pfn.get(word))});
+  }
+}
+
 bool exists_on(const Layout& layout, const Geometry& geometry) {
   const std::string_view machine = geometry.id;
   switch (layout.family) {
@@ -117,6 +129,8 @@ std::string_view collision_name(CollisionKind kind) {
       return "pfn_overflow";
     case CollisionKind::order_overflow:
       return "order_overflow";
+    case CollisionKind::wrong_pfn:
+      return "wrong_pfn";
   }
   return "phantom_flag";
 }
@@ -143,7 +157,10 @@ LayoutCheck check_layout(const Layout& asked, const Geometry& geometry) {
   const bool holds_any_pfn = layout.family == Family::hmm_pfn || layout.family == Family::migrate_pfn ||
                              layout.family == Family::driver_format;
   const Field* pfn = layout.field(Role::pfn);
-  if (holds_any_pfn && pfn != nullptr) check_pfn(check.collisions, layout, geometry, *pfn);
+  if (holds_any_pfn && pfn != nullptr) {
+    check_pfn(check.collisions, layout, geometry, *pfn);
+    check_flags_in_pfn(check.collisions, layout, *pfn);
+  }
   return check;
 }
 

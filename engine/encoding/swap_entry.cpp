@@ -66,8 +66,9 @@ Result<uint64_t> encode_swap(const SwapFormat& format, const SwapEntry& entry) {
 
 namespace {
 
-std::string marker_text(uint64_t offset) {
+std::string marker_text(uint64_t offset, uint64_t known) {
   std::string text;
+  if ((offset & ~known) != 0) return fmt::format(" {:#x}", offset);   // of a newer kernel
   if ((offset & marker_uffd_wp) != 0) text += " uffd-wp";
   if ((offset & marker_poisoned) != 0) text += " poisoned";
   if ((offset & marker_guard) != 0) text += " guard";
@@ -76,12 +77,12 @@ std::string marker_text(uint64_t offset) {
 
 }  // namespace
 
-std::string describe_swap(const SwapEntry& entry) {
+std::string describe_swap(const SwapEntry& entry, uint64_t marker_bits) {
   std::string text{swap_kind_name(entry.kind)};
   if (is_pfn_entry(entry.kind)) {
     text += fmt::format(" pfn {:#x}", entry.pfn);
   } else if (entry.kind == SwapKind::pte_marker) {
-    text += marker_text(entry.offset);
+    text += marker_text(entry.offset, marker_bits);
   } else {
     text += fmt::format(" type {} offset {:#x}", entry.type, entry.offset);
   }
@@ -112,7 +113,7 @@ std::string describe_swap(const Layout& layout, uint64_t word, const SwapTypes& 
   e.soft_dirty = value(Role::soft_dirty) != 0;
   e.uffd_wp = value(Role::uffd_wp) != 0;
   e.exclusive = value(Role::exclusive) != 0;
-  return describe_swap(e);
+  return describe_swap(e, types.marker_bits);
 }
 
 }  // namespace hmmscope

@@ -64,8 +64,10 @@ struct SwapFormat {
         pfn_bits(static_cast<uint8_t>(physical_bits - page_shift)) {}
 
   uint64_t pfn_mask() const { return (1ull << pfn_bits) - 1; }
-  /// A and D fit above the pfn (always on x86-64: 40 + 2 <= 50).
-  bool keeps_accessed_dirty() const { return pfn_bits + 2 <= x86::swp_offset.width; }
+  /// A and D fit above the pfn (always on x86-64: 40 + 2 <= 50), and the kernel puts them there.
+  bool keeps_accessed_dirty() const {
+    return types.migration_accessed_dirty && pfn_bits + 2 <= x86::swp_offset.width;
+  }
 
   SwapKind kind(uint64_t pte) const { return kinds[(pte & x86::swp_type.mask()) >> x86::swp_type.shift]; }
   uint64_t offset(uint64_t pte) const { return x86::swp_offset.get(pte); }
@@ -105,7 +107,8 @@ constexpr uint64_t make_swap_word(uint8_t type, uint64_t offset) {
 Result<uint64_t> encode_swap(const SwapFormat& format, const SwapEntry& entry);
 
 /// "migration write pfn 0x12345 A D", "swap type 0 offset 0x777 E", "pte marker uffd-wp".
-std::string describe_swap(const SwapEntry& entry);
+/// `marker_bits`: those that the kernel knows; a marker with others reads as a number.
+std::string describe_swap(const SwapEntry& entry, uint64_t marker_bits = marker_uffd_wp | marker_poisoned | marker_guard);
 /// describe() for a non-present word when the numbering in force is known better than the layout says.
 std::string describe_swap(const Layout& layout, uint64_t word, const SwapTypes& types, uint8_t physical_bits);
 

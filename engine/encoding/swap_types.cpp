@@ -70,6 +70,8 @@ SwapTypes swap_types(uint32_t version, const KernelConfig& config) {
   if (markers) t.pte_marker = take();
   if (swapin_error) t.swapin_error = take();
   assert(next == type_space);
+  t.migration_accessed_dirty = version >= 6001;
+  if (markers) t.marker_bits = version >= 6013 ? 7 : version >= 6002 ? 3 : 1;
   return t;
 }
 

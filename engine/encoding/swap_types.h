@@ -37,6 +37,8 @@ struct SwapTypes {
   uint8_t device_write = absent, device_read = absent;
   uint8_t device_exclusive_write = absent, device_exclusive_read = absent;  ///< equal from 6.15 on
   uint8_t pte_marker = absent;
+  bool migration_accessed_dirty = false;    ///< migration entries carry A and D (6.1+)
+  uint8_t marker_bits = 0;                  ///< that mean something in a marker, see MarkerBits
 
   bool operator==(const SwapTypes&) const = default;
 };

@@ -54,7 +54,7 @@ std::optional<bool>* switch_of(NamedRelease& named, std::string_view key) {
   return nullptr;
 }
 
-Result<void> set_item(NamedRelease& named, std::string_view item) {
+Result<void> set_item(NamedRelease& named, std::string_view item, bool known_only) {
   const size_t equals = item.find('=');
   if (equals == item.npos)
     return fail(fmt::format("configuration item '{}' is not of the form OPTION=y", item));
@@ -75,8 +75,12 @@ Result<void> set_item(NamedRelease& named, std::string_view item) {
   if (std::optional<bool>* target = switch_of(named, key)) {
     if (value != "y" && value != "m" && value != "n")
       return fail(fmt::format("configuration: {} is '{}', expected y, m or n", key, value));
-    *target = value != "n";
+    const bool on = value != "n";
+    if (*target && **target != on) return fail(fmt::format("configuration: {} is given twice", key));
+    *target = on;
+    return {};
   }
+  if (known_only) return fail(fmt::format("configuration: nothing here depends on '{}'", key));
   return {};
 }
 
@@ -93,14 +97,17 @@ Result<Release> parse_release(std::string_view text) {
   return Release{*major * 1000 + *minor, rest};
 }
 
-Result<KernelConfig> parse_config(std::string_view text, const Release& release) {
+Result<KernelConfig> parse_config(std::string_view text, const Release& release, ConfigNames names) {
   NamedRelease named;
+  const bool known_only = names == ConfigNames::known_only;
+  if (known_only && (text.empty() || text.back() == ',')) return fail("configuration: an item is missing");
   while (!text.empty()) {
     const size_t comma = std::min(text.find(','), text.size());
     const std::string_view item = trimmed(text.substr(0, comma));
     text.remove_prefix(std::min(comma + 1, text.size()));
+    if (item.empty() && known_only) return fail("configuration: an item is missing");
     if (item.empty()) continue;
-    if (auto done = set_item(named, item); !done) return fail(done.error());
+    if (auto done = set_item(named, item, known_only); !done) return fail(done.error());
   }
 
   KernelConfig c;

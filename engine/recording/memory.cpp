@@ -1,7 +1,8 @@
 #include "engine/recording/memory.h"
 
 #include <algorithm>
-#include <cassert>
+
+#include "engine/base/too_large.h"
 
 namespace hmmscope {
 
@@ -15,7 +16,8 @@ RegionId find_region(std::span<const Region> regions, WordIndex word) {
 }
 
 RegionId Memory::add_region(Region region) {
-  assert(words_.size() + region.count < no_word && "a recording addresses words with 32 bits");
+  if (region.count > max_words_ || words_.size() > max_words_ - region.count || regions_.size() >= max_regions_)
+    throw TooLarge("the machine would need more memory than a run may use");
   region.first = static_cast<WordIndex>(words_.size());
   words_.resize(words_.size() + region.count, 0);
   regions_.push_back(std::move(region));

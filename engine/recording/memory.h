@@ -72,7 +72,10 @@ class Memory {
  public:
   /// Words start as zero. Region ids and word indices only ever grow; nothing is freed, so an index stays an
   /// identity for the life of a recording.
+  /// Throws TooLarge beyond the limits, leaving everything as it was.
   RegionId add_region(Region region);
+  /// Most words and regions; without it as many as 32 bits number.
+  void limit(WordIndex words, RegionId regions) { max_words_ = words, max_regions_ = regions; }
 
   uint64_t load(WordIndex word) const {
     if (log_ != nullptr) [[unlikely]] log_->reads.push_back(word);
@@ -100,6 +103,8 @@ class Memory {
   std::vector<uint64_t> words_;
   std::vector<Region> regions_;
   AccessLog* log_ = nullptr;
+  WordIndex max_words_ = no_word - 1;
+  RegionId max_regions_ = no_region - 1;
 };
 
 }  // namespace hmmscope

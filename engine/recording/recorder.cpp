@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "engine/base/too_large.h"
 #include "engine/recording/pattern.h"
 
 namespace hmmscope {
@@ -26,6 +27,10 @@ Recorder::Recorder(Memory& memory) : memory_(&memory) {
 
 CallId Recorder::enter(Function function, std::initializer_list<uint64_t> arguments, uint32_t task) {
   Recording& r = recording_;
+  if (r.steps() >= max_steps_) [[unlikely]] {
+    max_steps_ = no_step;   // what is under way may still be left in order
+    throw TooLarge("the run has more steps than a recording of it may hold");
+  }
   assert(arguments.size() <= std::numeric_limits<uint16_t>::max());
   Call call;
   call.parent = current_;

@@ -17,6 +17,8 @@ class Recorder {
   explicit Recorder(Memory& memory);
 
   /// Calls nest; every enter has its leave. `task` indexes tasks (0 when there is one).
+  /// Most steps, asked for when a call begins (which throws TooLarge); without it as many as 32 bits number.
+  void limit(StepIndex steps) { max_steps_ = steps; }
   CallId enter(Function function, std::initializer_list<uint64_t> arguments = {}, uint32_t task = 0);
   /// A handle_mm_fault that did nothing (no step, no call, result 0) is dropped right behind another such one of the
   /// same caller.
@@ -24,6 +26,7 @@ class Recorder {
   void leave();
   /// The innermost open call; no_call outside any.
   CallId current_call() const { return current_; }
+  StepIndex max_steps_ = no_step - 1;
   /// Traces interleave tasks: makes `call` (still open, or no_call) the one that following steps belong to. leave()
   /// then closes it and goes to its parent.
   void switch_to(CallId call);

@@ -12,6 +12,7 @@ namespace format = file_format;
 namespace {
 
 constexpr uint64_t max_ratio = (128 << 10) / 4;
+constexpr uint64_t max_shrink = 64;
 
 }  // namespace
 
@@ -65,6 +66,12 @@ Result<void> SectionReader::read_table(uint64_t limit) {
     next += entry.stored_size;
     if (entry.size > limit || (total += entry.size) > limit) {
       return at(where, fmt::format("this recording needs more than {} bytes of memory", limit));
+    }
+    // A small file may not cost a machine its memory; real recordings do not shrink like this.
+    const uint64_t unsuspicious = limit / 16;
+    if (total > unsuspicious && total / max_shrink > file_.size()) {
+      return at(where, fmt::format("this recording of {} bytes claims to hold more than {} bytes: it is damaged or made "
+                                   "to fill the memory", file_.size(), unsuspicious));
     }
     const bool packed = (entry.flags & format::SectionEntry::zstd) != 0;
     // A zstd block of 4 bytes unpacks to 128 KiB at the most: a larger claim is a lie, found before it costs

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/too_large.h"
 #include "engine/fault/handle_mm_fault.h"
 #include "engine/scenario/device_invariant.h"
 #include "engine/scenario/end_check.h"
@@ -53,7 +54,12 @@ bool skipped(const Scenario& scenario, const Operation& operation) {
   return operation.only_coherent && *operation.only_coherent != coherent;
 }
 
-Result<void> perform(Operations& operations, const Scenario& scenario, const Operation& operation) {
+/// What a run may use, about 2 GiB in all.
+constexpr WordIndex most_words = 1u << 26;
+constexpr RegionId most_regions = 1u << 21;
+constexpr StepIndex most_steps = 1u << 25;
+
+Result<void> perform(Operations& operations, const Scenario& scenario, const Operation& operation) try {
   if (skipped(scenario, operation)) return {};
   return std::visit(
       [&](const auto& body) -> Result<void> {
@@ -63,6 +69,8 @@ Result<void> perform(Operations& operations, const Scenario& scenario, const Ope
         return operations.perform(body, operation.line);
       },
       operation.body);
+} catch (const TooLarge& reason) {
+  return fail(Error::at_line(scenario.file, operation.line, std::string(reason.what()) + "; ask for fewer pages"));
 }
 
 /// A later call of the task goes by a sequence that an earlier one read.
@@ -150,7 +158,9 @@ Result<Outcome> run(const Scenario& scenario, const RunOptions& options) {
   auto world = World::build(scenario, options.kernel);
   if (!world) return fail(world.error());
   Machine& machine = (*world)->machine();
+  machine.memory().limit(most_words, most_regions);
   Recorder recorder(machine.memory());
+  recorder.limit(most_steps);
   recorder.add_task({1, "scenario"});
   machine.set_recorder(&recorder);
   Outcome outcome;

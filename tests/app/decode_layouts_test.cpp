@@ -135,7 +135,6 @@ TEST(DecodeCommand, NonPresentWordsFollowKernelAndConfiguration) {
 TEST(DecodeCommand, RefusesWhatItCannotRead) {
   for (const std::vector<std::string>& arguments :
        std::vector<std::vector<std::string>>{{"ff"},
-                                             {""},
                                              {"0x"},
                                              {"0b2"},
                                              {"1x"},

@@ -48,6 +48,40 @@ TEST(Program, ANumberThatIsNoneIsNamed) {
                 HasSubstr("--at: '" + std::string(number) + "' is not a number, or too large a one; see "));
 }
 
+TEST(Program, AnEmptyValueIsNotTheDefault) {
+  for (const Arguments& arguments : {Arguments{"decode", "0x1", "--kernel", ""}, {"decode", "0x1", "--layout", ""}, {"replay", ""},
+                                     {"check", sample, "--kernel", ""}, {""}, {"--kernel", "", sample}}) {
+    const Ran ran = run_program(arguments);
+    EXPECT_EQ(ran.code, 2) << arguments[0];
+    EXPECT_THAT(ran.err, HasSubstr("may not be empty")) << arguments[0];
+    EXPECT_THAT(ran.out, IsEmpty());
+  }
+}
+
+TEST(Program, ConfigurationThatDecidesNothingIsAMistake) {
+  for (const char* config : {"FOO=n", ",,,", "DEVICE_PRIVATE=n,DEVICE_PRIVATE=y", "DEVICE_PRIVATE=n,"}) {
+    const Ran ran = run_program({"decode", "0x1", "--config", config});
+    EXPECT_EQ(ran.code, 2) << config;
+    EXPECT_THAT(ran.err, HasSubstr("configuration: ")) << config;
+  }
+  EXPECT_EQ(run_program({"decode", "0x1", "--config", "DEVICE_PRIVATE=n,MEMORY_FAILURE=n"}).code, 0);
+}
+
+/// Nothing was compared: that is no agreement.
+TEST(Program, CheckNeedsWhatAKernelDid) {
+  const Ran ran = run_program({"check", "lessons/scenarios/first-walk.json"});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("nothing to compare"));
+}
+
+TEST(Program, ANumberTooLargeForJsonNamesItsLine) {
+  const ScratchDirectory scratch;
+  const std::string file = scratch.write("large.json", "{\n \"hmmscope-scenario\":\n 1e400}");
+  const Ran ran = run_program({"run", file});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("large.json:3: not valid JSON: the number 1e400 is too large"));
+}
+
 TEST(Program, BadUsageEndsWithTwoAndSaysWhereToRead) {
   for (const Arguments& arguments : {Arguments{"--bogus"},
                                      {"decode"},

@@ -106,6 +106,19 @@ TEST(OrderCollision, DevicePrivateAsPostedRepeatsTheMistake) {
   EXPECT_TRUE(check("hmm-devpriv", "x86-64").ok());
 }
 
+/// The first repair keeps the order safe and puts the flag into the pfn instead.
+TEST(OrderCollision, AFlagInsideThePfnIsOneWhateverTheOrder) {
+  for (const Geometry& g : geometries()) {
+    if (g.word_bits != 64) continue;
+    const LayoutCheck repair = check_layout(*find_layout("hmm-first-repair"), g);
+    ASSERT_EQ(repair.collisions.size(), 1u) << g.id;
+    EXPECT_EQ(repair.collisions[0].kind, CollisionKind::wrong_pfn);
+    EXPECT_EQ(repair.collisions[0].flag->role, Role::dma_mapped);
+    EXPECT_EQ(repair.layout->field(Role::pfn)->get(repair.collisions[0].example), uint64_t{1} << 55);
+  }
+  EXPECT_TRUE(check("hmm-6.16", "x86-64").ok());
+}
+
 TEST(OrderCollision, ReleasedLayoutsAreSoundOn64BitMachines) {
   for (const Layout& l : layouts()) {
     if (l.status != Status::released || l.word_bits != 64) continue;

@@ -130,6 +130,31 @@ TEST(SwapEntry, AccessedAndDirtySitAboveThePfn) {
   EXPECT_EQ(describe_swap(decode_swap(four, 0xd7ffe7fffdb97400)), "migration write pfn 0x12345 A D");
 }
 
+TEST(SwapEntry, MigrationEntriesRememberAccessesSince61) {
+  SwapEntry e = entry(SwapKind::migration_write);
+  e.accessed = e.dirty = true;
+  const SwapFormat before(swap_types(6000, {}), 46), since(swap_types(6001, {}), 46);
+  EXPECT_EQ(before.offset(encode_swap(before, e).value()), pfn);
+  EXPECT_EQ(since.offset(encode_swap(since, e).value()), 0xc00012345u);
+  EXPECT_FALSE(decode_swap(before, encode_swap(since, e).value()).accessed);
+}
+
+TEST(SwapEntry, MarkerBitsAreNamedByTheKernelsThatHaveThem) {
+  const auto text = [](uint32_t version, uint64_t bits) {
+    const SwapTypes types = swap_types(version, {});
+    SwapEntry marker;
+    marker.kind = SwapKind::pte_marker;
+    marker.offset = bits;
+    const SwapFormat format(types, 46);
+    return describe_swap(decode_swap(format, encode_swap(format, marker).value()), types.marker_bits);
+  };
+  EXPECT_EQ(text(6013, marker_guard), "pte marker guard");
+  EXPECT_EQ(text(6012, marker_guard), "pte marker 0x4");
+  EXPECT_EQ(text(6012, marker_poisoned | marker_uffd_wp), "pte marker uffd-wp poisoned");
+  EXPECT_EQ(text(6001, marker_uffd_wp), "pte marker uffd-wp");
+  EXPECT_EQ(text(6001, marker_poisoned), "pte marker 0x2");
+}
+
 TEST(SwapEntry, TheSameWordMeansSomethingElseOnAnotherKernel) {
   const uint64_t word = 0xe7fffffffdb97400;
   const auto kind = [word](uint32_t version) { return SwapFormat(swap_types(version, {}), 46).kind(word); };

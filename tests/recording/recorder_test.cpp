@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/base/too_large.h"
+
 namespace hmmscope {
 namespace {
 
@@ -44,6 +46,23 @@ TEST_F(RecorderTest, KeepsTheInitialStateAndTheWritesOfEachStep) {
   EXPECT_EQ(recording.call_of(0), no_call);
   EXPECT_EQ(recording.event_of(0), no_event);
   EXPECT_EQ(recording.step_of_write(1), 0u);
+}
+
+TEST_F(RecorderTest, WhatARunMayUseIsLimited) {
+  memory_.limit(10, 2);
+  add(RegionKind::hmm_pfns, 4);
+  EXPECT_THROW(add(RegionKind::hmm_pfns, 7), TooLarge);
+  add(RegionKind::hmm_pfns, 6);
+  EXPECT_THROW(add(RegionKind::hmm_pfns, 0), TooLarge);
+  EXPECT_EQ(memory_.words().size(), 10u);
+  Recorder recorder(memory_);
+  recorder.limit(2);
+  recorder.enter(Function::scenario);
+  recorder.step(RuleId::unknown_rule);
+  recorder.step(RuleId::unknown_rule);
+  EXPECT_THROW(recorder.enter(Function::scenario), TooLarge);
+  recorder.leave();   // the way out stays open
+  EXPECT_EQ(recorder.current_call(), no_call);
 }
 
 TEST_F(RecorderTest, RunsAreOneWriteWhateverTheirLength) {

@@ -81,6 +81,22 @@ void expect_equal(const Recording& a, const Recording& b) {
   }
 }
 
+/// A small file may not cost a machine its memory.
+TEST(RecordingFile, RefusesWhatShrankLikeNoRecordingDoes) {
+  Memory memory;
+  Region zeros;
+  zeros.kind = RegionKind::hmm_pfns;
+  zeros.count = 1u << 20;
+  memory.add_region(std::move(zeros));
+  Recorder recorder(memory);
+  recorder.step(RuleId::unknown_rule);
+  const auto bytes = bytes_of(std::move(recorder).finish());
+  EXPECT_TRUE(RecordingFile::from_bytes(bytes, "test").has_value());
+  const auto refused = RecordingFile::from_bytes(bytes, "test", uint64_t{16} << 20);   // a sixteenth goes without a look
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().to_string(), HasSubstr("made to fill the memory"));
+}
+
 class RoundTrip : public ::testing::TestWithParam<uint32_t> {};
 
 TEST_P(RoundTrip, KeepsEverything) {

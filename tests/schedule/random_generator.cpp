@@ -12,12 +12,9 @@ namespace whole {
 constexpr bool same_name_in_two_tasks = true;
 constexpr bool huge_without_access = true;          // splitting a 2M entry that is PROTNONE
 constexpr bool isolated_coherent = true;            // a device page that is put back gets the LRU flag
-constexpr bool moves_in_pud_leaf = true;            // migration and make_device_exclusive in a 1G leaf lose its mapping
 constexpr bool child_of_other_task = true;          // a task touches a child that another has not forked yet
-constexpr bool closed_device = true;                // a device file that was closed and is used again maps on
 constexpr bool oom_reap_beside_old_calls = true;    // the OOM reaper beside a range call of 5.6 and before
 constexpr bool no_memory_for_files = true;          // a file's fault maps pfn 0 when there is no memory
-constexpr bool parts_of_1g = true;                  // system calls on a part of a 1G page take the whole entry
 constexpr bool injects_beside_driver_locks = true;  // invalidation and poison while a task holds its driver's lock
 }  // namespace whole
 
@@ -118,13 +115,10 @@ const Generator::Place& Generator::place() {
 }
 
 Item Generator::in_place(Item item, const Place& place) {
-  if (place.unit == huge_1g && !whole::parts_of_1g) {
+  if (place.vma == "giant") {   // a part of a hugetlb page is refused, which ends the scenario
     const std::string& name = item.keys().front().second;
-    if (place.vma == "leaf" && !whole::moves_in_pud_leaf && (name.starts_with("\"migrate") || name.starts_with("\"ioctl"))) {
-      return in_place(std::move(item), places_.front());
-    }
-    if (name == R"("munmap")" || name == R"("mprotect")" || name == R"("madvise-dontneed")")
-      return item.with("at", place.vma).with("pages", place.unit);
+    const bool takes_whole = name == R"("munmap")" || name == R"("mprotect")" || name == R"("madvise-dontneed")";
+    if (takes_whole && number(16) != 0) return item.with("at", place.vma).with("pages", place.unit);
   }
   uint32_t first = number(place.pages), count = 1 + number(place.pages - first);
   if (place.pages == 512) {
@@ -292,7 +286,7 @@ Generator::Group Generator::group_of_driver() {
   if (!model_.device_exclusive && command.find("EXCLUSIVE") != std::string::npos) command = "READ";
   if ((command == "RELEASE" && !model_.dmirror_release) || (command == "FLAGS" && !model_.dmirror_flags)) command = "MIGRATE_TO_DEV";
   if (model_.unlocked_fault && command == "READ") command = "READ_UNLOCKED";
-  if (command == "CLOSE" && !whole::closed_device) command = "OPEN";
+  if (command == "CLOSE" && number(4) != 0) command = "OPEN";   // drivers of a closed file are refused
   if (command == "FLAGS") item.with("pages", 1);
   return {item.with("command", command)};
 }

@@ -53,6 +53,23 @@ TEST(UnifiedWords, ASplitHugePageRestartsOnceAndIsItsOwnNews) {
   EXPECT_EQ(calls(outcome, Function::hmm_range_fault), 1u);
 }
 
+/// The driver's calls one by one end as its sequence in one operation does.
+TEST(UnifiedWords, ARangeFaultThatPreparesGoesOnByTheDriversCalls) {
+  const std::string walk =
+      R"({"op": "range-fault", "array": "m", "at": "heap", "pages": 4, "device": "gpu0", "default": "REQ_FAULT|MIGRATE",
+          "prepares": {"migration": "m"}, "expect": "0"})";
+  const std::string steps = then({walk, R"({"op": "migrate-range-setup", "migration": "m", "array": "m", "expect": "0", "cpages": 4})",
+                                  R"({"op": "migrate-pages", "migration": "m", "moved": 4})",
+                                  R"({"op": "migrate-finalize", "migration": "m"})"});
+  const std::string page = pages("present", R"("pfn": "0x10d62a")", 4);
+  const Outcome one_by_one = run_text(json_of(heap, page, steps), rfc);
+  const Outcome at_once = run_text(json_of(heap, page, sequence("S3", R"("expect": "0", "moved": 4)", 4)), rfc);
+  for (uint32_t k = 0; k < 4; ++k) EXPECT_EQ(pte_word(one_by_one, k), pte_word(at_once, k));
+  const auto refused = run(*parse(json_of(heap, page, walk), "x"), "6.12-fixed");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("cannot migrate in hmm_range_fault"));
+}
+
 TEST(UnifiedWords, EveryExclusivePageIsFlushedTwice) {
   const auto flushes = [](std::string_view kernel) {
     const Outcome outcome = run_text(

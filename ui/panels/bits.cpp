@@ -43,12 +43,12 @@ class BitsPanel final : public Panel {
   static Shown shown(const ViewContext& view, WordIndex word, const CheckIndex& checks);
   void draw_row(Painter& p, const ViewContext& view, const BitGrid& grid, const Layout& layout,
                 const Shown& shown, bool second, float y) const;
-  float draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, uint64_t word, float y,
+  float draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, std::optional<uint64_t> word, float y,
                       float& labels_end) const;
   float draw_notes(Painter& p, const BitGrid& grid, const Layout& layout, const Shown& shown, float y) const;
   void draw_note_beside(Painter& p, const Layout& layout, const Shown& shown, float x, float y) const;
   void draw_others(Painter& p, const Layout& layout, uint64_t word, const Rect& area, Intents& intents);
-  void bit_tooltip(Painter& p, const Layout& layout, int bit, uint64_t value,
+  void bit_tooltip(Painter& p, const Layout& layout, int bit, std::optional<uint64_t> value,
                    bool editable) const;
 
   CheckIndex checks_;
@@ -131,7 +131,7 @@ Shown BitsPanel::shown(const ViewContext& view, WordIndex word, const CheckIndex
   return shown;
 }
 
-void BitsPanel::bit_tooltip(Painter& p, const Layout& layout, int bit, uint64_t value,
+void BitsPanel::bit_tooltip(Painter& p, const Layout& layout, int bit, std::optional<uint64_t> value,
                             bool editable) const {
   std::vector<std::string> lines;
   for (const Field& field : layout.fields) {
@@ -141,7 +141,7 @@ void BitsPanel::bit_tooltip(Painter& p, const Layout& layout, int bit, uint64_t 
     if (*field.symbol != '\0') name += fmt::format(" ({})", field.symbol);
     lines.push_back(std::move(name));
     lines.emplace_back(field.meaning);
-    lines.push_back(fmt::format("value {}{}{}", field_value(field, field.get(value)),
+    lines.push_back(fmt::format("value {}{}{}", value ? field_value(field, field.get(*value)) : "unknown",
                                 field.sticky ? ", survives a call" : "",
                                 field.input ? ", a request on input" : ""));
   }
@@ -165,7 +165,10 @@ void BitsPanel::draw_row(Painter& p, const ViewContext& view, const BitGrid& gri
     const bool named = field != nullptr && field->role != Role::pfn && field->role != Role::none;
     const bool marked = (shown.marked >> bit & 1) != 0;
     const Color color = named ? t.field(field->role) : mix(t.surface, t.text_faint, 150);
-    const Evidence evidence = second && !shown.diverged ? shown.evidence : Evidence::computed;
+    const bool nobody_knows = second ? shown.unknown : shown.first_unknown;
+    const Evidence evidence = nobody_knows                 ? Evidence::unknown
+                              : second && !shown.diverged ? shown.evidence
+                                                          : Evidence::computed;
     if (set && evidence != Evidence::unknown)
       evidence_box(p, cell, color, evidence, 2);
     else
@@ -196,8 +199,8 @@ void BitsPanel::draw_row(Painter& p, const ViewContext& view, const BitGrid& gri
 }
 
 /// Height used; `labels_end` is the right end of the second lane's labels, 0 when there is no second lane.
-float BitsPanel::draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, uint64_t word, float y,
-                               float& labels_end) const {
+float BitsPanel::draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, std::optional<uint64_t> word,
+                               float y, float& labels_end) const {
   const Theme& t = p.theme();
   const auto brackets = place_brackets(p, grid, layout, word);
   labels_end = 0;
@@ -209,7 +212,7 @@ float BitsPanel::draw_brackets(Painter& p, const BitGrid& grid, const Layout& la
     p.vertical(b.x0, top, top + 4, ink);
     p.vertical(b.x1 - p.hairline(), top, top + 4, ink);
     p.text(b.label_x, top + 6, b.label, Font::mono_tiny,
-           b.field->get(word) != 0 ? ink : mix(t.surface, ink, 225));
+           b.field->get(word.value_or(0)) != 0 ? ink : mix(t.surface, ink, 225));
   }
   return labels_end > 0 ? 42.0f : 22.0f;
 }
@@ -338,7 +341,8 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
   draw_row(p, view, grid, layout, shown, true, second_y);
   y += cell_height + 5;
   float labels_end = 0;
-  const float brackets = draw_brackets(p, grid, layout, shown.second, y, labels_end);
+  const float brackets =
+      draw_brackets(p, grid, layout, shown.unknown ? std::nullopt : std::optional(shown.second), y, labels_end);
   if (compact && labels_end > 0 && !shown.diverged) {
     draw_note_beside(p, layout, shown, labels_end + 14, y + 20);
     y += brackets + 2;
@@ -353,8 +357,9 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
     if (!p.hovered(row)) continue;
     const int bit = grid.bit_at(p.input().mouse_x);
     if (bit < 0) continue;
-    bit_tooltip(p, row_y == first_y ? first_layout : layout, bit,
-                row_y == first_y ? shown.first : shown.second, view.editable);
+    const bool first = row_y == first_y, unknown = first ? shown.first_unknown : shown.unknown;
+    bit_tooltip(p, first ? first_layout : layout, bit,
+                unknown ? std::nullopt : std::optional(first ? shown.first : shown.second), view.editable);
     if (p.clicked(row))
       intents.push_back({.kind = Intent::Kind::select_bit, .word = word, .bit = bit, .text = {}});
   }
@@ -382,19 +387,19 @@ Table BitsPanel::table(const ViewContext& view) const {
   const Shown shown = BitsPanel::shown(view, word, checks);
   table.header[2] = shown.first_name;
   table.header[3] = shown.second_name;
-  const std::string name = view.cursor->recording().word_name(word);
+  const std::string name = view.cursor->recording().word_name(word), first = shown.first_unknown ? "unknown" : hex(shown.first, 16);
   if (shown.unknown) {
     table.rows.push_back(
-        {name, "63-0", hex(shown.first, 16), "unknown", "no probe of the trace shows this word"});
+        {name, "63-0", first, "unknown", "no probe of the trace shows this word"});
     return table;
   }
   table.rows.push_back(
-      {name, "63-0", hex(shown.first, 16), hex(shown.second, 16), describe_word(view, word, shown.second)});
+      {name, "63-0", first, hex(shown.second, 16), describe_word(view, word, shown.second)});
   for (const Field& field : layout_of(view, word, shown.second).fields) {
     const std::string bits = field.width == 1
                                  ? std::to_string(field.shift)
                                  : fmt::format("{}-{}", field.shift + field.width - 1, field.shift);
-    table.rows.push_back({field.name, bits, field_value(field, field.get(shown.first)),
+    table.rows.push_back({field.name, bits, shown.first_unknown ? "unknown" : field_value(field, field.get(shown.first)),
                           field_value(field, field.get(shown.second)), field.meaning});
   }
   for (const OtherReading& reading : other_readings(layout_of(view, word, shown.second), shown.second)) {
