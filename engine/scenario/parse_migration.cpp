@@ -136,6 +136,7 @@ Result<void> OperationNames::check(const JsonDocument& document, const std::stri
   const bool runs_one = name == "migrate-setup" || name == "migrate-to-device" || name == "migrate-to-system" ||
                         name == "fault-and-migrate";
   if (runs_one && !migration.empty()) migrations_.insert(migration);
+  if (operation.contains("prepares")) migrations_.insert(text(operation.at("prepares"), "migration"));
   if (!runs_one && !migration.empty() && !migrations_.contains(migration)) {
     return fail(
         document.error_at(where + "/migration", "no migration before this one is named '" + migration + "'"));

@@ -113,7 +113,7 @@ TEST(CodecProperty, SwapEntriesReadBack) {
           } else {
             e.offset = rng() & x86::swp_offset.max();
           }
-          if (is_migration(e.kind)) {
+          if (is_migration(e.kind) && format.keeps_accessed_dirty()) {
             e.accessed = (rng() & 1) != 0;
             e.dirty = (rng() & 1) != 0;
           }
