@@ -2,7 +2,6 @@
 // names, and the panels show the slot of that page.
 
 #include <algorithm>
-#include <optional>
 
 #include "ui/view.h"
 #include "ui/words.h"
@@ -68,14 +67,20 @@ class Focus {
     end_ = std::min(end_, step + 1 + look_ahead);
   }
 
+  /// The slot of the address that the rule looks at, or that the innermost call has been given that names one: a first
+  /// argument may be a pfn or a folio too, which no array has a slot for.
   WordIndex word() const {
-    const std::optional<uint64_t> address = page();
-    if (!address) return last_before(begin_);
-    for (StepIndex step = step_ + 1; step < end_; ++step)
-      if (const WordIndex slot = slot_of(step, *address); slot != no_word) return slot;
-    for (StepIndex step = step_; step-- > begin_;)
-      if (const WordIndex slot = slot_of(step, *address); slot != no_word) return slot;
-    return no_word;
+    const Rule& rule = hmmscope::rule(recording_.rule_of(step_));
+    const auto operands = recording_.operands(step_);
+    for (uint32_t k = 0; k < rule.operand_count() && k < operands.size(); ++k)
+      if (rule.operand_name(k) == "addr") return slot_near(operands[k]);
+    for (CallId call = recording_.call_of(step_); call != no_call; call = recording_.calls()[call].parent) {
+      if (is_about_a_range(recording_.calls()[call].function)) break;
+      const auto arguments = recording_.arguments(call);
+      if (arguments.empty()) continue;
+      if (const WordIndex slot = slot_near(arguments[0]); slot != no_word) return slot;
+    }
+    return last_before(begin_);
   }
 
   /// The array word written last before the step, not before `begin`.
@@ -91,19 +96,13 @@ class Focus {
   }
 
  private:
-  /// The address that the rule looks at, or that the innermost call of one page or entry has been given.
-  std::optional<uint64_t> page() const {
-    const Rule& rule = hmmscope::rule(recording_.rule_of(step_));
-    const auto operands = recording_.operands(step_);
-    for (uint32_t k = 0; k < rule.operand_count() && k < operands.size(); ++k)
-      if (rule.operand_name(k) == "addr") return operands[k];
-    for (CallId call = recording_.call_of(step_); call != no_call; call = recording_.calls()[call].parent) {
-      const auto arguments = recording_.arguments(call);
-      if (arguments.empty()) continue;
-      if (is_about_a_range(recording_.calls()[call].function)) return std::nullopt;
-      return arguments[0];
-    }
-    return std::nullopt;
+  /// The slot of the address in an array written near the step: one written next, else one written before.
+  WordIndex slot_near(uint64_t address) const {
+    for (StepIndex step = step_ + 1; step < end_; ++step)
+      if (const WordIndex slot = slot_of(step, address); slot != no_word) return slot;
+    for (StepIndex step = step_; step-- > begin_;)
+      if (const WordIndex slot = slot_of(step, address); slot != no_word) return slot;
+    return no_word;
   }
 
   /// The word of the address in an array that the step writes.

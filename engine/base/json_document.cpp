@@ -24,6 +24,29 @@ std::string syntax_message(std::string_view what) {
          std::string(end_of_position == std::string_view::npos ? what : what.substr(end_of_position + 2));
 }
 
+/// Finds where the parser stops; its exception does not say for a number.
+struct NumberTooLarge final : nlohmann::json_sax<nlohmann::json> {
+  size_t end = 1;   ///< characters read
+  std::string text;
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(size_t) override { return true; }
+  bool key(string_t&) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(size_t position, const std::string& token, const nlohmann::json::exception&) override {
+    end = std::max<size_t>(position, 1);
+    text = token;
+    return false;
+  }
+};
+
 /// valijson writes a path as "<root>", "[tasks]", "[0]"; a JSON pointer says the same.
 std::string pointer_from(const std::vector<std::string>& context) {
   std::string pointer;
@@ -49,14 +72,10 @@ Result<JsonDocument> JsonDocument::parse(std::string_view text, std::string_view
   } catch (const nlohmann::json::parse_error& mistake) {
     const size_t offset = mistake.byte == 0 ? 0 : mistake.byte - 1;
     return fail(Error::at_line(name, line_at(text, offset), syntax_message(mistake.what())));
-  } catch (const nlohmann::json::exception& mistake) {  // a number no double can hold
-    const std::string_view what = mistake.what();
-    const size_t open = what.find('\''), close = what.rfind('\'');
-    const bool quoted = open != std::string_view::npos && close > open;
-    const std::string_view number = quoted ? what.substr(open + 1, close - open - 1) : std::string_view();
-    const size_t offset = number.empty() ? std::string_view::npos : text.find(number);
-    if (offset == std::string_view::npos) return fail(Error{syntax_message(what), std::string(name), 0, 0, false});
-    return fail(Error::at_line(name, line_at(text, offset), "not valid JSON: the number " + std::string(number.substr(0, 40)) + " is too large"));
+  } catch (const nlohmann::json::exception&) {  // a number no double can hold
+    NumberTooLarge found;
+    (void)nlohmann::json::sax_parse(text, &found);
+    return fail(Error::at_line(name, line_at(text, found.end - 1), "not valid JSON: the number " + found.text.substr(0, 40) + " is too large"));
   }
   auto lines = json_lines(text, name, max_depth);
   if (!lines) return fail(lines.error());

@@ -37,9 +37,6 @@ constexpr bool is_pfn_entry(SwapKind k) {
   return k >= SwapKind::hwpoison && k <= SwapKind::device_exclusive_read;
 }
 
-/// Bits of a marker's offset.
-enum MarkerBits : uint64_t { marker_uffd_wp = 1, marker_poisoned = 2, marker_guard = 4 };
-
 struct SwapEntry {
   SwapKind kind = SwapKind::unused;
   uint8_t type = 0;

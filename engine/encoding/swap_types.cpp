@@ -71,7 +71,8 @@ SwapTypes swap_types(uint32_t version, const KernelConfig& config) {
   if (swapin_error) t.swapin_error = take();
   assert(next == type_space);
   t.migration_accessed_dirty = version >= 6001;
-  if (markers) t.marker_bits = version >= 6013 ? 7 : version >= 6002 ? 3 : 1;
+  const int bits = (markers ? marker_uffd_wp : 0) | (version >= 6002 ? marker_poisoned : 0) | (version >= 6013 ? marker_guard : 0);
+  t.marker_bits = static_cast<uint8_t>(bits);
   return t;
 }
 

@@ -27,6 +27,9 @@ struct KernelConfig {
   bool pte_marker = true;  ///< PTE_MARKER; asked only from 5.19 to 6.1, markers are always there from 6.2
 };
 
+/// Bits of a marker's offset: uffd-wp from 5.19, poisoned from 6.2, guard from 6.13.
+enum MarkerBits : uint8_t { marker_uffd_wp = 1, marker_poisoned = 2, marker_guard = 4 };
+
 /// Non-present entry types, 5 bits; ~0 = the type does not exist in this configuration.
 struct SwapTypes {
   static constexpr uint8_t absent = 0xff;

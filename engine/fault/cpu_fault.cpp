@@ -50,6 +50,13 @@ void unmap_folio(Machine& machine, uint64_t pfn) {
   folio.put();
 }
 
+WordIndex find_pud_leaf(const Machine& machine, const AddressSpace& space, uint64_t addr) {
+  const WordIndex pud = space.find_entry(Level::pud, addr);
+  if (pud == no_word) return no_word;
+  const uint64_t entry = machine.load(pud);
+  return x86::pmd_present(entry) && machine.entry_format().is_huge(entry) ? pud : no_word;
+}
+
 void take_out_pud_leaf(Machine& machine, AddressSpace& space, WordIndex pud) {
   const uint64_t entry = machine.load(pud);
   count_entry_removed(space, Level::pud, entry);
@@ -95,11 +102,10 @@ uint32_t CpuFault::handle_mm_fault(Machine& machine, AddressSpace& space, uint64
 
 bool CpuFault::handle_pud(Fault& fault) {
   Machine& m = fault.machine;
-  const WordIndex word = fault.space.find_entry(Level::pud, fault.addr);
-  const auto is_leaf = [&] { return x86::pmd_present(m.load(word)) && fault.entry.is_huge(m.load(word)); };
-  if (word == no_word || !is_leaf()) return false;
+  const WordIndex word = find_pud_leaf(m, fault.space, fault.addr);
+  if (word == no_word) return false;
   const SpinGuard locked(m, pmd_lock(fault.space.id(), fault.addr));
-  if (!is_leaf()) return true;   // another task was faster: the access is tried again
+  if (find_pud_leaf(m, fault.space, fault.addr) == no_word) return true;   // another task was faster: the access is tried again
   const uint64_t pud = m.load(word);
   if (fault.write() && !fault.entry.allows_write(pud)) {
     m.step(RuleId::fault_pud_write, {fault.addr, pud, fault.flags});

@@ -112,6 +112,8 @@ bool is_whole_pmd(const Machine& machine, uint64_t pmd);
 /// Splits what stands for 2M at addr (is_whole_pmd) into 512 ptes, the huge zero page into zero pages. Opens `rule` as its
 /// step for a leaf and split_pmd.* for other entries, and tells the notifiers (CLEAR over the 2M part).
 void split_huge_pmd(Machine& machine, AddressSpace& space, uint64_t addr, RuleId rule);
+/// The pud word of the 1G leaf (not hugetlb's own kind of entry) that maps `addr`; no_word when none does.
+WordIndex find_pud_leaf(const Machine& machine, const AddressSpace& space, uint64_t addr);
 /// Takes out the 1G leaf at `pud`, with its mapping and reference: the split of a huge pud leaves an empty entry
 /// (__split_huge_pud_locked of mm/huge_memory.c; the memory is a driver's or a file's, which a fault maps again).
 void take_out_pud_leaf(Machine& machine, AddressSpace& space, WordIndex pud);

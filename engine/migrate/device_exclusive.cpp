@@ -19,8 +19,7 @@ WordIndex get_user_page(Machine& m, AddressSpace& space, uint64_t addr) {
   if (!vma || vma.is_hugetlb()) return no_word;
   constexpr int enough = 8;  // a fault may succeed without allowing the access, but not for ever
   for (int round = 0; round < enough; ++round) {
-    const WordIndex pud = space.find_entry(Level::pud, addr);
-    if (pud != no_word && x86::pmd_present(m.load(pud)) && m.entry_format().is_huge(m.load(pud))) break;   // stays whole
+    if (find_pud_leaf(m, space, addr) != no_word) break;   // stays whole
     const WordIndex pmd = space.find_entry(Level::pmd, addr);
     if (pmd != no_word && x86::pmd_present(m.load(pmd)) && m.entry_format().is_huge(m.load(pmd))) {
       split_huge_pmd(m, space, addr, RuleId::exclusive_split_pmd);

@@ -100,11 +100,10 @@ Result<Release> parse_release(std::string_view text) {
 Result<KernelConfig> parse_config(std::string_view text, const Release& release, ConfigNames names) {
   NamedRelease named;
   const bool known_only = names == ConfigNames::known_only;
-  if (known_only && (text.empty() || text.back() == ',')) return fail("configuration: an item is missing");
-  while (!text.empty()) {
-    const size_t comma = std::min(text.find(','), text.size());
-    const std::string_view item = trimmed(text.substr(0, comma));
-    text.remove_prefix(std::min(comma + 1, text.size()));
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    const std::string_view item = trimmed(text.substr(begin, end - begin));
+    begin = end + 1;
     if (item.empty() && known_only) return fail("configuration: an item is missing");
     if (item.empty()) continue;
     if (auto done = set_item(named, item, known_only); !done) return fail(done.error());

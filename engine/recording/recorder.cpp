@@ -31,19 +31,20 @@ CallId Recorder::enter(Function function, std::initializer_list<uint64_t> argume
     max_steps_ = no_step;   // what is under way may still be left in order
     throw TooLarge("the run has more steps than a recording of it may hold");
   }
-  assert(arguments.size() <= std::numeric_limits<uint16_t>::max());
+  assert(arguments.size() <= Call::max_arguments);
   Call call;
   call.parent = current_;
   call.function = function;
   call.first_step = r.steps();
-  call.first_argument = static_cast<uint32_t>(r.arguments_.size());
-  call.argument_count = static_cast<uint16_t>(arguments.size());
-  if (current_ != no_call) {
-    const uint16_t above = r.calls_[current_].depth;
-    call.depth = above == std::numeric_limits<uint16_t>::max() ? above : static_cast<uint16_t>(above + 1);
-  }
+  call.argument_count = static_cast<uint8_t>(arguments.size());
+  if (current_ != no_call) call.depth = Call::below(r.calls_[current_].depth);
   call.task = task;
-  r.arguments_.append(arguments.begin(), arguments.size());
+  // A function often hands on what it was given.
+  arguments_before_ = static_cast<uint32_t>(r.arguments_.size());
+  const size_t shared = r.arguments_.size() - std::min(r.arguments_.size(), arguments.size());
+  if (!std::equal(r.arguments_.begin() + shared, r.arguments_.end(), arguments.begin(), arguments.end()))
+    r.arguments_.append(arguments.begin(), arguments.size());
+  call.first_argument = static_cast<uint32_t>(r.arguments_.size() - arguments.size());
   current_ = static_cast<CallId>(r.calls_.size());
   r.calls_.push(call);
   return current_;
@@ -67,7 +68,7 @@ void Recorder::leave() {
   const bool repeats = left > 0 && shows_nothing(recording_.calls_[left - 1]) &&
                        recording_.calls_[left - 1].parent == call.parent;
   if (repeats && left + 1 == recording_.calls_.size() && shows_nothing(call)) {
-    recording_.arguments_.resize_uninitialised(call.first_argument);
+    recording_.arguments_.resize_uninitialised(arguments_before_);
     recording_.calls_.resize_uninitialised(left);
   }
 }
@@ -96,7 +97,7 @@ Recording::Run Recorder::begin_run(WordIndex first, uint32_t count) {
 
 void Recorder::append_run(WordIndex first, const Recording::Run& run, uint64_t new_base, Evidence evidence) {
   const auto info = static_cast<uint8_t>(static_cast<uint8_t>(evidence) | Recording::run_flag);
-  append_write(first, info, recording_.share_run(run), new_base);
+  append_write(first, info, recording_.share_run(run, new_base), new_base);
 }
 
 void Recorder::fill(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, Evidence evidence) {

@@ -16,9 +16,9 @@ class Recorder {
  public:
   explicit Recorder(Memory& memory);
 
-  /// Calls nest; every enter has its leave. `task` indexes tasks (0 when there is one).
   /// Most steps, asked for when a call begins (which throws TooLarge); without it as many as 32 bits number.
   void limit(StepIndex steps) { max_steps_ = steps; }
+  /// Calls nest; every enter has its leave. `task` indexes tasks (0 when there is one).
   CallId enter(Function function, std::initializer_list<uint64_t> arguments = {}, uint32_t task = 0);
   /// A handle_mm_fault that did nothing (no step, no call, result 0) is dropped right behind another such one of the
   /// same caller.
@@ -26,7 +26,6 @@ class Recorder {
   void leave();
   /// The innermost open call; no_call outside any.
   CallId current_call() const { return current_; }
-  StepIndex max_steps_ = no_step - 1;
   /// Traces interleave tasks: makes `call` (still open, or no_call) the one that following steps belong to. leave()
   /// then closes it and goes to its parent.
   void switch_to(CallId call);
@@ -81,6 +80,8 @@ class Recorder {
   Recording recording_;
   CallId current_ = no_call;
   EventIndex event_ = no_event;
+  StepIndex max_steps_ = no_step - 1;
+  uint32_t arguments_before_ = 0;   ///< how many arguments there were before the call entered last
 };
 
 inline StepIndex Recorder::step(RuleId rule, std::span<const uint64_t> operands) {

@@ -94,7 +94,13 @@ void Recording::shrink_to_fit() {
   events_.shrink_to_fit();
 }
 
-uint32_t Recording::share_run(const Run& run) {
+uint32_t Recording::share_run(Run run, uint64_t new_base) {
+  // Pages that are written again: all old bases are as far from the new ones, mostly the same.
+  const bool linear = run.new_shape == WriteShape::linear && run.old_shape == WriteShape::linear;
+  if (linear && run.old_stride != 0 && run.old_stride == run.new_stride) {
+    run.old_follows = true;
+    run.old_base -= new_base;
+  }
   if (runs_.empty() || !(runs_.back() == run)) runs_.push(run);
   return static_cast<uint32_t>(runs_.size() - 1);
 }

@@ -62,16 +62,20 @@ struct WriteView {
 
 struct Call {
   CallId parent = no_call;
-  Function function = Function::scenario;
   StepIndex first_step = 0;      ///< first step inside the call
   StepIndex end_step = no_step;  ///< one past its last step (children included); no_step while open
-  uint32_t first_argument = 0;   ///< into Recording::arguments
-  uint16_t argument_count = 0;
-  uint16_t depth = 0;            ///< 0 for roots
+  uint32_t first_argument = 0;   ///< see Recording::arguments; calls with the same ones may share them
   uint32_t task = 0;             ///< index into tasks
+  Function function = Function::scenario;
+  uint8_t argument_count = 0;
+  uint8_t depth = 0;             ///< 0 for roots; 255 for those below 255 others
   bool returned = false;
   int64_t result = 0;            ///< return value when `returned`
+
+  static constexpr size_t max_arguments = 255;
+  static uint8_t below(uint8_t depth) { return depth == 255 ? depth : static_cast<uint8_t>(depth + 1); }
 };
+static_assert(sizeof(Call) == 32, "a walk over huge leaves is mostly calls");
 
 /// An event of the source trace (empty table for engine runs).
 struct Event {
@@ -185,13 +189,14 @@ class Recording {
   struct Run {
     uint32_t count = 0;
     WriteShape new_shape = WriteShape::linear, old_shape = WriteShape::linear;   ///< linear or literal
+    bool old_follows = false;   ///< old_base is what to add to the new base
     uint64_t new_stride = 0, old_base = 0, old_stride = 0;
     bool operator==(const Run&) const = default;
   };
 
   void shrink_to_fit();
-  /// The index in runs_ of one that is equal: the last, or a new one.
-  uint32_t share_run(const Run& run);
+  /// The index in runs_ of one that says the same of a write of this new base: the last, or a new one.
+  uint32_t share_run(Run run, uint64_t new_base);
   /// Describe the values a run writes or replaces; values without a pattern are copied to the literals, and the base is
   /// where they begin there. set_new returns the new base.
   uint64_t set_new(Run& run, std::span<const uint64_t> values);
@@ -252,7 +257,7 @@ inline WriteView Recording::write_at(uint32_t write) const {
           run.old_shape,
           write_new_[write],
           run.new_stride,
-          run.old_base,
+          run.old_base + (run.old_follows ? write_new_[write] : 0),
           run.old_stride,
           new_literal ? literals_.data() + write_new_[write] : nullptr,
           old_literal ? literals_.data() + run.old_base : nullptr};

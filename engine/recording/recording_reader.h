@@ -70,10 +70,6 @@ class RecordingReader {
   Done sum_up(uint32_t tag, Column<uint32_t>& column, size_t rows, size_t total);
   Done read_calls();
 
-  static uint16_t depth_below(uint16_t depth) {
-    return depth == 0xffff ? depth : static_cast<uint16_t>(depth + 1);
-  }
-
   Done check_call_of_steps();
   Done read_checks();
 

@@ -64,6 +64,7 @@ Result<void> RecordingReader::read_calls() {
       return sections_.bad(format::calls, "the steps of a call are out of order");
     }
     if (row.task >= r_.tasks_.size()) return sections_.bad(format::calls, "a call's task does not exist");
+    if (row.arguments > Call::max_arguments) return sections_.bad(format::calls, "a call has too many arguments");
     if (row.returned > 1) return sections_.bad(format::calls, "a call neither returned nor did not");
     first_step = row.first_step;
     const Meaning meaning = functions_[row.function];
@@ -74,8 +75,8 @@ Result<void> RecordingReader::read_calls() {
     call.first_step = row.first_step;
     call.end_step = row.end_step;
     call.first_argument = static_cast<uint32_t>(argument);
-    call.argument_count = row.arguments;
-    call.depth = row.parent == no_call ? uint16_t{0} : depth_below(r_.calls_[row.parent].depth);
+    call.argument_count = static_cast<uint8_t>(row.arguments);
+    call.depth = row.parent == no_call ? uint8_t{0} : Call::below(r_.calls_[row.parent].depth);
     call.task = row.task;
     call.returned = row.returned != 0;
     call.result = row.result;
@@ -207,7 +208,7 @@ Result<void> RecordingReader::read_run(const format::RunRow& row, size_t write,
   if (r_.literals_.size() * sizeof(uint64_t) > limit_) {
     return sections_.bad(format::runs, fmt::format("the runs need more than {} bytes of memory", limit_));
   }
-  r_.write_old_[write] = r_.share_run(run);
+  r_.write_old_[write] = r_.share_run(run, new_base);
   r_.write_new_[write] = new_base;
   return {};
 }

@@ -186,13 +186,15 @@ class RecordingWriter {
 
   void put_calls() {
     Column<format::CallRow> rows;
+    Column<uint64_t> arguments;
     for (CallId c = 0; c < r_.calls_.size(); ++c) {
       const Call& call = r_.calls_[c];
       rows.push({call.parent, functions_.index(r_.function_name_of(c)), call.argument_count, call.first_step,
                  call.end_step, call.task, call.returned ? 1u : 0u, call.result});
+      arguments.append(r_.arguments(c).data(), call.argument_count);
     }
     column(format::calls, rows);
-    column(format::arguments, r_.arguments_);
+    column(format::arguments, arguments);
   }
 
   void put_trace() {

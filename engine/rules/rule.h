@@ -12,7 +12,7 @@
 
 namespace hmmscope {
 
-enum class Function : uint16_t {
+enum class Function : uint8_t {
 #define HMMSCOPE_FUNCTION(name) name,
 #include "engine/rules/functions.def"
 #undef HMMSCOPE_FUNCTION

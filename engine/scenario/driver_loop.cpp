@@ -49,9 +49,7 @@ Result<RunningMigration*> Operations::prepares(const RangeFaultOp& op, uint64_t 
   if (model.unified == UnifiedStyle::none)
     return fail(world_.error(line, "kernel " + model.id + " cannot migrate in hmm_range_fault; choose 6.12-unified-rfc or 7.1-unified-later"));
   if (loop.device == nullptr) return fail(world_.error(line, "a call that prepares a migration needs a device, whose driver it is"));
-  if (world_.migrations()[op.prepares->migration].users != 0)
-    return fail(world_.error(line, "migration '" + op.prepares->migration + "' is the name of a call that another task is in"));
-  const auto migration = migration_for(op.prepares->migration, start, op.pages, line);
+  const auto migration = idle_migration_for(op.prepares->migration, start, op.pages, line);
   if (!migration) return migration;
   RunningMigration& running = **migration;
   running.device = op.device;

@@ -63,12 +63,16 @@ Result<RunningMigration*> Operations::migration_for(const std::string& migration
   return &running;
 }
 
+Result<RunningMigration*> Operations::idle_migration_for(const std::string& migration, uint64_t start, uint64_t pages, Line line) {
+  if (world_.migrations()[migration].users != 0)
+    return fail(world_.error(line, "migration '" + migration + "' is the name of a call that another task is in"));
+  return migration_for(migration, start, pages, line);
+}
+
 Result<void> Operations::perform(const MigrateSetupOp& op, Line line) {
   const auto start = world_.resolve(op.at, line);
   if (!start) return fail(start.error());
-  if (world_.migrations()[op.migration].users != 0)
-    return fail(world_.error(line, "migration '" + op.migration + "' is the name of a call that another task is in"));
-  const auto migration = migration_for(op.migration, *start, op.pages, line);
+  const auto migration = idle_migration_for(op.migration, *start, op.pages, line);
   if (!migration) return fail(migration.error());
   const auto device = driver(op.device, line);
   if (!device) return fail(device.error());

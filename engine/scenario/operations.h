@@ -90,6 +90,8 @@ class Operations {
   void expect_content(uint64_t addr, uint64_t expected, std::optional<uint64_t> found, Line line);
   /// The migration of that name with arrays for the range; another one beside it while a call is using those.
   Result<RunningMigration*> migration_for(const std::string& migration, uint64_t start, uint64_t pages, Line line);
+  /// As migration_for; error while a call is using the arrays.
+  Result<RunningMigration*> idle_migration_for(const std::string& migration, uint64_t start, uint64_t pages, Line line);
   /// VMAs cannot change between migrate-setup and migrate-finalize: the driver holds mmap_lock for reading.
   Result<void> no_migration_runs(Line line);
   int move_for_longterm_pin(AddressSpace& space, uint64_t addr);

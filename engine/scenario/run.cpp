@@ -54,9 +54,7 @@ bool skipped(const Scenario& scenario, const Operation& operation) {
   return operation.only_coherent && *operation.only_coherent != coherent;
 }
 
-/// What a run may use, about 2 GiB in all.
-constexpr WordIndex most_words = 1u << 26;
-constexpr RegionId most_regions = 1u << 21;
+/// What a run may record, about 2 GiB; the machine has limits of its own (world.cpp).
 constexpr StepIndex most_steps = 1u << 25;
 
 Result<void> perform(Operations& operations, const Scenario& scenario, const Operation& operation) try {
@@ -158,7 +156,6 @@ Result<Outcome> run(const Scenario& scenario, const RunOptions& options) {
   auto world = World::build(scenario, options.kernel);
   if (!world) return fail(world.error());
   Machine& machine = (*world)->machine();
-  machine.memory().limit(most_words, most_regions);
   Recorder recorder(machine.memory());
   recorder.limit(most_steps);
   recorder.add_task({1, "scenario"});

@@ -42,12 +42,10 @@ Result<void> split_at(Machine& machine, AddressSpace& space, uint64_t addr) {
     if (addr % level_size(AddressSpace::hugetlb_level(vma)) == 0) return {};
     return fail("the range ends inside a hugetlb page (-EINVAL)");
   }
-  const WordIndex pud = space.find_entry(Level::pud, addr);
-  const uint64_t leaf = pud == no_word ? 0 : machine.load(pud);
-  if (x86::pmd_present(leaf) && machine.entry_format().is_huge(leaf) && addr % level_size(Level::pud) != 0) {
+  if (const WordIndex pud = find_pud_leaf(machine, space, addr); pud != no_word && addr % level_size(Level::pud) != 0) {
     const uint64_t first = addr & ~(level_size(Level::pud) - 1);
     const Invalidation running = space.notifiers().start({first, first + level_size(Level::pud), NotifyEvent::clear});
-    machine.step(RuleId::walk_pud_split, {first, first + level_size(Level::pud), leaf});
+    machine.step(RuleId::walk_pud_split, {first, first + level_size(Level::pud), machine.load(pud)});
     take_out_pud_leaf(machine, space, pud);
     if (!running.failed) space.notifiers().end(running);
     return {};

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <charconv>
 
+#include "engine/base/too_large.h"
 #include "engine/model/kernel_model.h"
 #include "engine/model/kernel_release.h"
 
@@ -13,6 +14,10 @@ namespace {
 
 /// Owners are tokens that only need to differ; a kernel would use an address.
 constexpr uint64_t owner_token(uint32_t id) { return 0xffffffffa0000000ull + (uint64_t{id} + 1) * 0x100; }
+
+/// What a machine may use, about 1 GiB.
+constexpr WordIndex most_words = 1u << 26;
+constexpr RegionId most_regions = 1u << 21;
 
 }  // namespace
 
@@ -31,6 +36,7 @@ Result<std::unique_ptr<World>> World::build(const Scenario& scenario, std::strin
   auto machine = Machine::create(std::move(*model));
   if (!machine) return fail(machine.error());
   world->machine_ = std::move(*machine);
+  world->machine_->memory().limit(most_words, most_regions);
   world->faults_ = std::make_unique<CpuFault>(CpuFaultOptions{.hugetlb_2m_pages = scenario.hugetlb_2m_pages,
                                                                   .hugetlb_1g_pages = scenario.hugetlb_1g_pages,
                                                                   .keeps_swap_cache = scenario.keeps_swap_cache});
@@ -76,8 +82,10 @@ Result<std::unique_ptr<World>> World::build(const Scenario& scenario, std::strin
     world->devices_[decl.name] = std::move(device);
     ++id;
   }
-  for (const PageDecl& page : scenario.pages) {
+  for (const PageDecl& page : scenario.pages) try {
     if (auto ok = world->set_pages(page); !ok) return fail(ok.error());
+  } catch (const TooLarge& reason) {
+    return fail(world->error(page.line, std::string(reason.what()) + "; ask for fewer pages"));
   }
   return world;
 }
@@ -90,7 +98,7 @@ Device* World::device(const std::string& name) {
 Dmirror& World::mirror(const std::string& name, const std::string& process_name) {
   const auto [place, fresh] = mirrors_.try_emplace({name, process_name});
   Mirror& mirror = place->second;
-  if (!fresh && mirror.ioctls != nullptr) return *mirror.ioctls;
+  if (mirror.ioctls != nullptr) return *mirror.ioctls;
   Device& base = *device(name);
   const bool first = fresh && process_name.empty();   // opened with the device
   if (!first) {
@@ -100,7 +108,6 @@ Dmirror& World::mirror(const std::string& name, const std::string& process_name)
   Device& table = first ? base : *mirror.own;
   table.set_locks(locks_);
   mirror.ioctls = std::make_unique<Dmirror>(*machine_, table, memory_of(base));
-  mirror.closed = false;
   return *mirror.ioctls;
 }
 
@@ -120,7 +127,6 @@ void World::set_locks(DriverLocks* locks) {
 void World::close_mirror(const std::string& name, const std::string& process_name) {
   mirror(name, process_name);
   Mirror& mirror = mirrors_[{name, process_name}];
-  mirror.closed = true;
   (mirror.own != nullptr ? *mirror.own : *device(name)).close();
   if (mirror.own != nullptr) closed_.push_back(std::move(mirror.own));
   mirror.ioctls.reset();
@@ -128,7 +134,7 @@ void World::close_mirror(const std::string& name, const std::string& process_nam
 
 bool World::mirror_closed(const std::string& name, const std::string& process_name) const {
   const auto found = mirrors_.find({name, process_name});
-  return found != mirrors_.end() && found->second.closed;
+  return found != mirrors_.end() && found->second.ioctls == nullptr;
 }
 
 Result<uint64_t> World::resolve(const Address& at, Line line) const {

@@ -135,8 +135,7 @@ class World {
   bool signal_pending_ = false;
   struct Mirror {
     std::unique_ptr<Device> own;   ///< empty: the device's own mirror, of the first process
-    std::unique_ptr<Dmirror> ioctls;
-    bool closed = false;
+    std::unique_ptr<Dmirror> ioctls;   ///< empty: closed
   };
   std::map<std::pair<std::string, std::string>, Mirror> mirrors_;   ///< by device and process
   std::vector<std::unique_ptr<Device>> closed_;                     ///< their notifiers still name them

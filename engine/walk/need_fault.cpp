@@ -21,21 +21,24 @@ unsigned RangeWalk::pte_need_fault(uint64_t in, uint64_t cpu_flags) {
 }
 
 unsigned RangeWalk::range_need_fault(uint64_t addr, uint64_t end, uint64_t cpu_flags) {
-  enter_with(Function::hmm_range_need_fault, addr, end, cpu_flags);
   const uint32_t count = pages(addr, end);
+  if (!can_ask_) {   // recorded as a step of the caller's, as those of hmm_pte_need_fault are
+    if (hooks_ != nullptr) hooks_->entered(Function::hmm_range_need_fault, addr, end, cpu_flags);
+    machine_.step(RuleId::range_need_no_request, {count, cpu_flags});
+    if (hooks_ != nullptr) hooks_->left(Function::hmm_range_need_fault, addr, 0);
+    return 0;
+  }
+  enter_with(Function::hmm_range_need_fault, addr, end, cpu_flags);
   unsigned mask = 0;
   uint32_t read = 0;
-  if (can_ask_) {
-    const WordIndex first = slot(addr);
-    while (read < count && mask != (need_fault_bit | need_write_bit)) {
-      mask |= need_of(machine_.load(first + read), cpu_flags).mask;
-      ++read;
-    }
+  const WordIndex first = slot(addr);
+  while (read < count && mask != (need_fault_bit | need_write_bit)) {
+    mask |= need_of(machine_.load(first + read), cpu_flags).mask;
+    ++read;
   }
-  const RuleId rule = !can_ask_                    ? RuleId::range_need_no_request
-                      : mask == 0                  ? RuleId::range_need_none
+  const RuleId rule = mask == 0                      ? RuleId::range_need_none
                       : (mask & need_write_bit) != 0 ? RuleId::range_need_write
-                                                   : RuleId::range_need_fault;
+                                                     : RuleId::range_need_fault;
   machine_.step(rule, {count, cpu_flags, read, mask});
   leave(Function::hmm_range_need_fault, addr, static_cast<int>(mask));
   return mask;

@@ -76,10 +76,23 @@ TEST(Program, CheckNeedsWhatAKernelDid) {
 
 TEST(Program, ANumberTooLargeForJsonNamesItsLine) {
   const ScratchDirectory scratch;
-  const std::string file = scratch.write("large.json", "{\n \"hmmscope-scenario\":\n 1e400}");
+  const std::string file = scratch.write("large.json", "{\"title\": \"1e400\",\n \"hmmscope-scenario\":\n 1e400}");
   const Ran ran = run_program({"run", file});
   EXPECT_EQ(ran.code, 2);
   EXPECT_THAT(ran.err, HasSubstr("large.json:3: not valid JSON: the number 1e400 is too large"));
+}
+
+/// What is declared is built before anything is recorded: it is bounded all the same.
+TEST(Program, MoreDeclaredPagesThanAMachineMayHaveNameTheirLine) {
+  const ScratchDirectory scratch;
+  const std::string file = scratch.write("many.json", R"({ "hmmscope-scenario": 1, "title": "many", "kernel": "6.12",
+    "vmas": [ { "name": "heap", "start": "0x40000000", "size": "64G" } ],
+    "pages": [ { "at": "heap", "pages": 1, "state": "present" },
+               { "at": "heap+1", "pages": 16777215, "state": "present" } ],
+    "operations": [ { "op": "range-fault", "at": "heap", "array": "a", "pages": 4 } ] })");
+  const Ran ran = run_program({"run", file});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("many.json:4: the machine would need more memory than a run may use; ask for fewer pages"));
 }
 
 TEST(Program, BadUsageEndsWithTwoAndSaysWhereToRead) {

@@ -232,5 +232,53 @@ TEST(Recorder, OneOfManyFaultsThatFoundNothingToDoIsKept) {
   EXPECT_EQ(recording.call_of(1), 3u);
 }
 
+/// Arguments handed on are kept once; dropping a call that did so leaves them to the other.
+TEST(Recorder, CallsMayShareArguments) {
+  Memory memory;
+  Recorder recorder(memory);
+  const CallId pmd = recorder.enter(Function::hmm_vma_walk_pmd, {4096, 8192});
+  const CallId handle = recorder.enter(Function::hmm_vma_handle_pmd, {4096, 8192});
+  const CallId first = recorder.enter(Function::handle_mm_fault, {8192});
+  recorder.leave(0);
+  recorder.enter(Function::handle_mm_fault, {8192});   // dropped
+  recorder.leave(0);
+  const CallId none = recorder.enter(Function::hmm_vma_fault);
+  recorder.leave(0);
+  const CallId other = recorder.enter(Function::hmm_vma_fault, {8192, 4096});
+  recorder.leave(0);
+  const Recording recording = std::move(recorder).finish();
+  ASSERT_EQ(recording.calls().size(), 5u);
+  EXPECT_THAT(recording.arguments(pmd), ElementsAre(4096, 8192));
+  EXPECT_THAT(recording.arguments(handle), ElementsAre(4096, 8192));
+  EXPECT_THAT(recording.arguments(first), ElementsAre(8192));
+  EXPECT_THAT(recording.arguments(none), ElementsAre());
+  EXPECT_THAT(recording.arguments(other), ElementsAre(8192, 4096));
+  EXPECT_EQ(recording.calls()[pmd].first_argument, recording.calls()[handle].first_argument);
+}
+
+/// Runs over what earlier runs wrote share their description; each reads back its own old words.
+TEST(Recorder, RunsWrittenAgainKeepTheirOldWords) {
+  Memory memory;
+  memory.add_region({RegionKind::hmm_pfns, 0, 0, 64, 0, 4096, "slots"});
+  Recorder recorder(memory);
+  for (const uint64_t base : {0x1000ull, 0x9000ull, 0x9000ull, ~0ull}) {
+    for (WordIndex first = 0; first < 64; first += 16) {
+      recorder.step(RuleId::unknown_rule);
+      recorder.fill(first, 16, base + first * 3, 1);
+    }
+  }
+  const std::vector<uint64_t> last(memory.words().begin(), memory.words().end());
+  const Recording recording = std::move(recorder).finish();
+  std::vector<uint64_t> now(64, 0);
+  for (uint32_t w = 0; w < recording.writes(); ++w) {
+    const WriteView write = recording.write_at(w);
+    for (uint32_t k = 0; k < write.count; ++k) {
+      ASSERT_EQ(write.old_at(k), now[write.first + k]) << "write " << w << " word " << k;
+      now[write.first + k] = write.new_at(k);
+    }
+  }
+  EXPECT_EQ(now, last);
+}
+
 }  // namespace
 }  // namespace hmmscope
