@@ -22,6 +22,7 @@ struct Opened {
   std::vector<scenario::Failure> failures = {};
   std::string detected = {}, unobserved = {};
   std::string schedule_end = {}, schedule_text = {}, schedule = {};
+  std::vector<scenario::Failure> postponed = {};
 };
 
 Result<Opened> from_trace(std::shared_ptr<const Bytes> bytes, const std::filesystem::path& path, const OpenOptions& options) {
@@ -69,7 +70,8 @@ Result<Opened> from_scenario(std::string_view text, const std::filesystem::path&
   auto outcome = scenario::run(*parsed, run);
   if (!outcome) return tl::unexpected(outcome.error());
   return Opened{SourceKind::scenario, std::move(outcome->model), std::move(outcome->recording), outcome->expectations,
-                std::move(outcome->failures), {}, {}, std::move(outcome->schedule_end), std::move(outcome->schedule_text), std::move(outcome->schedule)};
+                std::move(outcome->failures), {}, {}, std::move(outcome->schedule_end), std::move(outcome->schedule_text), std::move(outcome->schedule),
+                std::move(outcome->postponed)};
 }
 
 Result<Opened> from_recording(std::string_view bytes, const std::filesystem::path& path, const OpenOptions& options) {
@@ -158,6 +160,7 @@ Result<std::shared_ptr<const Document>> open_document(const std::filesystem::pat
   document->model = std::move(opened->model);
   document->expectations = opened->expectations;
   document->failures = std::move(opened->failures);
+  document->postponed = std::move(opened->postponed);
   document->detected = std::move(opened->detected);
   document->unobserved = std::move(opened->unobserved);
   const auto recording = std::make_shared<const Recording>(std::move(opened->recording));

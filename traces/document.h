@@ -37,6 +37,7 @@ struct Document {
   // scenarios only
   uint32_t expectations = 0;
   std::vector<scenario::Failure> failures;     ///< expectations that did not hold
+  std::vector<scenario::Failure> postponed;    ///< injections that happened later than asked for
   std::string schedule_end, schedule_text, schedule;   ///< how the tasks ended, why, and their schedule
   // traces, and recordings made from them
   std::vector<Gap> gaps;                    ///< lost events

@@ -58,6 +58,9 @@ class RunCommand : public Command {
       output.print(fmt::format("tasks: {}{}{}\nschedule: {}\n", document.schedule_end, document.schedule_text.empty() ? "" : ": ",
                                document.schedule_text, document.schedule));
     }
+    for (const auto& later : document.postponed) {
+      output.print(fmt::format("{}:{}: at step {}: {}\n", file_, later.line, later.step + 1, later.text));
+    }
     for (const auto& failure : document.failures) {
       output.print(fmt::format("{}:{}: at step {}: {}\n", file_, failure.line, failure.step + 1, failure.text));
     }
@@ -71,10 +74,13 @@ class RunCommand : public Command {
     if (!document.schedule_end.empty()) {
       result["tasks"] = {{"end", document.schedule_end}, {"text", document.schedule_text}, {"schedule", document.schedule}};
     }
-    result["failures"] = nlohmann::json::array();
-    for (const auto& failure : document.failures) {
-      result["failures"].push_back({{"line", failure.line}, {"step", failure.step + 1}, {"text", failure.text}});
-    }
+    const auto list = [](const std::vector<scenario::Failure>& said) {
+      nlohmann::json array = nlohmann::json::array();
+      for (const auto& one : said) array.push_back({{"line", one.line}, {"step", one.step + 1}, {"text", one.text}});
+      return array;
+    };
+    result["failures"] = list(document.failures);
+    if (!document.postponed.empty()) result["postponed"] = list(document.postponed);
     if (steps_) {
       result["trace"] = nlohmann::json::array();
       for (StepIndex step = 0; step < document.recording->steps(); ++step) result["trace"].push_back(step_json(document, step));

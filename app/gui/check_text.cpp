@@ -141,20 +141,23 @@ QString describe_check(const traces::Document& document, const CallCheck& check,
 }
 
 QString describe_scenario(const traces::Document& document) {
-  QString html;
-  for (const scenario::Failure& failure : document.failures) {
-    html += QStringLiteral("<li>%1").arg(html_of(failure.text));
-    if (failure.line != 0) html += QObject::tr(", line %1 of the file").arg(grouped(failure.line));
-    if (failure.step != no_step) html += QStringLiteral(", ") + step_link(failure.step);
-    html += QStringLiteral("</li>");
-  }
-  if (!html.isEmpty()) html = section(QObject::tr("Did not hold")) + QStringLiteral("<ul>%1</ul>").arg(html);
+  const auto list = [](const QString& title, const std::vector<scenario::Failure>& said) {
+    QString items;
+    for (const scenario::Failure& one : said) {
+      items += QStringLiteral("<li>%1").arg(html_of(one.text));
+      if (one.line != 0) items += QObject::tr(", line %1 of the file").arg(grouped(one.line));
+      if (one.step != no_step) items += QStringLiteral(", ") + step_link(one.step);
+      items += QStringLiteral("</li>");
+    }
+    return items.isEmpty() ? items : section(title) + QStringLiteral("<ul>%1</ul>").arg(items);
+  };
+  QString html = list(QObject::tr("Did not hold"), document.failures) + list(QObject::tr("Happened later than asked for"), document.postponed);
   if (!document.schedule_end.empty()) {
     html += section(QObject::tr("How the tasks ended")) +
             QStringLiteral("<p>%1</p><pre>%2</pre>").arg(html_of(document.schedule_end), html_of(document.schedule_text));
   }
-  if (html.isEmpty())
-    html = QObject::tr("<p>A scenario has no kernel to compare with; every expectation it states held.</p>");
+  if (document.failures.empty() && document.schedule_end.empty())
+    html = QObject::tr("<p>A scenario has no kernel to compare with; every expectation it states held.</p>") + html;
   return html;
 }
 

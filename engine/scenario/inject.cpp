@@ -21,12 +21,15 @@ std::optional<uint64_t> pfn_at(const Machine& machine, const AddressSpace& space
   return !present_only && is_pfn_entry(format.kind(entry.value)) ? std::optional(format.pfn(entry.value)) : std::nullopt;
 }
 
+StepIndex steps_recorded(const Machine& machine) { return machine.recorder() == nullptr ? 0 : machine.recorder()->steps(); }
+
 }  // namespace
 
 Result<std::unique_ptr<Injector>> Injector::create(World& world) {
   std::unique_ptr<Injector> injector(new Injector(world));
   for (const InjectDecl& decl : world.scenario().inject) {
-    Planned planned{&decl};
+    Planned planned;
+    planned.decl = &decl;
     if (!decl.rule.empty()) {
       const Rule* rule = find_rule(decl.rule);
       if (rule == nullptr) return fail(world.error(decl.line, "no rule is called '" + decl.rule + "'; `hmmscope rules` lists them"));
@@ -57,7 +60,9 @@ void Injector::before_step(RuleId rule, std::initializer_list<uint64_t>) {
     const uint64_t now = planned.decl->what == What::flip ? recorded_ : steps_;
     const bool here = planned.rule == RuleId::count_ ? now == planned.decl->step
                                                      : planned.rule == rule && ++planned.seen == planned.decl->occurrence;
-    planned.due = planned.due || here;
+    if (!here || planned.due) continue;
+    planned.due = true;
+    planned.due_at = steps_recorded(world_.machine());
   }
   inside_ = false;
   happen_if_possible();
@@ -68,8 +73,15 @@ void Injector::before_enter(Function) { happen_if_possible(); }
 void Injector::happen_if_possible() {
   if (inside_) return;
   inside_ = true;
+  const StepIndex now = steps_recorded(world_.machine());
   for (Planned& planned : planned_) {
-    if (planned.due && !planned.done && possible(planned)) happen(planned);
+    if (!planned.due || planned.done) continue;
+    if (possible(planned)) {
+      planned.done_at = now;
+      planned.step = steps_recorded(world_.machine());
+      happen(planned);
+    }
+    if (!planned.done && planned.obstacle.empty()) planned.obstacle = obstacle(planned);
   }
   inside_ = false;
 }
@@ -107,34 +119,44 @@ std::vector<Injector::Missed> Injector::missed() const {
   std::vector<Missed> left;
   for (const Planned& planned : planned_) {
     if (planned.done) continue;
-    left.push_back({planned.decl, planned.due ? "this injection never happened: its place came, but " + obstacle(planned)
-                                              : std::string("the place of this injection never came")});
+    if (!planned.due) {
+      left.push_back({planned.decl, "the place of this injection never came"});
+      continue;
+    }
+    const std::string why = obstacle(planned);
+    left.push_back({planned.decl, "this injection never happened: its place came, but " +
+                                      (why.empty() ? "no step after it was one at which the kernel could have done it" : why)});
   }
   return left;
 }
 
-std::string Injector::obstacle(const Planned& planned) const {
-  switch (planned.decl->what) {
-    case What::poison:
-      if (const auto why = poison_obstacle(world_.machine(), world_.space(), planned.addr); !why.empty())
-        return std::string(why);
-      break;
-    case What::pin:
-      if (!pfn_at(world_.machine(), world_.space(), planned.addr, true)) return "no page is mapped there";
-      break;
-    case What::folio_lock:
-    case What::reference:
-      if (!pfn_at(world_.machine(), world_.space(), planned.addr, false)) return "there is no page there";
-      if (planned.decl->what == What::folio_lock) return "the page was locked, or nobody's, to the end";
-      break;
-    case What::flip:
-      return "the word does not exist";
-    case What::allocation:
-    case What::signal:
-    case What::invalidation:
-      break;
+std::vector<Injector::Postponed> Injector::postponed() const {
+  std::vector<Postponed> later;
+  for (const Planned& planned : planned_) {
+    if (!planned.done || planned.done_at == planned.due_at) continue;
+    const StepIndex steps = planned.done_at - planned.due_at;
+    later.push_back({planned.decl, planned.step,
+                     "this injection happened " + std::to_string(steps) + (steps == 1 ? " step" : " steps") +
+                         " after its place, step " + std::to_string(planned.due_at + 1) + ": there " +
+                         (planned.obstacle.empty() ? "the kernel could not have done it" : planned.obstacle)});
   }
-  return "no step after it was one at which the kernel could have done it";
+  return later;
+}
+
+std::string Injector::obstacle(const Planned& planned) const {
+  const What what = planned.decl->what;
+  if (what == What::flip) return "the word does not exist";
+  if (what == What::poison || what == What::invalidation) {
+    if (spinlocks_ != 0) return "a spinlock was held";
+    if (world_.locks() != nullptr && world_.locks()->holds_driver_lock()) return "the driver's lock was held";
+  }
+  if (atomic_ != 0) return "an atomic operation was under way";
+  if (what == What::poison) return std::string(poison_obstacle(world_.machine(), world_.space(), planned.addr));
+  const bool needs_page = what == What::pin || what == What::reference || what == What::folio_lock;
+  if (needs_page && !pfn_at(world_.machine(), world_.space(), planned.addr, what == What::pin))
+    return what == What::pin ? "no page is mapped there" : "there is no page there";
+  if (what == What::folio_lock) return "the page was locked, or nobody's";
+  return "";
 }
 
 void Injector::happen(Planned& planned) {

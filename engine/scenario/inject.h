@@ -6,7 +6,8 @@
 /// What the kernel could not do just there happens as soon as it could: poison and invalidation where no spinlock is
 /// held, nor the driver's lock (they take page-table locks, they sleep, the driver's callback takes its lock), poison
 /// where a page of system memory is mapped whose lock is free (poison.h), a pin where the page is mapped present
-/// (get_user_pages finds no other); nothing happens inside an atomic operation. What never happened is said at the end.
+/// (get_user_pages finds no other); nothing happens inside an atomic operation. What happened later than asked for, and
+/// what never happened, is said at the end.
 /// Threads: the running task's. Ownership: refers to the world.
 
 #include <vector>
@@ -48,16 +49,27 @@ class Injector final : public StepObserver, public MigrateHooks, public DriverLo
   };
   std::vector<Missed> missed() const;
 
+  /// An injection that happened at a later step than its place.
+  struct Postponed {
+    const InjectDecl* decl;
+    StepIndex step;    ///< of the recording, at which it happened
+    std::string why;   ///< a sentence
+  };
+  std::vector<Postponed> postponed() const;
+
   // MigrateHooks: the driver asks for memory
   bool has_memory(MigrateMemory kind, uint64_t slot, uint64_t addr) override;
 
  private:
   struct Planned {
-    const InjectDecl* decl;
+    const InjectDecl* decl = nullptr;
     RuleId rule = RuleId::count_;
     uint64_t addr = 0;
     uint64_t seen = 0;
     bool due = false, done = false;
+    StepIndex due_at = 0, done_at = 0;   ///< steps recorded before its place came, and before what happened together with it
+    StepIndex step = no_step;            ///< at which it happened
+    std::string obstacle = {};          ///< what was in the way at its place; empty: nothing
   };
   explicit Injector(World& world) : world_(world) {}
   /// What is due and can happen now happens.
@@ -65,7 +77,7 @@ class Injector final : public StepObserver, public MigrateHooks, public DriverLo
   bool possible(const Planned& planned) const;
   void happen(Planned& planned);
   void on_folio(const Planned& planned, RuleId rule);
-  /// Why it could not happen, or nothing better than that no step allowed it.
+  /// Why it cannot happen now; empty when it is not known.
   std::string obstacle(const Planned& planned) const;
   /// False while the word does not exist.
   bool flip(const Planned& planned);

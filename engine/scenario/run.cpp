@@ -205,6 +205,9 @@ Result<Outcome> run(const Scenario& scenario, const RunOptions& options) {
   for (const Injector::Missed& missed : (*injector)->missed()) {
     outcome.failures.push_back({last, missed.decl->line, missed.why});
   }
+  for (const Injector::Postponed& later : (*injector)->postponed()) {
+    outcome.postponed.push_back({later.step, later.decl->line, later.why});
+  }
   for (const std::string& text : left) found(left_behind_name, text);
   recorder.set_meta("source", "scenario");
   recorder.set_meta("title", scenario.title);

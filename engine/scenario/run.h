@@ -16,7 +16,7 @@ class Policy;
 
 namespace hmmscope::scenario {
 
-/// An expectation that did not hold.
+/// Something to say of a step and a line of the scenario: mostly an expectation that did not hold.
 struct Failure {
   StepIndex step = no_step;
   Line line = 0;
@@ -27,6 +27,7 @@ struct Outcome {
   Recording recording;
   KernelModel model;
   std::vector<Failure> failures;
+  std::vector<Failure> postponed;        ///< injections that happened, but later than asked for
   std::vector<std::string> findings;     ///< violations with a name that the scenario allows, the name first
   uint32_t expectations = 0;
   // scenarios with tasks only

@@ -47,6 +47,28 @@ TEST(Inject, NoMemoryForADriver) {
               {"op": "expect-page", "at": "buffer+1", "pages": 3, "state": "device-private"})");
 }
 
+/// A page-table lock is held where pages are collected: the invalidation waits, and the run says where it happened.
+TEST(Inject, WhatHappensLaterThanAskedForIsSaid) {
+  const std::string migrate = R"({"op": "migrate-to-device", "at": "buffer", "pages": 4, "device": "gpu0"})";
+  const auto late = outcome_of(R"({"what": "invalidation", "at": "buffer", "rule": "collect.pte.lock", "occurrence": 2})", migrate);
+  ASSERT_TRUE(late.has_value());
+  EXPECT_TRUE(late->failures.empty());
+  ASSERT_EQ(late->postponed.size(), 1u);
+  const Failure& said = late->postponed.front();
+  ASSERT_LT(said.step, late->recording.steps());
+  EXPECT_EQ(late->recording.rule_of(said.step), RuleId::inject_invalidate);
+  uint32_t seen = 0;
+  StepIndex place = 0;
+  while (late->recording.rule_of(place) != RuleId::collect_pte_lock || ++seen != 2) ++place;
+  EXPECT_EQ(said.text, "this injection happened " + std::to_string(said.step - place) + " steps after its place, step " +
+                           std::to_string(place + 1) + ": there a spinlock was held");
+
+  const auto at_once = outcome_of(R"({"what": "invalidation", "at": "buffer", "rule": "setup.begin"},
+                                     {"what": "signal", "rule": "setup.begin"})", migrate);
+  ASSERT_TRUE(at_once.has_value());
+  EXPECT_TRUE(at_once->postponed.empty());
+}
+
 TEST(Inject, AFlipIsTheStepThatItNames) {
   const std::string walk = R"({"op": "range-fault", "array": "pfns", "at": "buffer", "pages": 4, "expect": "0"})";
   const auto plain = outcome_of("", walk);

@@ -49,64 +49,45 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-/// The fields of a payload in their order, each '=' looked at once. A field begins with a name behind a space, a
-/// '(' or nothing; any other '=' belongs to a value.
-class FieldScan {
- public:
-  explicit FieldScan(std::string_view payload) : payload_(payload) {}
+}  // namespace
 
-  /// The next field; false when there is none, or when the delimiter of a value is missing.
-  bool next(std::string_view& name, std::string_view& value) {
-    while (pending_ || find_equals()) {
-      pending_ = false;
-      const size_t begin = begin_, equals = equals_, first = equals + 1, end = delimited_end(payload_, first);
-      if (end == std::string_view::npos) break;
-      at_ = end;
-      if (begin == equals) continue;
-      name = payload_.substr(begin, equals - begin);
-      if (end == first) {
-        value = trimmed(payload_.substr(first, open_end() - first));
-      } else {
-        value = payload_[first] == 'A' ? payload_.substr(first, end - first) : payload_.substr(first + 1, end - first - 2);
-      }
-      return true;
+bool FieldScan::next(std::string_view& name, std::string_view& value) {
+  while (pending_ || find_equals()) {
+    pending_ = false;
+    const size_t begin = begin_, equals = equals_, first = equals + 1, end = delimited_end(payload_, first);
+    if (end == std::string_view::npos) break;
+    at_ = end;
+    if (begin == equals) continue;
+    name = payload_.substr(begin, equals - begin);
+    if (end == first) {
+      value = trimmed(payload_.substr(first, open_end() - first));
+    } else {
+      value = payload_[first] == 'A' ? payload_.substr(first, end - first) : payload_.substr(first + 1, end - first - 2);
     }
-    at_ = payload_.size();
-    return false;
-  }
-
-  /// What no field has been taken from yet, with the character before it: that decides whether a name can begin.
-  std::string_view rest() const { return payload_.substr((pending_ ? begin_ : at_) - 1); }
-
- private:
-  /// The next '=': at equals_, the name before it at begin_, which is equals_ when there is none.
-  bool find_equals() {
-    equals_ = payload_.find('=', at_);
-    if (equals_ == std::string_view::npos) return false;
-    begin_ = equals_;
-    while (begin_ > 0 && is_identifier(payload_[begin_ - 1])) --begin_;
-    if (begin_ > 0 && payload_[begin_ - 1] != ' ' && payload_[begin_ - 1] != '(') begin_ = equals_;
-    at_ = equals_ + 1;
     return true;
   }
+  at_ = payload_.size();
+  return false;
+}
 
-  /// The end of an undelimited value: the next " name=", which is kept for the next field, or the end.
-  size_t open_end() {
-    while (find_equals()) {
-      if (begin_ == equals_) continue;
-      pending_ = true;
-      return begin_ - 1;
-    }
-    return payload_.size();
+bool FieldScan::find_equals() {
+  equals_ = payload_.find('=', at_);
+  if (equals_ == std::string_view::npos) return false;
+  begin_ = equals_;
+  while (begin_ > 0 && is_identifier(payload_[begin_ - 1])) --begin_;
+  if (begin_ > 0 && payload_[begin_ - 1] != ' ' && payload_[begin_ - 1] != '(') begin_ = equals_;
+  at_ = equals_ + 1;
+  return true;
+}
+
+size_t FieldScan::open_end() {
+  while (find_equals()) {
+    if (begin_ == equals_) continue;
+    pending_ = true;
+    return begin_ - 1;
   }
-
-  std::string_view payload_;
-  size_t at_ = 0;            ///< up to where the payload has been looked at
-  bool pending_ = false;     ///< begin_ and equals_ are the next field's
-  size_t begin_ = 0, equals_ = 0;
-};
-
-}  // namespace
+  return payload_.size();
+}
 
 std::optional<std::string_view> find_field(std::string_view payload, std::string_view name) {
   FieldScan fields(payload);
@@ -116,24 +97,23 @@ std::optional<std::string_view> find_field(std::string_view payload, std::string
   return std::nullopt;
 }
 
-void FieldSplit::split(std::string_view payload) {
-  count_ = 0;
-  rest_ = {};
-  FieldScan fields(payload);
-  while (fields.next(fields_[count_].name, fields_[count_].value)) {
-    if (++count_ < most) continue;
-    rest_ = fields.rest();
-    return;
-  }
-}
-
-std::optional<std::string_view> FieldSplit::find(std::string_view name) const {
+std::optional<std::string_view> FieldSplit::find(std::string_view name) {
   if (name.empty()) return std::nullopt;
   for (size_t i = 0; i < count_; ++i) {
     const std::string_view found = fields_[i].name;   // never empty
     if (found.size() == name.size() && found.back() == name.back() && found == name) return fields_[i].value;
   }
-  return rest_.empty() ? std::nullopt : find_field(rest_, name);
+  while (count_ < most) {
+    Field& field = fields_[count_];
+    if (!scan_.next(field.name, field.value)) return std::nullopt;
+    ++count_;
+    if (field.name == name) return field.value;
+  }
+  FieldScan rest = scan_;
+  for (std::string_view found, value; rest.next(found, value);) {
+    if (found == name) return value;
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string_view> find_argument(std::string_view payload, std::string_view name) {

@@ -20,13 +20,39 @@ namespace hmmscope::traces {
 /// A value ends where the next " name=" begins, so that spaces inside it are kept.
 std::optional<std::string_view> find_field(std::string_view payload, std::string_view name);
 
-/// The fields of one payload, found in one pass: what several look-ups of an event share.
+/// The fields of a payload in their order, each '=' looked at once. A field begins with a name behind a space, a
+/// '(' or nothing; any other '=' belongs to a value.
+class FieldScan {
+ public:
+  FieldScan() = default;
+  /// `payload` must live as long as what is found in it.
+  explicit FieldScan(std::string_view payload) : payload_(payload) {}
+
+  /// The next field; false when there is none, or when the delimiter of a value is missing.
+  bool next(std::string_view& name, std::string_view& value);
+
+ private:
+  /// The next '=': at equals_, the name before it at begin_, which is equals_ when there is none.
+  bool find_equals();
+  /// The end of an undelimited value: the next " name=", which is kept for the next field, or the end.
+  size_t open_end();
+
+  std::string_view payload_;
+  size_t at_ = 0;            ///< up to where the payload has been looked at
+  bool pending_ = false;     ///< begin_ and equals_ are the next field's
+  size_t begin_ = 0, equals_ = 0;
+};
+
+/// The fields of one payload, found as they are asked for and no further: several look-ups of an event share one pass.
 class FieldSplit {
  public:
   /// `payload` must live as long as what is found in it.
-  void split(std::string_view payload);
+  void split(std::string_view payload) {
+    count_ = 0;
+    scan_ = FieldScan(payload);
+  }
   /// As find_field(payload, name).
-  std::optional<std::string_view> find(std::string_view name) const;
+  std::optional<std::string_view> find(std::string_view name);
 
  private:
   static constexpr size_t most = 24;   ///< fields beyond are looked for one by one
@@ -35,7 +61,7 @@ class FieldSplit {
   };
   std::array<Field, most> fields_;
   size_t count_ = 0;
-  std::string_view rest_;              ///< behind the last of `fields_`, when there were more
+  FieldScan scan_;   ///< stands behind the last of `fields_`
 };
 
 /// As find_field for "name: value, name: value)".
