@@ -36,12 +36,6 @@ std::string_view end_name(End end) {
 Scheduler::Scheduler(Machine& machine, Recorder& recorder, Policy& policy, Granularity granularity)
     : machine_(machine), recorder_(recorder), policy_(policy), granularity_(granularity) {}
 
-Scheduler::~Scheduler() {
-  for (const auto& task : tasks_) {
-    if (task->thread.joinable()) task->thread.join();
-  }
-}
-
 uint32_t Scheduler::add_task(std::string name, std::function<void()> body) {
   auto task = std::make_unique<Task>();
   task->recorder_task = recorder_.add_task({static_cast<int32_t>(tasks_.size()) + 2, name});
@@ -54,17 +48,15 @@ uint32_t Scheduler::add_task(std::string name, std::function<void()> body) {
 Ended Scheduler::run() {
   if (tasks_.empty()) return ended_;
   const CallId outside = recorder_.current_call();
-  for (const auto& task : tasks_) task->call = outside;
-  for (uint32_t k = 0; k < tasks_.size(); ++k) tasks_[k]->thread = std::thread([this, k] { body(k); });
+  for (uint32_t k = 0; k < tasks_.size(); ++k) {
+    tasks_[k]->call = outside;
+    tasks_[k]->fiber = std::make_unique<Fiber>([this, k]() -> Fiber& { return body(k); });
+  }
   running_ = true;
   current_ = 0;
-  const uint32_t first = choose();
-  if (first == Policy::stop) stop_all(0, true);
-  else hand_to(first);
-  finished_.acquire();
+  outside_.switch_to(*tasks_[next_task()]->fiber);   // returns when all are over
   running_ = false;
   machine_.memory().log_accesses(nullptr);
-  for (const auto& task : tasks_) task->thread.join();
   recorder_.switch_to(outside);
   machine_.set_task(0);
   for (const auto& [task, count] : ran_) {
@@ -78,9 +70,8 @@ Ended Scheduler::run() {
   return ended_;
 }
 
-void Scheduler::body(uint32_t index) {
+Fiber& Scheduler::body(uint32_t index) {
   Task& task = *tasks_[index];
-  task.baton.acquire();
   resume(index);
   try {
     if (!stopping_) task.body();
@@ -91,7 +82,9 @@ void Scheduler::body(uint32_t index) {
     stopping_ = true;
   }
   task.done = true;
-  pass_on(true);
+  task.call = recorder_.current_call();
+  const uint32_t next = next_task();
+  return next == Policy::stop ? outside_ : *tasks_[next]->fiber;
 }
 
 void Scheduler::resume(uint32_t index) {
@@ -100,35 +93,22 @@ void Scheduler::resume(uint32_t index) {
   recorder_.switch_to(tasks_[index]->call);
 }
 
-void Scheduler::hand_to(uint32_t index) { tasks_[index]->baton.release(); }
-
-void Scheduler::stop_all(uint32_t index, bool finished) {
-  stopping_ = true;
-  const auto next = std::find_if(tasks_.begin(), tasks_.end(), [&](const auto& t) { return !t->done; });
-  if (next == tasks_.end()) {
-    finished_.release();
-    return;
+uint32_t Scheduler::next_task() {
+  if (!stopping_) {
+    if (const uint32_t chosen = choose(); chosen != Policy::stop) return chosen;
+    stopping_ = true;
   }
-  const auto to = static_cast<uint32_t>(next - tasks_.begin());
-  if (to == index && !finished) throw Stopped();
-  hand_to(to);
-  if (finished) return;
-  tasks_[index]->baton.acquire();
-  resume(index);
-  throw Stopped();
+  const auto left = std::find_if(tasks_.begin(), tasks_.end(), [](const auto& task) { return !task->done; });
+  return left == tasks_.end() ? Policy::stop : static_cast<uint32_t>(left - tasks_.begin());
 }
 
-void Scheduler::pass_on(bool finished) {
+void Scheduler::pass_on() {
   const uint32_t self = current_;
   tasks_[self]->call = recorder_.current_call();
-  if (stopping_) return stop_all(self, finished);
-  const uint32_t next = choose();
-  if (next == Policy::stop) return stop_all(self, finished);
-  if (next == self && !finished) return;
-  hand_to(next);
-  if (finished) return;
-  tasks_[self]->baton.acquire();
-  resume(self);
+  if (const uint32_t next = next_task(); next != self) {
+    tasks_[self]->fiber->switch_to(*tasks_[next]->fiber);
+    resume(self);
+  }
   if (stopping_) throw Stopped();
 }
 

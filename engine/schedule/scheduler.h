@@ -1,6 +1,6 @@
 #pragma once
-/// Tasks that run at the same time, interleaved by a policy. Each task is straight-line engine code on a thread of its
-/// own, but exactly one runs at a time: whoever holds the baton. It is passed on at points, whose granularity is chosen:
+/// Tasks that run at the same time, interleaved by a policy. Each task is straight-line engine code on a stack of its
+/// own (base/fiber.h), of which one runs at a time and passes the turn on at points, whose granularity is chosen:
 /// with `lock` sections under a spinlock stay whole; with `rule` every rule is a point and spinlocks are locks that the
 /// others wait for, so that who reads without the lock (hmm_range_fault, read_retry) can come in anywhere, as on a real
 /// machine. What the kernel does in one atomic operation stays whole in both. Locks that sleep (mmap_lock, the driver's
@@ -9,20 +9,19 @@
 /// as it was before (a cycle of the state graph), it is a livelock; both end the run and are named.
 ///
 /// Deterministic: the same tasks and the same choices give the same recording. Ownership: refers to the machine, the
-/// recorder and the policy, which must outlive run(). Threads: run() belongs to the thread that made the scheduler;
-/// everything else to the running task.
+/// recorder and the policy, which must outlive run(). Threads: one; what is not said to be called before run() is called
+/// by the running task.
 
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <map>
 #include <memory>
-#include <semaphore>
 #include <string>
-#include <thread>
 #include <unordered_map>
 #include <vector>
 
+#include "engine/base/fiber.h"
 #include "engine/machine/machine.h"
 #include "engine/schedule/granularity.h"
 #include "engine/schedule/mix.h"
@@ -53,9 +52,7 @@ struct LockId {
 class Scheduler final : public StepObserver {
  public:
   Scheduler(Machine& machine, Recorder& recorder, Policy& policy, Granularity granularity = Granularity::lock);
-  ~Scheduler() override;
-
-  /// Before run(): `body` runs on the task's thread. Its name is also a task of the recording.
+  /// Before run(): `body` is what the task does. Its name is also a task of the recording.
   uint32_t add_task(std::string name, std::function<void()> body);
   /// Runs all tasks to their end, or until none can go on. An exception of a body comes out here.
   Ended run();
@@ -100,8 +97,7 @@ class Scheduler final : public StepObserver {
   struct Task {
     std::string name;
     std::function<void()> body;
-    std::thread thread;
-    std::binary_semaphore baton{0};
+    std::unique_ptr<Fiber> fiber;
     std::function<bool()> ready;       ///< set while it waits
     std::function<std::string()> holder;
     std::string waits_for;
@@ -123,14 +119,16 @@ class Scheduler final : public StepObserver {
     uint32_t waiting_writers = 0;
   };
 
-  void body(uint32_t task);
+  /// What a task's fiber runs; returns who goes on after it.
+  Fiber& body(uint32_t task);
   bool can_run(const Task& task) const { return !task.done && (!task.ready || task.ready()); }
-  /// Chooses who goes on and passes the baton. The caller comes back when it is chosen again.
-  void pass_on(bool finished);
+  /// Chooses who goes on and switches to it. The caller comes back when it is chosen again.
+  void pass_on();
+  /// Who goes on: a task, or Policy::stop.
   uint32_t choose();
-  void hand_to(uint32_t task);
+  /// As choose(); when the run is over (stopping_, then), the first task that has not ended, which is to stop.
+  uint32_t next_task();
   void resume(uint32_t task);
-  void stop_all(uint32_t task, bool finished);
   void found_deadlock();
   /// Nobody has got anywhere since the machine was last like this. Narrows the runnable to who has not tried; true: a livelock.
   bool nothing_new();
@@ -155,7 +153,7 @@ class Scheduler final : public StepObserver {
   bool segment_open_ = false;
   std::vector<uint64_t> positions_;
   std::function<std::string(uint64_t)> folio_holder_;
-  std::binary_semaphore finished_{0};
+  Fiber outside_;
   std::exception_ptr failure_;
   std::unordered_map<uint64_t, uint64_t> seen_;   ///< state -> number of the point
   std::vector<std::pair<uint32_t, uint64_t>> ran_;

@@ -11,7 +11,7 @@
 namespace hmmscope::schedule {
 
 void Scheduler::point() {
-  if (running_ && !inside_ && tasks_[current_]->atomic == 0) pass_on(false);
+  if (running_ && !inside_ && tasks_[current_]->atomic == 0) pass_on();
 }
 
 void Scheduler::wait(Wait kind, uint64_t what, std::string text, std::function<bool()> ready, std::function<std::string()> holder) {
@@ -26,7 +26,7 @@ void Scheduler::wait(Wait kind, uint64_t what, std::string text, std::function<b
   task.waits_for = std::move(text);
   task.holder = std::move(holder);
   task.ready = std::move(ready);
-  pass_on(false);
+  pass_on();
   // Asked again, so that it counts as read by what follows.
   [[maybe_unused]] const bool over = task.ready();
   assert(over);

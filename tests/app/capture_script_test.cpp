@@ -1,6 +1,8 @@
 // The capture script against directories that look like tracefs and /proc of some kernel: what it would
 // probe, that the reader knows every event and field of it, that it leaves nothing behind, and that hmmscope
 // opens what it writes.
+#include <sys/stat.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -368,12 +370,15 @@ TEST(CaptureScript, AKernelThatRefusesEveryProbeEndsWithThree) {
 /// The command begins when the trace is on, and its pid is among those that are traced.
 TEST(CaptureScript, TheCommandWaitsForTheTrace) {
   const FakeMachine machine("6.12.117-test", btf_readme, walker);
-  machine.write("tracing/trace_pipe", "            prog-123     [001] d....  1.000001: mmf: addr=0x1000\n");
+  // As the kernel's, it has no end while somebody may still write: the capture does not stop before the command has looked.
+  const std::string pipe = (machine.path() / "tracing/trace_pipe").string();
+  std::filesystem::remove(pipe);
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   machine.write("tracing/tracing_on", "0\n");
   const std::string seen = (machine.path() / "seen").string();
   const Ran ran = machine.run("--no-instance -o " + (machine.path() / "capture").string() + " -- sh -c 'cat " +
                               machine.path().string() + "/tracing/tracing_on " + machine.path().string() +
-                              "/tracing/set_event_pid >" + seen + "; echo $$ >>" + seen + "'");
+                              "/tracing/set_event_pid >" + seen + "; echo $$ >>" + seen + "; echo >" + pipe + "'");
   ASSERT_EQ(ran.code, 0) << ran.err;
   std::istringstream lines(content_of(seen));
   std::string on, traced, own;

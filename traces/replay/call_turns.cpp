@@ -1,22 +1,16 @@
 #include "traces/replay/call_turns.h"
 
 #include <algorithm>
-#include <system_error>
+#include <new>
 #include <utility>
 
 namespace hmmscope::traces {
 namespace {
 
 /// Suspended calls; a real trace has one a CPU and those that sleep.
-constexpr size_t max_threads = 64;
+constexpr size_t most_calls = 64;
 
 }  // namespace
-
-CallTurns::~CallTurns() {
-  stopping_ = true;
-  for (const auto& turn : threads_) turn->baton.release();
-  for (const auto& turn : threads_) turn->thread.join();
-}
 
 uint32_t CallTurns::wait_for(uint32_t until) { return std::exchange(current_->until, until); }
 
@@ -31,8 +25,7 @@ void CallTurns::hand_to(Turn& turn) {
   Turn& self = *current_;
   waiting_.push_back(&self);
   current_ = &turn;
-  turn.baton.release();
-  self.baton.acquire();
+  self.fiber->switch_to(*turn.fiber);
 }
 
 bool CallTurns::give_way(uint32_t reached) {
@@ -49,20 +42,16 @@ void CallTurns::finish() {
 
 bool CallTurns::start(std::function<void()> call) {
   if (idle_.empty()) {
-    if (threads_.size() >= max_threads) return false;
-    auto turn = std::make_unique<Turn>();
-    Turn& fresh = *turn;
-    idle_.reserve(threads_.size() + 1);
-    threads_.push_back(std::move(turn));
-    try {
-      fresh.thread = std::thread([this, &fresh] { body(fresh); });
-    } catch (const std::system_error&) {
-      threads_.pop_back();
-      return false;
-    }
-    idle_.push_back(&fresh);
+    if (others_.size() >= most_calls) return false;
+    others_.push_back(std::make_unique<Turn>());
+    idle_.push_back(others_.back().get());
   }
   Turn& turn = *idle_.back();
+  try {
+    turn.fiber = std::make_unique<Fiber>([this, &turn]() -> Fiber& { return body(turn); });
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
   idle_.pop_back();
   turn.call = std::move(call);
   turn.until = 0;
@@ -71,18 +60,15 @@ bool CallTurns::start(std::function<void()> call) {
   return true;
 }
 
-void CallTurns::body(Turn& turn) {
-  for (turn.baton.acquire(); !stopping_; turn.baton.acquire()) {
-    try {
-      turn.call();
-    } catch (...) {
-      if (!failure_) failure_ = std::current_exception();
-    }
-    idle_.push_back(&turn);
-    Turn& next = *take_earliest();
-    current_ = &next;
-    next.baton.release();
+Fiber& CallTurns::body(Turn& turn) {
+  try {
+    turn.call();
+  } catch (...) {
+    if (!failure_) failure_ = std::current_exception();
   }
+  idle_.push_back(&turn);
+  current_ = take_earliest();
+  return *current_->fiber;
 }
 
 void CallTurns::rethrow() {
