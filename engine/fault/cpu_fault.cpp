@@ -57,11 +57,17 @@ WordIndex find_pud_leaf(const Machine& machine, const AddressSpace& space, uint6
   return x86::pmd_present(entry) && machine.entry_format().is_huge(entry) ? pud : no_word;
 }
 
-void take_out_pud_leaf(Machine& machine, AddressSpace& space, WordIndex pud) {
-  const uint64_t entry = machine.load(pud);
-  count_entry_removed(space, Level::pud, entry);
-  if (x86::pmd_present(entry)) unmap_folio(machine, leaf_pfn(Level::pud, entry));
-  machine.store(pud, 0);
+void split_huge_pud(Machine& machine, AddressSpace& space, uint64_t addr, RuleId rule, std::initializer_list<uint64_t> operands) {
+  const uint64_t first = addr & ~(level_size(Level::pud) - 1);
+  const Invalidation running = space.notifiers().start({first, first + level_size(Level::pud), NotifyEvent::clear});
+  machine.step(rule, operands);
+  if (const WordIndex pud = find_pud_leaf(machine, space, addr); pud != no_word) {
+    const uint64_t entry = machine.load(pud);
+    count_entry_removed(space, Level::pud, entry);
+    unmap_folio(machine, leaf_pfn(Level::pud, entry));
+    machine.store(pud, 0);
+  }
+  if (!running.failed) space.notifiers().end(running);
 }
 
 uint64_t CpuFault::allocate(Fault& fault, uint32_t order) {
@@ -104,14 +110,14 @@ bool CpuFault::handle_pud(Fault& fault) {
   Machine& m = fault.machine;
   const WordIndex word = find_pud_leaf(m, fault.space, fault.addr);
   if (word == no_word) return false;
-  const SpinGuard locked(m, pmd_lock(fault.space.id(), fault.addr));
-  if (find_pud_leaf(m, fault.space, fault.addr) == no_word) return true;   // another task was faster: the access is tried again
-  const uint64_t pud = m.load(word);
-  if (fault.write() && !fault.entry.allows_write(pud)) {
-    m.step(RuleId::fault_pud_write, {fault.addr, pud, fault.flags});
-    take_out_pud_leaf(m, fault.space, word);
+  if (fault.write() && !fault.entry.allows_write(m.load(word))) {
+    split_huge_pud(m, fault.space, fault.addr, RuleId::fault_pud_write, {fault.addr, m.load(word), fault.flags});
     return false;
   }
+  const SpinGuard locked(m, pmd_lock(fault.space.id(), fault.addr));
+  const uint64_t pud = m.load(word);
+  // Another task was faster: the access is tried again.
+  if (find_pud_leaf(m, fault.space, fault.addr) == no_word || (fault.write() && !fault.entry.allows_write(pud))) return true;
   m.step(RuleId::fault_pud_present, {fault.addr, pud, fault.flags});
   m.store(word, pud | bit::accessed | (fault.write() ? bit::dirty : 0));
   return true;

@@ -114,8 +114,9 @@ bool is_whole_pmd(const Machine& machine, uint64_t pmd);
 void split_huge_pmd(Machine& machine, AddressSpace& space, uint64_t addr, RuleId rule);
 /// The pud word of the 1G leaf (not hugetlb's own kind of entry) that maps `addr`; no_word when none does.
 WordIndex find_pud_leaf(const Machine& machine, const AddressSpace& space, uint64_t addr);
-/// Takes out the 1G leaf at `pud`, with its mapping and reference: the split of a huge pud leaves an empty entry
-/// (__split_huge_pud_locked of mm/huge_memory.c; the memory is a driver's or a file's, which a fault maps again).
-void take_out_pud_leaf(Machine& machine, AddressSpace& space, WordIndex pud);
+/// Takes out the 1G leaf that maps `addr`, with its mapping and reference, after telling the notifiers of all it maps: the
+/// split of a huge pud leaves an empty entry (__split_huge_pud of mm/huge_memory.c; the memory is a driver's or a file's,
+/// which a fault maps again). The step is made in between; nothing is taken out when somebody else was faster.
+void split_huge_pud(Machine& machine, AddressSpace& space, uint64_t addr, RuleId rule, std::initializer_list<uint64_t> operands);
 
 }  // namespace hmmscope

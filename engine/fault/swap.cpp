@@ -84,8 +84,7 @@ uint32_t CpuFault::swap_in(Fault& fault, WordIndex pte) {
 uint32_t CpuFault::bring_home(Fault& fault, WordIndex pte, const SwapEntry& entry) {
   Machine& m = fault.machine;
   const uint64_t old = m.load(pte);
-  const Folio folio = Folio::of(m, entry.pfn);
-  if (!folio || !m.physical().owner_of(entry.pfn)) {
+  if (!Folio::of(m, entry.pfn) || !m.physical().owner_of(entry.pfn)) {
     m.step(RuleId::swap_device_private_failed, {fault.addr, old, entry.pfn});
     return vm_fault::sigbus;
   }
@@ -96,6 +95,7 @@ uint32_t CpuFault::bring_home(Fault& fault, WordIndex pte, const SwapEntry& entr
   const bool takes_lock = m.model().fault_page_locked;
   {
     const AtomicGuard get_and_trylock(m);
+    const Folio folio = Folio::of(m, entry.pfn);   // not that of before: somebody may have split it
     if (takes_lock && folio.locked()) {
       m.step(RuleId::swap_device_private_locked, {fault.addr, old, entry.pfn, folio.get(FolioWord::lock_owner)});
       return 0;

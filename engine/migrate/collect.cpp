@@ -50,11 +50,12 @@ bool Collect::walk(Level level, uint64_t addr, uint64_t end) {
     } else if (points_to_table(entry)) {
       if (!walk(below(level), addr, next)) return false;
     } else {
-      // split_huge_pud takes a leaf out; whatever else stands there cannot be descended into.
-      machine_.step(
-          level == Level::pud && x86::pud_leaf(entry) ? RuleId::walk_pud_split : RuleId::walk_table_bad,
-          {addr, next, entry});
-      take_out_pud_leaf(machine_, *args_.mm, word);
+      if (level == Level::pud && x86::pud_leaf(entry)) {
+        split_huge_pud(machine_, *args_.mm, addr, RuleId::walk_pud_split, {addr, next, entry});
+      } else {
+        machine_.step(RuleId::walk_table_bad, {addr, next, entry});   // cannot be descended into
+        machine_.store(word, 0);
+      }
       hole(addr, next, depth(level));
     }
   }

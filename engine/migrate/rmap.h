@@ -21,14 +21,16 @@ struct RmapPlace {
 };
 
 /// Calls visit(const RmapPlace&) for every VMA that covers some of the `pages` pages from `index` of
-/// `mapping`, address spaces in the order they were made, until it returns false. The visit may change
-/// entries but not VMAs.
+/// `mapping`, address spaces in the order they were made, until it returns false. Where the visit lets others run,
+/// VMAs and address spaces may come and go: those not visited yet are looked for anew.
 template <class Visit>
 void rmap_walk(const Machine& machine, uint64_t mapping, uint64_t index, uint64_t pages, Visit visit) {
   if (mapping == 0) return;
-  for (const auto& space : machine.address_spaces()) {
-    for (const WordIndex first : space->vmas()) {
-      const Vma vma = space->vma(first);
+  for (size_t s = 0; s < machine.address_spaces().size(); ++s) {
+    AddressSpace* const space = machine.address_spaces()[s].get();
+    uint64_t behind = 0;
+    for (Vma vma = space->find_vma(0); vma; vma = space->find_vma(behind)) {
+      behind = vma.end();
       const bool anonymous = vma.kind() == VmaKind::anonymous || vma.kind() == VmaKind::file_private;
       if (mapping == anon_mapping ? !anonymous : vma.file() == 0 || file_mapping(vma.file()) != mapping)
         continue;
@@ -36,7 +38,7 @@ void rmap_walk(const Machine& machine, uint64_t mapping, uint64_t index, uint64_
       const uint64_t from = std::max(index, vma.pgoff()), to = std::min(index + pages, vma_end);
       if (from >= to) continue;
       const uint64_t addr = vma.start() + (from - vma.pgoff()) * page_bytes;
-      if (!visit(RmapPlace{space.get(), vma, addr, from - index, to - from})) return;
+      if (!visit(RmapPlace{space, vma, addr, from - index, to - from})) return;
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "engine/base/in_use.h"
 #include "engine/machine/page_data.h"
 #include "engine/scenario/operations.h"
 #include "engine/scenario/outcome_name.h"
@@ -70,10 +71,10 @@ Result<Device*> Operations::driver(const std::string& name, Line line) {
 Result<void> Operations::perform(const IoctlOp& op, Line line) {
   if (op.command == "OPEN" || op.command == "CLOSE") {
     const bool open = op.command == "OPEN";
-    if (!open && world_.mirror_closed(op.device, op.process)) return bad_file(op, line);
+    if (!open && world_.file_closed(op.device, op.process)) return bad_file(op, line);
     machine_.enter(Function::ioctl, {world_.process(op.process).id()});
     machine_.step(open ? RuleId::dmirror_open : RuleId::dmirror_close, {world_.process(op.process).id()});
-    open ? static_cast<void>(world_.mirror(op.device, op.process)) : world_.close_mirror(op.device, op.process);
+    open ? static_cast<void>(world_.file(op.device, op.process)) : world_.close_file(op.device, op.process);
     machine_.leave(0);
     return {};
   }
@@ -92,13 +93,19 @@ Result<void> Operations::perform(const IoctlOp& op, Line line) {
   if (!op.bytes.empty() && op.bytes.size() != 1 && op.bytes.size() != op.pages) {
     return fail(world_.error(line, "\"bytes\" names one byte for all pages or one for each"));
   }
-  if (world_.mirror_closed(op.device, op.process)) return bad_file(op, line);
-  Dmirror& mirror = world_.mirror(op.device, op.process);
+  if (world_.file_closed(op.device, op.process)) return bad_file(op, line);
+  OpenFile& file = world_.file(op.device, op.process);
+  Dmirror& mirror = *file.ioctls;
   Dmirror::UffdContent uffd;
   if (op.uffd) uffd = [&](uint64_t addr) { return op.uffd->of((addr - *start) / page_bytes); };
-  mirror.set_uffd(uffd);
-  const DmirrorResult result = mirror.ioctl(*command, *start, op.pages, buffer);
-  mirror.set_uffd({});
+  DmirrorResult result;
+  {
+    const InUse in_use(file.users);
+    mirror.set_uffd(uffd);
+    result = mirror.ioctl(*command, *start, op.pages, buffer);
+    mirror.set_uffd({});
+  }
+  world_.release_if_unused(file);
   note(line, fmt::format("{} {} cpages {} faults {}", op.command, outcome_name(result.ret), result.cpages, result.faults));
   if (op.may_fail && result.ret != 0) return {};
   if (op.expect) expect_result(*op.expect, outcome_name(result.ret), static_cast<uint64_t>(static_cast<int64_t>(result.ret)), line);

@@ -66,6 +66,7 @@ Result<void> Operations::perform(const FaultAndMigrateOp& op, Line line) {
   // REQ_MIGRATE selects system memory, which migrate-pages reads off the arguments.
   if (one_pass && op.request && !op.select_given) running.args.select |= migrate_select::system;
   running.set_up = result.set_up;
+  running.refused = op.until == FaultAndMigrateOp::Until::setup && !result.set_up;
   running.walked = op.until == FaultAndMigrateOp::Until::walk;
   note(line, "fault-and-migrate " + result.outcome + " moved " + std::to_string(result.moved));
   if (op.expect) expect_result(*op.expect, result.outcome, result.rounds, line);

@@ -44,10 +44,7 @@ Result<void> split_at(Machine& machine, AddressSpace& space, uint64_t addr) {
   }
   if (const WordIndex pud = find_pud_leaf(machine, space, addr); pud != no_word && addr % level_size(Level::pud) != 0) {
     const uint64_t first = addr & ~(level_size(Level::pud) - 1);
-    const Invalidation running = space.notifiers().start({first, first + level_size(Level::pud), NotifyEvent::clear});
-    machine.step(RuleId::walk_pud_split, {first, first + level_size(Level::pud), machine.load(pud)});
-    take_out_pud_leaf(machine, space, pud);
-    if (!running.failed) space.notifiers().end(running);
+    split_huge_pud(machine, space, addr, RuleId::walk_pud_split, {first, first + level_size(Level::pud), machine.load(pud)});
     return {};
   }
   const WordIndex word = space.find_entry(Level::pmd, addr);

@@ -95,20 +95,22 @@ Device* World::device(const std::string& name) {
   return found == devices_.end() ? nullptr : found->second.get();
 }
 
-Dmirror& World::mirror(const std::string& name, const std::string& process_name) {
-  const auto [place, fresh] = mirrors_.try_emplace({name, process_name});
-  Mirror& mirror = place->second;
-  if (mirror.ioctls != nullptr) return *mirror.ioctls;
+OpenFile& World::file(const std::string& name, const std::string& process_name) {
+  const auto [place, fresh] = descriptors_.try_emplace({name, process_name}, nullptr);
+  if (place->second != nullptr) return *place->second;
   Device& base = *device(name);
+  auto file = std::make_unique<OpenFile>();
   const bool first = fresh && process_name.empty();   // opened with the device
   if (!first) {
-    const auto id = static_cast<uint32_t>(devices_.size() + mirrors_.size() + closed_.size());
-    mirror.own = std::make_unique<Device>(*machine_, process(process_name), name, base.owner(), id);
+    const auto id = static_cast<uint32_t>(devices_.size()) + ++opened_;
+    file->own = std::make_unique<Device>(*machine_, process(process_name), name, base.owner(), id);
   }
-  Device& table = first ? base : *mirror.own;
-  table.set_locks(locks_);
-  mirror.ioctls = std::make_unique<Dmirror>(*machine_, table, memory_of(base));
-  return *mirror.ioctls;
+  file->table = first ? &base : file->own.get();
+  file->table->set_locks(locks_);
+  file->ioctls = std::make_unique<Dmirror>(*machine_, *file->table, memory_of(base));
+  place->second = file.get();
+  files_.push_back(std::move(file));
+  return *place->second;
 }
 
 void World::set_migrate_hooks(MigrateHooks* hooks) {
@@ -119,22 +121,28 @@ void World::set_migrate_hooks(MigrateHooks* hooks) {
 void World::set_locks(DriverLocks* locks) {
   locks_ = locks;
   for (const auto& [name, device] : devices_) device->set_locks(locks);
-  for (const auto& [key, mirror] : mirrors_) {
-    if (mirror.own != nullptr) mirror.own->set_locks(locks);
+  for (const auto& file : files_) {
+    if (file->own != nullptr) file->own->set_locks(locks);
   }
 }
 
-void World::close_mirror(const std::string& name, const std::string& process_name) {
-  mirror(name, process_name);
-  Mirror& mirror = mirrors_[{name, process_name}];
-  (mirror.own != nullptr ? *mirror.own : *device(name)).close();
-  if (mirror.own != nullptr) closed_.push_back(std::move(mirror.own));
-  mirror.ioctls.reset();
+void World::close_file(const std::string& name, const std::string& process_name) {
+  OpenFile& closing = file(name, process_name);
+  descriptors_[{name, process_name}] = nullptr;
+  closing.closed = true;
+  release_if_unused(closing);
 }
 
-bool World::mirror_closed(const std::string& name, const std::string& process_name) const {
-  const auto found = mirrors_.find({name, process_name});
-  return found != mirrors_.end() && found->second.ioctls == nullptr;
+void World::release_if_unused(OpenFile& file) {
+  if (!file.closed || file.users != 0) return;
+  file.table->close();
+  if (file.own != nullptr) closed_.push_back(std::move(file.own));
+  std::erase_if(files_, [&file](const auto& one) { return one.get() == &file; });
+}
+
+bool World::file_closed(const std::string& name, const std::string& process_name) const {
+  const auto found = descriptors_.find({name, process_name});
+  return found != descriptors_.end() && found->second == nullptr;
 }
 
 Result<uint64_t> World::resolve(const Address& at, Line line) const {

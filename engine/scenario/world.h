@@ -39,6 +39,15 @@ struct RunningMigration {
   std::string device;
 };
 
+/// The device file as a process has opened it.
+struct OpenFile {
+  std::unique_ptr<Device> own;      ///< empty: the device's own mirror, of the first process
+  std::unique_ptr<Dmirror> ioctls;
+  Device* table = nullptr;
+  uint32_t users = 0;               ///< ioctls under way; a closed file is given back when the last has returned
+  bool closed = false;
+};
+
 /// A mirror page table and those who walk it.
 struct MirrorState {
   MirrorState(Machine& machine, const MirrorOptions& options, const std::string& name)
@@ -72,14 +81,14 @@ class World {
   Device* device(const std::string& name);          ///< nullptr for ""
   const std::map<std::string, std::unique_ptr<Device>>& devices() const { return devices_; }
   /// The device file as opened by a process; opened now if it is not open. The first process opens it at the start.
-  Dmirror& mirror(const std::string& device, const std::string& process);
+  OpenFile& file(const std::string& device, const std::string& process);
   template <class Visit>
   void for_each_mirror(Visit visit) const {
     for (const auto& [name, device] : devices_) {
       if (!device->notifier().removed()) visit(*device);
     }
-    for (const auto& [key, mirror] : mirrors_) {
-      if (mirror.own != nullptr) visit(*mirror.own);
+    for (const auto& file : files_) {
+      if (file->own != nullptr) visit(*file->own);
     }
   }
   /// A fatal signal is pending for the process: accesses and drivers' loops give up.
@@ -91,9 +100,11 @@ class World {
   /// The locks of the tasks for every device; nullptr: nothing waits.
   void set_locks(DriverLocks* locks);
   DriverLocks* locks() const { return locks_; }   ///< nullptr: nobody waits
-  void close_mirror(const std::string& device, const std::string& process);
+  void close_file(const std::string& device, const std::string& process);
+  /// Gives back a file that is closed and has no users; what the close began ends here.
+  void release_if_unused(OpenFile& file);
   /// Nobody has opened it since it was closed.
-  bool mirror_closed(const std::string& device, const std::string& process) const;
+  bool file_closed(const std::string& device, const std::string& process) const;
   std::map<std::string, DmaMap>& dma_maps() { return dma_maps_; }   ///< by array
   std::map<std::string, std::unique_ptr<MirrorState>>& mirror_tables() { return mirror_tables_; }
   std::map<std::string, Array>& arrays() { return arrays_; }
@@ -133,12 +144,10 @@ class World {
   DriverLocks* locks_ = nullptr;
   MigrateHooks* migrate_hooks_ = nullptr;
   bool signal_pending_ = false;
-  struct Mirror {
-    std::unique_ptr<Device> own;   ///< empty: the device's own mirror, of the first process
-    std::unique_ptr<Dmirror> ioctls;   ///< empty: closed
-  };
-  std::map<std::pair<std::string, std::string>, Mirror> mirrors_;   ///< by device and process
-  std::vector<std::unique_ptr<Device>> closed_;                     ///< their notifiers still name them
+  std::vector<std::unique_ptr<OpenFile>> files_;                       ///< open, or closed and in use
+  std::map<std::pair<std::string, std::string>, OpenFile*> descriptors_;   ///< by device and process; nullptr: closed
+  std::vector<std::unique_ptr<Device>> closed_;                        ///< their notifiers still name them
+  uint32_t opened_ = 0;                                                ///< files with mirrors of their own, so far
   std::map<std::string, Array> arrays_;
   std::map<std::pair<std::string, std::string>, uint64_t> sequences_;
   std::map<std::string, DmaMap> dma_maps_;

@@ -130,9 +130,12 @@ int RangeWalk::walk_pud(uint64_t addr, uint64_t next) {
       machine_.step(RuleId::walk_pud_again, {addr, next});
       continue;
     }
-    // split_huge_pud takes the leaf out; whatever else stands there cannot be descended into either.
-    machine_.step(entry_.is_huge(below) ? RuleId::walk_pud_split : RuleId::walk_table_bad, {addr, next, below});
-    take_out_pud_leaf(machine_, mm_, word);
+    if (find_pud_leaf(machine_, mm_, addr) != no_word) {
+      split_huge_pud(machine_, mm_, addr, RuleId::walk_pud_split, {addr, next, below});
+      continue;
+    }
+    machine_.step(RuleId::walk_table_bad, {addr, next, below});   // cannot be descended into
+    machine_.store(word, 0);
   }
 }
 

@@ -291,7 +291,29 @@ Generator::Group Generator::group_of_driver() {
   return {item.with("command", command)};
 }
 
+/// A range fault that prepares a migration, and what its driver goes on with. The setup of one call may begin in the walk
+/// (`range-fault`) or in the driver's own sequence (`fault-and-migrate` that stops behind it).
+Generator::Group Generator::unified_in_steps() {
+  const std::string name = "u" + std::to_string(++names_), array = "a" + std::to_string(++names_);
+  Group all;
+  if (number(2) == 0) {
+    Item walk = in_heap("range-fault").with("array", array).with("default", pick({"REQ_FAULT|MIGRATE", "REQ_FAULT|REQ_WRITE|MIGRATE", "MIGRATE"}));
+    walk.raw("prepares", R"({"migration": ")" + name + R"("})");
+    all = {std::move(on_device(walk)), op("migrate-range-setup").with("migration", name).with("array", array)};
+  } else {
+    Item driver = in_heap("fault-and-migrate").with("migration", name).with("until", "setup").with("sequence", pick({"S1", "S3", "migrate-only"}));
+    all = {std::move(on_device(driver))};
+  }
+  Item pages = op("migrate-pages").with("migration", name);
+  if (number(3) == 0) pages.raw("slots", R"([{"index": 0}])");
+  all.push_back(std::move(pages));
+  all.push_back(op("migrate-finalize").with("migration", name));
+  if (!wanted_.tasks && number(2) == 0) all.insert(all.begin() + 1 + number(static_cast<uint32_t>(all.size()) - 1), touch());
+  return all;
+}
+
 Generator::Group Generator::group_of_unified() {
+  if (number(4) == 0) return unified_in_steps();
   if (number(5) == 0) {
     Item item = in_heap("ioctl").with("command", "MIGRATE_ON_FAULT_TO_DEV");
     return {on_device(item)};
@@ -299,6 +321,8 @@ Generator::Group Generator::group_of_unified() {
   Item item = in_heap("fault-and-migrate").with("migration", "u" + std::to_string(++names_)).with("sequence", pick({"S1", "S2", "S3", "S3", "migrate-only", "posted"}));
   if (number(4) == 0) item.raw("write", "true");
   if (number(4) == 0) item.raw("mirror", "true");
+  if (number(4) == 0)
+    item.raw("interrupt", R"({"at": "heap+)" + std::to_string(number(heap_pages)) + R"(", "pages": 1, "event": ")" + pick({"UNMAP", "CLEAR", "PROTECTION_PAGE"}) + "\"}");
   return {on_device(item)};
 }
 
@@ -309,7 +333,9 @@ Generator::Group Generator::hold() {
   const bool isolates = whole::isolated_coherent || !model_.device_coherent;
   const std::string what = isolates ? pick({"pin", "get-page", "lock-folio", "isolate-folio"}) : pick({"pin", "get-page", "lock-folio"});
   const auto named = [&](const std::string& name) { return op(name).with("at", at); };
-  Group all{named("touch").with("access", "write"), named(what)};
+  Item holds = named(what);
+  if (what == "pin" && number(3) == 0) holds.raw("longterm", "true");
+  Group all{named("touch").with("access", "write"), std::move(holds)};
   for (Item& between : number(2) == 0 ? group_of_migration() : Group{in_heap("migrate-to-device").with("device", "gpu0")}) all.push_back(std::move(between));
   if (what == "lock-folio" || number(3) != 0) all.push_back(named(what).raw("release", "true"));
   return all;

@@ -63,6 +63,7 @@ class Generator {
   Group group_of_migration();
   Group group_of_driver();
   Group group_of_unified();
+  Group unified_in_steps();
   Group range_fault();
   Group three_calls();
   Group hold();

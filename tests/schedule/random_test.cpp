@@ -13,7 +13,7 @@ namespace {
 /// What a random scenario may ask for that makes no sense where it stands.
 bool is_harmless_mistake(const std::string& mistake) {
   for (const char* const known : {"no page is at", "nobody holds the page", "is locked already", "ends inside a hugetlb page", "needs one anonymous VMA",
-                                  "moves a part of one VMA", "something is mapped at the new place", "is not aligned to its page size", "has closed the file of device", "begins with a whole one"}) {
+                                  "moves a part of one VMA", "something is mapped at the new place", "is not aligned to its page size", "has closed the file of device", "begins with a whole one", "a slot lies outside the range"}) {
     if (mistake.find(known) != std::string::npos) return true;
   }
   return false;
@@ -90,23 +90,23 @@ TEST_F(RandomMachines, OneTaskLeavesEverythingInOrder) { expect_sound({}, 1, 350
 
 TEST_F(RandomMachines, OneTaskAndFailuresLeaveEverythingInOrder) { expect_sound({Era::migrating, false, false, true}, 10'000, 250); }
 
-TEST_F(RandomMachines, TasksLeaveEverythingInOrderHoweverTheyAreInterleaved) { expect_sound({Era::migrating, true}, 20'000, 120); }
+TEST_F(RandomMachines, TasksLeaveEverythingInOrderHoweverTheyAreInterleaved) { expect_sound({Era::migrating, true}, 20'000, 400); }
 
-TEST_F(RandomMachines, TasksAndFailuresLeaveEverythingInOrder) { expect_sound({Era::migrating, true, false, true}, 30'000, 60); }
+TEST_F(RandomMachines, TasksAndFailuresLeaveEverythingInOrder) { expect_sound({Era::migrating, true, false, true}, 30'000, 200); }
 
 TEST_F(RandomMachines, HugePagesLeaveEverythingInOrder) { expect_sound({Era::migrating, false, true}, 40'000, 120); }
 
 TEST_F(RandomMachines, HugePagesAndFailuresLeaveEverythingInOrder) { expect_sound({Era::migrating, false, true, true}, 50'000, 60); }
 
-TEST_F(RandomMachines, TasksLeaveHugePagesInOrderHoweverTheyAreInterleaved) { expect_sound({Era::migrating, true, true}, 60'000, 25); }
+TEST_F(RandomMachines, TasksLeaveHugePagesInOrderHoweverTheyAreInterleaved) { expect_sound({Era::migrating, true, true}, 60'000, 60); }
 
 TEST_F(RandomMachines, KernelsBefore58LeaveEverythingInOrder) { expect_sound({Era::range_only}, 70'000, 120); }
 
 TEST_F(RandomMachines, TasksOfKernelsBefore58LeaveEverythingInOrder) { expect_sound({Era::range_only, true}, 80'000, 50); }
 
-TEST_F(RandomMachines, TheUnifiedPatchesLeaveEverythingInOrder) { expect_sound({Era::unified}, 90'000, 80); }
+TEST_F(RandomMachines, TheUnifiedPatchesLeaveEverythingInOrder) { expect_sound({Era::unified}, 90'000, 200); }
 
-TEST_F(RandomMachines, TasksUnderTheUnifiedPatchesLeaveEverythingInOrder) { expect_sound({Era::unified, true}, 95'000, 40); }
+TEST_F(RandomMachines, TasksUnderTheUnifiedPatchesLeaveEverythingInOrder) { expect_sound({Era::unified, true}, 95'000, 150); }
 
 }  // namespace
 }  // namespace hmmscope::scenario

@@ -34,6 +34,8 @@ inline uint64_t other_page_in_pte(uint64_t pte) {
 }
 
 inline std::string on_other_pages(const std::string& event) {
+  const auto has = [&](const char* text) { return event.find(text) != std::string::npos; };
+  if (!has("={") && !has("pte=") && !has("pmd=") && !has("pud=") && !has("pfn")) return event;
   static const std::regex arrays(R"(\b(src|dst|pfns)=\{([^}]*)\})");
   static const std::regex entries(R"(\b(pte|pmd|pud|pfn|pfn0)=(0x)?([0-9a-f]+)\b)");
   const auto hex = [](uint64_t value) {

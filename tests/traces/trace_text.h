@@ -50,11 +50,30 @@ inline int cpu_of(const std::string& event) {
   return at == std::string::npos ? -1 : std::atoi(event.c_str() + at + 2);
 }
 
-/// Microseconds.
+/// Where " SECONDS.MICROSECONDS: " stands in an event, with its blanks; an empty place when it does not.
+inline std::pair<size_t, size_t> time_place(const std::string& event) {
+  const auto digit = [&](size_t k) { return k < event.size() && event[k] >= '0' && event[k] <= '9'; };
+  for (size_t dot = event.find('.'); dot != std::string::npos; dot = event.find('.', dot + 1)) {
+    size_t begin = dot, end = dot + 1;
+    while (begin > 0 && digit(begin - 1)) --begin;
+    while (digit(end)) ++end;
+    if (begin == dot || begin == 0 || event[begin - 1] != ' ' || end - dot != 7 || event.compare(end, 2, ": ") != 0) continue;
+    return {begin - 1, end + 2};
+  }
+  return {0, 0};
+}
+
+/// Microseconds; 0 for a line without a time.
 inline uint64_t time_of(const std::string& event) {
-  static const std::regex pattern(R"( (\d+)\.(\d{6}): )");
-  std::smatch found;
-  return std::regex_search(event, found, pattern) ? std::stoull(found[1].str() + found[2].str()) : 0;
+  const auto [begin, end] = time_place(event);
+  if (end == 0) return 0;
+  const size_t dot = end - 9;
+  return std::stoull(event.substr(begin + 1, dot - begin - 1)) * 1000000 + std::stoull(event.substr(dot + 1, 6));
+}
+
+inline std::string replace_all(std::string text, std::string_view from, std::string_view to) {
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+  return text;
 }
 
 /// The text with every match of the pattern as `replace` makes it of the match.
@@ -73,13 +92,13 @@ std::string replace_each(const std::string& text, const std::regex& pattern, Rep
 /// The run at another time, by tasks with other pids, in address spaces and with structures that the kernel has
 /// elsewhere. `pids` and `where` 0 keep them.
 inline std::string moved(const std::string& event, uint64_t microseconds, int pids, int where) {
-  static const std::regex task(R"(^(.{16}-)(\d+)( +\[))"), pid(R"(((?:^|[ _])pid=)(\d+))"), time(R"( (\d+)\.(\d{6}): )");
+  static const std::regex task(R"(^(.{16}-)(\d+)( +\[))"), pid(R"(((?:^|[ _])pid=)(\d+))");
   std::string out = event;
   if (pids != 0) {
     out = replace_each(out, task, [&](const std::smatch& m) {
       return m[1].str() + std::to_string(std::stoi(m[2].str()) + pids) + m[3].str();
     });
-    out = replace_each(out, pid, [&](const std::smatch& m) {
+    if (out.find("pid=") != std::string::npos) out = replace_each(out, pid, [&](const std::smatch& m) {
       return m[1].str() + std::to_string(std::stoi(m[2].str()) + pids);
     });
   }
@@ -87,11 +106,11 @@ inline std::string moved(const std::string& event, uint64_t microseconds, int pi
   char text[40];
   std::snprintf(text, sizeof text, " %llu.%06llu: ", static_cast<unsigned long long>(now / 1000000),
                 static_cast<unsigned long long>(now % 1000000));
-  out = std::regex_replace(out, time, text, std::regex_constants::format_first_only);
+  if (const auto [begin, end] = time_place(out); end != 0) out.replace(begin, end - begin, text);
   if (where != 0) {
     // Direct map and kernel stacks.
-    out = std::regex_replace(out, std::regex("0xffff888"), "0xffff8a" + std::to_string(where));
-    out = std::regex_replace(out, std::regex("0xffffc90"), "0xffffca" + std::to_string(where));
+    out = replace_all(out, "0xffff888", "0xffff8a" + std::to_string(where));
+    out = replace_all(out, "0xffffc90", "0xffffca" + std::to_string(where));
   }
   return out;
 }

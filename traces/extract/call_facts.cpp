@@ -101,6 +101,7 @@ class CallFactCollector {
       case RuleId::walk_pud_split:
         // Split, a driver's leaf is gone: shown once more it is a new one.
         known_[{Level::pud, at(0) & ~(level_size(Level::pud) - 1)}] = 0;
+        facts_.splits_pud = true;
         return;
       case RuleId::trace_hugetlb_shown:
         return entry({at(2) >= level_size(Level::pud) ? Level::pud : Level::pmd, at(0), at(1), true});

@@ -46,6 +46,7 @@ struct CallFacts {
   uint64_t start = 0, end = 0, default_flags = 0, mask = 0, owner = 0;
   int64_t result = 0;
   bool stale = false;  ///< the sequence had moved before the first walk
+  bool splits_pud = false;   ///< the walk split a 1G leaf, of which the notifiers are told: its driver walks again
   std::vector<FactVma> vmas;
   std::vector<FactEntry> entries;  ///< at the beginning
   std::vector<FactBatch> batches;

@@ -1,0 +1,51 @@
+// What random machines found with other seeds than the tests' own: one small scenario each.
+#include <gtest/gtest.h>
+
+#include "engine/scenario/run.h"
+
+namespace hmmscope::scenario {
+namespace {
+
+/// Runs it with each seed; everything must end well.
+void expect_sound(const std::string& text, uint32_t seeds) {
+  const auto scenario = parse(text, "found.json");
+  ASSERT_TRUE(scenario) << scenario.error().to_string();
+  for (uint32_t seed = 0; seed < seeds; ++seed) {
+    RunOptions options;
+    if (scenario->has_tasks()) options.seed = seed;
+    const auto outcome = run(*scenario, options);
+    ASSERT_TRUE(outcome) << outcome.error().to_string();
+    for (const Failure& failure : outcome->failures) ADD_FAILURE() << "seed " << seed << ", line " << failure.line << ": " << failure.text;
+  }
+}
+
+/// The split of a huge pud tells the notifiers of the whole gigabyte, not of the part that is walked.
+TEST(Found, ASplitOfAGigabyteIsTold) {
+  expect_sound(R"({"hmmscope-scenario": 1, "title": "t", "kernel": "6.19", "devices": [{"name": "gpu1"}],
+    "vmas": [{"name": "leaf", "start": "0x7f0080000000", "size": "1G"}],
+    "pages": [{"at": "leaf", "pages": 262144, "state": "pud-leaf"}],
+    "operations": [{"op": "range-fault", "at": "leaf+7", "pages": 1, "array": "a1", "device": "gpu1"},
+                   {"op": "migrate-to-device", "at": "leaf+4", "pages": 1, "device": "gpu1"}]})", 1);
+}
+
+/// A file that is closed while its ioctl runs is given back when that returns.
+TEST(Found, AFileIsClosedWhileItsIoctlRuns) {
+  expect_sound(R"({"hmmscope-scenario": 1, "title": "t", "kernel": "6.12", "granularity": "rule", "devices": [{"name": "gpu0", "pages": 8}],
+    "vmas": [{"name": "heap", "start": "0x7f0000000000", "size": "32K"}],
+    "pages": [{"at": "heap", "pages": 4, "state": "device-private", "device": "gpu0"}],
+    "operations": [{"task": "cpu", "op": "ioctl", "command": "RELEASE", "device": "gpu0"},
+                   {"task": "gpu", "op": "ioctl", "command": "CLOSE", "device": "gpu0"}]})", 60);
+}
+
+/// A fault that waited while its large page was split locks the small one that it is about.
+TEST(Found, AFaultWaitsWhileItsPageIsSplit) {
+  expect_sound(R"({"hmmscope-scenario": 1, "title": "t", "kernel": "7.3", "granularity": "rule", "devices": [{"name": "gpu0"}],
+    "vmas": [{"name": "huge", "start": "0x7f0000200000", "size": "2M"}],
+    "pages": [{"at": "huge", "pages": 512, "state": "device-private-thp", "device": "gpu0"}],
+    "allows": ["thrown-away-while-migrating", "moved-home-while-faulting"],
+    "operations": [{"task": "cpu", "op": "migrate-to-system", "at": "huge+112", "pages": 1, "device": "gpu0"},
+                   {"task": "reclaim", "op": "touch", "at": "huge+496"}]})", 200);
+}
+
+}  // namespace
+}  // namespace hmmscope::scenario
