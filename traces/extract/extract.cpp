@@ -62,7 +62,7 @@ class FaultWriter {
     op["default"] = hex(facts_.default_flags);
     op["mask"] = hex(facts_.mask);
     if (Json slots = words_in(); !slots.empty()) op["slots"] = std::move(slots);
-    op["rounds"] = facts_.splits_pud ? 2 : 1;
+    op["rounds"] = facts_.splits_pud && facts_.result == 0 ? 2 : 1;
     if (facts_.prepares) {
       op["prepares"] = {{"migration", "m"}, {"select", scenario_parts::select(document_.model, *facts_.prepares)}};
       if (facts_.owner == 0) op["prepares"]["owner"] = false;
