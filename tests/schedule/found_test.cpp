@@ -1,13 +1,15 @@
 // What random machines found with other seeds than the tests' own: one small scenario each.
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "engine/scenario/run.h"
 
 namespace hmmscope::scenario {
 namespace {
 
-/// Runs it with each seed; everything must end well.
-void expect_sound(const std::string& text, uint32_t seeds) {
+/// Runs it with each seed; everything must end well. `look` sees each run's recording.
+void expect_sound(const std::string& text, uint32_t seeds, const std::function<void(const Recording&)>& look = {}) {
   const auto scenario = parse(text, "found.json");
   ASSERT_TRUE(scenario) << scenario.error().to_string();
   for (uint32_t seed = 0; seed < seeds; ++seed) {
@@ -16,6 +18,7 @@ void expect_sound(const std::string& text, uint32_t seeds) {
     const auto outcome = run(*scenario, options);
     ASSERT_TRUE(outcome) << outcome.error().to_string();
     for (const Failure& failure : outcome->failures) ADD_FAILURE() << "seed " << seed << ", line " << failure.line << ": " << failure.text;
+    if (look) look(outcome->recording);
   }
 }
 
@@ -28,13 +31,29 @@ TEST(Found, ASplitOfAGigabyteIsTold) {
                    {"op": "migrate-to-device", "at": "leaf+4", "pages": 1, "device": "gpu1"}]})", 1);
 }
 
-/// A file that is closed while its ioctl runs is given back when that returns.
+/// A file that is closed while its ioctl runs is given back when that returns: its notifier goes after it.
 TEST(Found, AFileIsClosedWhileItsIoctlRuns) {
+  uint32_t beside = 0;
+  const auto look = [&](const Recording& recording) {
+    const Call *release = nullptr, *removal = nullptr;
+    StepIndex closed = no_step;
+    for (const Call& call : recording.calls()) {
+      if (call.function == Function::mmu_interval_notifier_remove) removal = &call;
+      if (call.function == Function::ioctl && recording.tasks()[call.task].name == "cpu") release = &call;
+    }
+    for (StepIndex step = 0; step < recording.steps(); ++step)
+      if (recording.rule_of(step) == RuleId::dmirror_close) closed = step;
+    ASSERT_TRUE(release != nullptr && removal != nullptr && closed != no_step);
+    if (closed < release->first_step) return;   // -EBADF
+    EXPECT_GE(removal->first_step, release->end_step);
+    beside += closed < release->end_step ? 1 : 0;
+  };
   expect_sound(R"({"hmmscope-scenario": 1, "title": "t", "kernel": "6.12", "granularity": "rule", "devices": [{"name": "gpu0", "pages": 8}],
     "vmas": [{"name": "heap", "start": "0x7f0000000000", "size": "32K"}],
     "pages": [{"at": "heap", "pages": 4, "state": "device-private", "device": "gpu0"}],
     "operations": [{"task": "cpu", "op": "ioctl", "command": "RELEASE", "device": "gpu0"},
-                   {"task": "gpu", "op": "ioctl", "command": "CLOSE", "device": "gpu0"}]})", 60);
+                   {"task": "gpu", "op": "ioctl", "command": "CLOSE", "device": "gpu0"}]})", 60, look);
+  EXPECT_GT(beside, 10u);
 }
 
 /// A fault that waited while its large page was split locks the small one that it is about.
