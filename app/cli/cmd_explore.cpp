@@ -113,7 +113,7 @@ class ExploreCommand : public Command {
 
   std::string file_, kernel_, granularity_;
   bool full_ = false;
-  uint64_t max_ = 1000000;
+  uint64_t max_ = scenario::ExploreOptions().max_runs;
 };
 
 }  // namespace

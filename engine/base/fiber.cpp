@@ -76,10 +76,11 @@ thread_local Fiber* entered = nullptr;    ///< and the one it goes to
 }  // namespace
 
 Fiber::Fiber(std::function<Fiber&()> body) : body_(std::move(body)), stack_(stacks.take()) {
-  bottom_ = static_cast<char*>(stack_) + guard_bytes;
+  void* const bottom = static_cast<char*>(stack_) + guard_bytes;
+  bottom_ = bottom;
   size_ = stack_bytes - guard_bytes;
   getcontext(&context_);
-  context_.uc_stack.ss_sp = static_cast<char*>(stack_) + guard_bytes;
+  context_.uc_stack.ss_sp = bottom;
   context_.uc_stack.ss_size = size_;
   context_.uc_link = nullptr;
   makecontext(&context_, &Fiber::begin, 0);

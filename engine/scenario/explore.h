@@ -22,7 +22,7 @@ namespace hmmscope::scenario {
 
 struct ExploreOptions {
   std::string kernel;                  ///< overrides the scenario's model when not empty
-  uint64_t max_runs = 10000;           ///< when it is not enough for all, the last fifth of them go by random schedules
+  uint64_t max_runs = 1000000;         ///< when it is not enough for all, the last fifth of them go by random schedules
   std::optional<schedule::Granularity> granularity;   ///< overrides the scenario's
   /// Asked before each run with those done; false stops, and what has been found is the result.
   std::function<bool(uint64_t runs)> proceed;
@@ -53,6 +53,6 @@ struct Exploration {
 
 /// Error: the scenario has no tasks, or a mistake in it.
 Result<Exploration> explore(const Scenario& scenario, const ExploreOptions& options);
-Result<Exploration> explore(const Scenario& scenario, std::string_view kernel = {}, uint64_t max_runs = 10000);
+Result<Exploration> explore(const Scenario& scenario, std::string_view kernel = {}, uint64_t max_runs = ExploreOptions().max_runs);
 
 }  // namespace hmmscope::scenario

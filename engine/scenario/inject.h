@@ -69,7 +69,7 @@ class Injector final : public StepObserver, public MigrateHooks, public DriverLo
     bool due = false, done = false;
     StepIndex due_at = 0, done_at = 0;   ///< steps recorded before its place came, and before what happened together with it
     StepIndex step = no_step;            ///< at which it happened
-    std::string obstacle = {};          ///< what was in the way at its place; empty: nothing
+    std::string obstacle;                ///< what was in the way at its place; empty: nothing
   };
   explicit Injector(World& world) : world_(world) {}
   /// What is due and can happen now happens.

@@ -1,5 +1,5 @@
 #pragma once
-/// Who decides which task goes on, and what he is told. Threads: called by whichever task has the baton. Ownership: a
+/// Who decides which task goes on, and what he is told. Threads: called by whichever task is running. Ownership: a
 /// policy belongs to the caller of the scheduler and outlives the run.
 
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace hmmscope::schedule {
 /// Where somebody has to choose: at least two tasks can run.
 struct Choice {
   std::span<const uint32_t> runnable;   ///< ascending
-  uint32_t current = 0;                 ///< who has the baton; not among the runnable when it waits or has ended
+  uint32_t current = 0;                 ///< who has run so far; not among the runnable when it waits or has ended
   uint64_t state = 0;                   ///< equal states go on alike (machine and what each task has done so far)
   std::span<const uint64_t> positions;  ///< by task: what it has done so far; 0: it has ended
   uint64_t point = 0;                   ///< of this run

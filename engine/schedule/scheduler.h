@@ -163,7 +163,7 @@ class Scheduler final : public StepObserver {
   Ended ended_;
 };
 
-/// Places where the baton may be passed on with Granularity::lock, before the step is opened or the call entered.
+/// Places where another task may go on with Granularity::lock, before the step is opened or the call entered.
 bool is_point(RuleId rule);
 bool is_point(Function function);
 /// A bit for each operand of the rule that is a notifier's sequence number.

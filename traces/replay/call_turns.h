@@ -24,6 +24,7 @@ class CallTurns {
   CallTurns() = default;
   CallTurns(const CallTurns&) = delete;
   CallTurns& operator=(const CallTurns&) = delete;
+
   /// Who runs waits for event `until` from now on; returns what it waited for before.
   uint32_t wait_for(uint32_t until);
   /// Somebody else waits for an event up to `reached`: lets it run, and returns true when it is this one's turn
