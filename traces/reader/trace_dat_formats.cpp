@@ -75,6 +75,53 @@ Error unsound(std::string_view name, uint64_t at) {
   return Error::at_offset(name, at, "is a damaged trace.dat file: an option's value is cut off or impossible");
 }
 
+Error odd(std::string_view name, uint64_t at) {
+  return Error::at_offset(name, at, "is a damaged trace.dat file: the description of an event is not as a kernel writes it");
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_plain(char c) { return c >= ' ' && c <= '~' && c != ';' && c != '"'; }
+
+/// Takes ";\toffset:12" and the like off the front; `key` with all that stands before the number.
+bool take_number(std::string_view& line, std::string_view key) {
+  if (!line.starts_with(key)) return false;
+  line.remove_prefix(key.size());
+  const size_t digits = static_cast<size_t>(std::find_if_not(line.begin(), line.end(), is_digit) - line.begin());
+  line.remove_prefix(digits);
+  return digits != 0;
+}
+
+/// "\tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;", as a kernel writes it: the library looks for the end of a
+/// bracket, and for the words, wherever it takes it.
+bool describes_a_field(std::string_view line) {
+  constexpr std::string_view begin = "\tfield:";
+  if (!line.starts_with(begin)) return false;
+  line.remove_prefix(begin.size());
+  const std::string_view declared = line.substr(0, line.find(';'));
+  if (!std::all_of(declared.begin(), declared.end(), is_plain)) return false;
+  bool open = false;
+  for (const char c : declared) {
+    if (c == (open ? '[' : ']')) return false;
+    open = open ? c != ']' : c == '[';
+  }
+  line.remove_prefix(declared.size());
+  if (open || !take_number(line, ";\toffset:") || !take_number(line, ";\tsize:")) return false;
+  return line == ";" || (take_number(line, ";\tsigned:") && line == ";");
+}
+
+/// Every line of the fields, up to what is printed.
+bool describes_fields(std::string_view text) {
+  constexpr std::string_view begin = "\nformat:\n";
+  if (const size_t format = text.find(begin); format != std::string_view::npos) text.remove_prefix(format + begin.size());
+  text = text.substr(0, text.find("\nprint"));
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    if (!line.empty() && !describes_a_field(line)) return false;
+  }
+  return true;
+}
+
 /// The options of version 6, and the clock's name, which follows the table of CPUs.
 Result<void> patches_of_options(Walk& walk, std::string_view name, std::vector<DatPatch>& patches) {
   const auto cpus = walk.number<uint32_t>();
@@ -105,11 +152,18 @@ Result<void> patches_of_options(Walk& walk, std::string_view name, std::vector<D
 
 Result<std::vector<DatPatch>> patches_of_headers(std::string_view file, std::string_view name, const DatHeader& header) {
   std::vector<DatPatch> patches;
-  const auto leave_out = [&](uint64_t at, std::string_view text) { patches.push_back({at, without_print_arguments(text)}); };
+  std::optional<uint64_t> wrong;
+  const auto check = [&](uint64_t at, std::string_view text) {
+    if (!wrong && !describes_fields(text)) wrong = at;
+  };
+  const auto leave_out = [&](uint64_t at, std::string_view text) {
+    check(at, text);
+    patches.push_back({at, without_print_arguments(text)});
+  };
   const auto skip = [](uint64_t, std::string_view) {};
   Walk walk(file, header.page_size_at + 4);
   walk.expect("header_page\0"sv);
-  walk.text(skip);
+  walk.text(check);
   walk.expect("header_event\0"sv);
   walk.text(skip);
   if (walk.whole()) walk.texts(leave_out);
@@ -121,6 +175,7 @@ Result<std::vector<DatPatch>> patches_of_headers(std::string_view file, std::str
   });
   if (walk.whole()) walk.text(skip);   // names of tasks
   if (!walk.whole()) return fail(outside(name, walk.at()));
+  if (wrong) return fail(odd(name, *wrong));
   if (const auto options = patches_of_options(walk, name, patches); !options) return tl::unexpected(options.error());
   return patches;
 }
@@ -150,11 +205,16 @@ Result<DatPatch> patched_section(std::string_view file, std::string_view name, c
       return fail(Error::at_offset(name, *place, "is a damaged trace.dat file: the descriptions of events cannot be unpacked"));
     content = std::move(unpacked);
   }
-  const auto leave_out = [&](uint64_t at, std::string_view text) { content.replace(at, text.size(), without_print_arguments(text)); };
+  bool sound = true;
+  const auto leave_out = [&](uint64_t at, std::string_view text) {
+    sound = sound && describes_fields(text);
+    content.replace(at, text.size(), without_print_arguments(text));
+  };
   Walk walk(content, 0);
   if (option.id == ftrace_events_option) walk.texts(leave_out);
   else walk.systems(leave_out);
   if (!walk.whole()) return fail(outside(name, *place));
+  if (!sound) return fail(odd(name, *place));
   const uint64_t size = content.size();
   std::string head(file.substr(*place, 16));
   std::memset(head.data() + 2, 0, 2);   // flags: not packed
@@ -204,6 +264,12 @@ std::string without_print_arguments(std::string_view format) {
   if (keep == std::string::npos) keep = print;   // no text in quotes: nothing of it
   if (keep == std::string::npos) return text;
   std::fill(text.begin() + static_cast<std::ptrdiff_t>(std::min(keep + 1, text.size())), text.end(), '\n');
+  const size_t quote = print == std::string::npos ? print : text.find('"', print);
+  for (size_t k = quote; k < keep && quote != std::string::npos; ++k) {
+    const std::string_view here = std::string_view(text).substr(k, 3);
+    if (here == "%ps" || here == "%pS") k += 2;
+    else if (k != quote && (!is_plain(text[k]) || text[k] == '%' || text[k] == '\\')) text[k] = ' ';
+  }
   return text;
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 /// The texts that describe the events of a trace.dat file, as libtraceevent is given them: without the arguments of the
-/// printed form, which nothing here prints. The library parses those expressions, and some damaged ones make 1.7 crash
-/// (a division by zero, a missing operand). Nor is it given trace_printk()'s strings, in front of which it reads.
+/// printed form, which nothing here prints. The library parses those expressions and the conversions of the text, and some
+/// damaged ones make 1.7 crash (a division by zero, a missing operand); so do descriptions of fields that no kernel writes,
+/// which are refused. Nor is it given trace_printk()'s strings, in front of which it reads.
 
 #include <cstdint>
 #include <string>
@@ -27,7 +28,8 @@ DatPatch without_option(uint64_t at);
 /// with its offset.
 Result<std::vector<DatPatch>> patches_for_library(std::string_view file, std::string_view name, const DatHeader& header);
 
-/// A description of the same size, blank behind the text in quotes that follows "print fmt:".
+/// A description of the same size, blank behind the text in quotes that follows "print fmt:". Of the conversions in it only
+/// %ps and %pS are left, which tell that a field is a function.
 std::string without_print_arguments(std::string_view format);
 
 }  // namespace hmmscope::traces

@@ -50,7 +50,7 @@ Result<RecordPages> pages_behind_headers(tracecmd_input* handle, int fd, std::st
 }  // namespace
 
 /// tracecmd_open_fd in its three steps, with the pages checked in between. libtracecmd 1.3 crashes when it closes a file
-/// whose data could not be set up, so such a handle is given up instead.
+/// whose data could not be set up, so such a handle is given up instead, but for the file behind it.
 Result<TraceDatInput> open_trace_dat(std::string_view file, std::string_view name, const std::optional<SymbolTablePlace>& symbols,
                                      const Progress& progress) {
   const auto check = [&](const Result<RecordPages>& pages) -> Result<void> {
@@ -73,7 +73,11 @@ Result<TraceDatInput> open_trace_dat(std::string_view file, std::string_view nam
   if (!header->has_sections) {
     if (const auto checked = check(pages_behind_headers(input.get(), fd, file, name)); !checked) return tl::unexpected(checked.error());
   }
-  if (tracecmd_init_data(input.get()) < 0) return static_cast<void>(input.release()), fail(refused(name));
+  if (tracecmd_init_data(input.get()) < 0) {
+    (void)input.release();
+    ::close(fd);
+    return fail(refused(name));
+  }
   return input;
 }
 
