@@ -54,13 +54,13 @@ bool AddressSpace::unstable() const {
 
 Vma AddressSpace::vma(WordIndex first) const { return {&machine_->memory(), first}; }
 
-size_t AddressSpace::index_of(uint64_t addr) const {
+size_t AddressSpace::first_above(uint64_t addr) const {
   const auto ends_above = [this](uint64_t a, WordIndex v) { return a < vma(v).end(); };
   return static_cast<size_t>(std::upper_bound(vmas_.begin(), vmas_.end(), addr, ends_above) - vmas_.begin());
 }
 
 Vma AddressSpace::find_vma(uint64_t addr) const {
-  const size_t i = index_of(addr);
+  const size_t i = first_above(addr);
   return i < vmas_.size() ? vma(vmas_[i]) : Vma();
 }
 
@@ -71,7 +71,7 @@ Vma AddressSpace::vma_at(uint64_t addr) const {
 
 Result<Vma> AddressSpace::add_vma(const VmaSpec& spec) {
   if (auto ok = check_spec(spec, tables_.limit()); !ok) return tl::unexpected<Error>(ok.error());
-  const size_t position = index_of(spec.start);
+  const size_t position = first_above(spec.start);
   if (position < vmas_.size() && vma(vmas_[position]).start() < spec.end) {
     const Vma other = vma(vmas_[position]);
     return fail(fmt::format("vma \"{}\" {:#x}-{:#x} overlaps the one at {:#x}-{:#x}", spec.name, spec.start, spec.end,
@@ -97,7 +97,7 @@ Result<Vma> AddressSpace::add_vma(const VmaSpec& spec) {
 }
 
 void AddressSpace::remove_vma(Vma gone) {
-  const size_t position = index_of(gone.start());
+  const size_t position = first_above(gone.start());
   assert(position < vmas_.size() && vmas_[position] == gone.first());
   if (position >= vmas_.size() || vmas_[position] != gone.first()) return;
   vmas_.erase(vmas_.begin() + static_cast<std::ptrdiff_t>(position));

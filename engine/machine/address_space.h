@@ -90,6 +90,8 @@ class AddressSpace {
   /// The VMA that contains addr; empty when none.
   Vma vma_at(uint64_t addr) const;
   std::span<const WordIndex> vmas() const { return vmas_; }   ///< first words, by address
+  /// Where in vmas() the first VMA is whose end is above addr; its size when there is none.
+  size_t first_above(uint64_t addr) const;
   Vma vma(WordIndex first) const;
 
   // entries
@@ -106,8 +108,6 @@ class AddressSpace {
   const NotifierSubscriptions& notifiers() const { return notifiers_; }
 
  private:
-  size_t index_of(uint64_t addr) const;   ///< first VMA with end > addr
-
   Machine* machine_;
   uint32_t id_;
   std::string name_;

@@ -28,9 +28,11 @@ void rmap_walk(const Machine& machine, uint64_t mapping, uint64_t index, uint64_
   if (mapping == 0) return;
   for (size_t s = 0; s < machine.address_spaces().size(); ++s) {
     AddressSpace* const space = machine.address_spaces()[s].get();
-    uint64_t behind = 0;
-    for (Vma vma = space->find_vma(0); vma; vma = space->find_vma(behind)) {
-      behind = vma.end();
+    size_t next = 0;
+    while (next < space->vmas().size()) {
+      const size_t at = next++;
+      const Vma vma = space->vma(space->vmas()[at]);
+      const uint64_t behind = vma.end();
       const bool anonymous = vma.kind() == VmaKind::anonymous || vma.kind() == VmaKind::file_private;
       if (mapping == anon_mapping ? !anonymous : vma.file() == 0 || file_mapping(vma.file()) != mapping)
         continue;
@@ -39,6 +41,8 @@ void rmap_walk(const Machine& machine, uint64_t mapping, uint64_t index, uint64_
       if (from >= to) continue;
       const uint64_t addr = vma.start() + (from - vma.pgoff()) * page_bytes;
       if (!visit(RmapPlace{space, vma, addr, from - index, to - from})) return;
+      const std::span<const WordIndex> now = space->vmas();
+      if (at >= now.size() || now[at] != vma.first() || vma.end() != behind) next = space->first_above(behind);
     }
   }
 }

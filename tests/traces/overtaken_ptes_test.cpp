@@ -1,5 +1,6 @@
 #include "traces/replay/overtaken_ptes.h"
 
+#include "engine/machine/entry_format.h"
 #include "tests/traces/replay_support.h"
 
 namespace hmmscope::traces {

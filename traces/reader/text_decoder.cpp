@@ -122,6 +122,7 @@ std::optional<uint64_t> TextDecoder::number(const TraceEvent& event, std::string
   }
   const auto value = text(event, name);
   if (!value) return std::nullopt;
+  if (value->starts_with("0x")) return parse_number(*value, true);
   const bool hex = (form_of(event) == PayloadForm::enter && name != "__syscall_nr") || name.starts_with("__probe_") ||
                    (dialects_[event.kind] == Dialect::migration_entry && (name == "addr" || name == "pte"));
   return parse_number(*value, hex);

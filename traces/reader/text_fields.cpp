@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+
+#include "traces/reader/byte_mask.h"
 
 namespace hmmscope::traces {
 namespace {
@@ -36,12 +39,29 @@ size_t delimited_end(std::string_view payload, size_t at) {
     close = payload.find('}', at + 1);
   } else if (payload[at] == '"') {
     close = payload.find('"', at + 1);
-  } else if (payload.substr(at).starts_with(raw_array)) {
+  } else if (payload[at] == raw_array.front() && payload.substr(at).starts_with(raw_array)) {
     close = payload.find(']', at);
   } else {
     return at;
   }
   return close == std::string_view::npos ? close : close + 1;
+}
+
+/// Tells most names apart; two of the same size below eight bytes are the same when it is.
+uint64_t key_of(std::string_view name) {
+  uint64_t key = 0;
+  if (name.size() >= 8) {
+    std::memcpy(&key, name.data() + name.size() - 8, 8);
+    return key ^ static_cast<uint8_t>(name.front());
+  }
+  if (name.size() >= 4) {
+    uint32_t first, last;
+    std::memcpy(&first, name.data(), 4);
+    std::memcpy(&last, name.data() + name.size() - 4, 4);
+    return uint64_t{last} << 32 | first;
+  }
+  for (const char c : name) key = key << 8 | static_cast<uint8_t>(c);
+  return key;
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -71,7 +91,7 @@ bool FieldScan::next(std::string_view& name, std::string_view& value) {
 }
 
 bool FieldScan::find_equals() {
-  equals_ = payload_.find('=', at_);
+  equals_ = find_near(payload_, '=', at_);
   if (equals_ == std::string_view::npos) return false;
   begin_ = equals_;
   while (begin_ > 0 && is_identifier(payload_[begin_ - 1])) --begin_;
@@ -99,15 +119,19 @@ std::optional<std::string_view> find_field(std::string_view payload, std::string
 
 std::optional<std::string_view> FieldSplit::find(std::string_view name) {
   if (name.empty()) return std::nullopt;
+  const uint64_t key = key_of(name);
+  const auto is_it = [&](const Field& field) {
+    return field.key == key && field.name.size() == name.size() && (name.size() < 8 || field.name == name);
+  };
   for (size_t i = 0; i < count_; ++i) {
-    const std::string_view found = fields_[i].name;   // never empty
-    if (found.size() == name.size() && found.back() == name.back() && found == name) return fields_[i].value;
+    if (is_it(fields_[i])) return fields_[i].value;
   }
   while (count_ < most) {
     Field& field = fields_[count_];
     if (!scan_.next(field.name, field.value)) return std::nullopt;
+    field.key = key_of(field.name);
     ++count_;
-    if (field.name == name) return field.value;
+    if (is_it(field)) return field.value;
   }
   FieldScan rest = scan_;
   for (std::string_view found, value; rest.next(found, value);) {

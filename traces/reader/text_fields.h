@@ -58,6 +58,7 @@ class FieldSplit {
   static constexpr size_t most = 24;   ///< fields beyond are looked for one by one
   struct Field {
     std::string_view name, value;
+    uint64_t key;   ///< of the name
   };
   std::array<Field, most> fields_;
   size_t count_ = 0;

@@ -9,26 +9,11 @@
 #include <cstring>
 #include <optional>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
+#include "traces/reader/byte_mask.h"
 #include "traces/reader/text_line.h"
 #include "traces/reader/trace.h"
 
 namespace hmmscope::traces {
-
-/// Bit i: p[i] == c, for 16 bytes.
-inline uint32_t equal_mask(const char* p, char c) {
-#if defined(__SSE2__)
-  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(c))));
-#else
-  uint32_t mask = 0;
-  for (unsigned i = 0; i < 16; ++i) mask |= static_cast<uint32_t>(p[i] == c) << i;
-  return mask;
-#endif
-}
 
 inline uint64_t load_8(const char* p) {
   uint64_t word;
