@@ -191,6 +191,25 @@ TEST_F(Tasks, AChildOfACallThatIsNotCloneSharesTheAddressSpace) {
   EXPECT_EQ(spaces(), (Starts{{0x7f0000000000}, {0x7f0000000000, 0x7f0000010000}}));
 }
 
+/// task_newtask tells the flags of every call that makes a task: clone3 as well.
+TEST_F(Tasks, ANewTaskTellsWhatItShares) {
+  mmap(10, "0x7f0000000000");
+  add(10, "sys_clone(clone_flags: 1200011, newsp: 0, parent_tidptr: 0, child_tidptr: 0, tls: 0)");
+  add(10, "task_newtask: pid=11 comm=prog clone_flags=1200000 oom_score_adj=0");
+  add(10, "sched_process_fork: comm=prog pid=10 child_comm=prog child_pid=11");
+  add(10, "sys_clone -> 0xb");
+  mmap(11, "0x7f0000010000");
+  add(11, "task_newtask: pid=12 comm=prog clone_flags=3d0f00 oom_score_adj=0");   // clone3 of a thread
+  add(11, "sched_process_fork: comm=prog pid=11 child_comm=prog child_pid=12");
+  mmap(12, "0x7f0000020000");
+  add(11, "task_newtask: pid=13 comm=prog clone_flags=1200000 oom_score_adj=0");  // clone3 of a process
+  add(11, "sched_process_fork: comm=prog pid=11 child_comm=prog child_pid=13");
+  mmap(13, "0x7f0000030000");
+  EXPECT_EQ(spaces(), (Starts{{0x7f0000000000},
+                              {0x7f0000000000, 0x7f0000010000, 0x7f0000020000},
+                              {0x7f0000000000, 0x7f0000010000, 0x7f0000020000, 0x7f0000030000}}));
+}
+
 TEST_F(Tasks, AReusedThreadIdLeavesTheOthersAlone) {
   mmap(10, "0x7f0000000000");
   add(10, "sys_clone(clone_flags: 3d0f00, newsp: 0, parent_tidptr: 0, child_tidptr: 0, tls: 0)");

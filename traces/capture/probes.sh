@@ -224,7 +224,7 @@ set_filters() {
 system_events='syscalls:sys_enter_mmap syscalls:sys_exit_mmap syscalls:sys_enter_munmap syscalls:sys_exit_munmap
   syscalls:sys_enter_mprotect syscalls:sys_exit_mprotect syscalls:sys_enter_madvise syscalls:sys_exit_madvise
   syscalls:sys_enter_mremap syscalls:sys_exit_mremap syscalls:sys_enter_clone syscalls:sys_exit_clone
-  sched:sched_process_fork sched:sched_process_exec sched:sched_process_exit
+  task:task_newtask sched:sched_process_fork sched:sched_process_exec sched:sched_process_exit
   migrate:set_migration_pte migrate:remove_migration_pte exceptions:page_fault_user'
 
 bpftrace_unobserved() {

@@ -44,6 +44,7 @@ TextDecoder::TextDecoder(std::shared_ptr<const Bytes> bytes, const std::vector<s
   for (const std::string& kind : kinds) {
     Dialect dialect = Dialect::plain;
     if (kind == "sched_process_fork") dialect = Dialect::fork;
+    if (kind == "task_newtask") dialect = Dialect::new_task;
     if (kind == "set_migration_pte" || kind == "remove_migration_pte") dialect = Dialect::migration_entry;
     dialects_.push_back(dialect);
   }
@@ -124,7 +125,8 @@ std::optional<uint64_t> TextDecoder::number(const TraceEvent& event, std::string
   if (!value) return std::nullopt;
   if (value->starts_with("0x")) return parse_number(*value, true);
   const bool hex = (form_of(event) == PayloadForm::enter && name != "__syscall_nr") || name.starts_with("__probe_") ||
-                   (dialects_[event.kind] == Dialect::migration_entry && (name == "addr" || name == "pte"));
+                   (dialects_[event.kind] == Dialect::migration_entry && (name == "addr" || name == "pte")) ||
+                   (dialects_[event.kind] == Dialect::new_task && name == "clone_flags");
   return parse_number(*value, hex);
 }
 

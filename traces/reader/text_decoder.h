@@ -24,7 +24,7 @@ class TextDecoder final : public FieldDecoder {
 
  private:
   /// What is special about the print format of an event.
-  enum class Dialect : uint8_t { plain, fork, migration_entry };
+  enum class Dialect : uint8_t { plain, fork, new_task, migration_entry };
 
   std::string_view line_from(uint64_t offset) const;
   std::string_view payload_of(const TraceEvent& event) const;

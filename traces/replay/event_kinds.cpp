@@ -106,6 +106,7 @@ constexpr std::array rows = std::to_array<std::pair<std::string_view, EventKind>
     {"sys_exit_clone", K::exit_clone},
     {"sys_enter_ioctl", K::enter_ioctl},
     {"sys_exit_ioctl", K::exit_ioctl},
+    {"task_newtask", K::task_new},
     {"sched_process_fork", K::task_fork},
     {"sched_process_exec", K::task_exec},
     {"sched_process_exit", K::task_exit},

@@ -90,6 +90,7 @@ enum class EventKind : uint8_t {
   exit_clone,
   enter_ioctl,
   exit_ioctl,
+  task_new,   ///< task_newtask: with which flags the child is made that a task_fork follows
   task_fork,
   task_exec,
   task_exit,

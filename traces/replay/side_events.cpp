@@ -132,6 +132,12 @@ void SideEvents::replay(uint32_t index, CallId floor) {
     case EventKind::driver_ioctl:
     case EventKind::driver_ioctl_r:
       return system_call(event, kind, floor);
+    case EventKind::task_new: {
+      Task& task = tasks_[event.task()];
+      task.new_task = static_cast<int32_t>(event.number("pid").value_or(0));
+      task.new_flags = event.number("clone_flags").value_or(0);
+      return;
+    }
     case EventKind::task_fork:
     case EventKind::task_exec:
     case EventKind::task_exit:
@@ -318,7 +324,7 @@ void SideEvents::remapped(const EventView& event, const Syscall& call) {
   world_.forget_ptes(space, moved.start, moved.end);
 }
 
-/// A child of a call whose arguments no probe shows. Where clone(2) is probed and was not called, it was clone3 or vfork:
+/// A child of a call whose arguments no event shows (captures without task_newtask). Where clone(2) is probed and was not called, it was clone3 or vfork:
 /// pthread_create and posix_spawn share the address space, and fork() is clone(2) in glibc.
 bool SideEvents::shares_unseen(const Task& parent, int32_t child) const {
   if (world_.is_thread(child)) return true;
@@ -331,7 +337,10 @@ void SideEvents::task_event(const EventView& event, EventKind kind) {
     world_.lives(event.task());
     const auto child = static_cast<int32_t>(event.number("child_pid").value_or(0));
     Task& task = tasks_[event.task()];
-    const bool shares = task.cloning ? (task.clone_flags & clone_vm) != 0 : shares_unseen(task, child);
+    const bool shares = task.new_task != 0 && task.new_task == child ? (task.new_flags & clone_vm) != 0
+                        : task.cloning                               ? (task.clone_flags & clone_vm) != 0
+                                                                     : shares_unseen(task, child);
+    task.new_task = 0;
     recorder.step(RuleId::trace_fork, {static_cast<uint64_t>(child), shares ? uint64_t{1} : uint64_t{0}});
     if (child != 0) world_.fork(event.task(), child, shares);
     return;

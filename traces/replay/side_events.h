@@ -31,6 +31,8 @@ class SideEvents {
     Syscall syscall;
     uint64_t clone_flags = 0;
     bool cloning = false;
+    int32_t new_task = 0;      ///< the child that task_newtask told of; 0 = none
+    uint64_t new_flags = 0;    ///< its clone flags
     bool protecting = false;   ///< an mprotect is under way
     uint64_t fault_addr = 0, fault_flags = 0, fault_vma_flags = 0;
     bool faulting = false;   ///< the two above are those of the fault under way
