@@ -1,5 +1,5 @@
 // Reading trace.dat, beside libtracecmd's own iteration over the same file in the same run, which reads the same of each
-// record: its time, cpu, task and event. The file is a sample, or the one that HMMSCOPE_BENCH_DAT names.
+// record: its time, cpu, task and event. Where it is installed, also beside libkshark (KernelShark), which loads the same. The file is a sample, or the one that HMMSCOPE_BENCH_DAT names.
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 
@@ -7,6 +7,13 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+
+#ifdef HMMSCOPE_HAS_KSHARK
+#include <malloc.h>
+extern "C" {
+#include <libkshark.h>
+}
+#endif
 
 #include "traces/reader/bytes.h"
 #include "traces/reader/source.h"
@@ -68,6 +75,32 @@ void index_trace_dat(benchmark::State& state) {
   state.counters["events/s"] = benchmark::Counter(events, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["index bytes/event"] = index_bytes;
 }
+
+#ifdef HMMSCOPE_HAS_KSHARK
+void libkshark_load(benchmark::State& state) {
+  double events = 0, entry_bytes = 0;
+  for (auto _ : state) {
+    kshark_context* context = nullptr;
+    if (!kshark_instance(&context)) return state.SkipWithError("libkshark has no context");
+    const int stream = kshark_open(context, dat_file().c_str());
+    if (stream < 0) return state.SkipWithError("libkshark cannot open the file");
+    const size_t before = mallinfo2().uordblks;
+    kshark_entry** entries = nullptr;
+    const ssize_t count = kshark_load_entries(context, stream, &entries);
+    events = static_cast<double>(count);
+    entry_bytes = static_cast<double>(mallinfo2().uordblks - before) / events;
+    state.PauseTiming();   // what it costs to free entries one by one is not loading
+    for (ssize_t k = 0; k < count; ++k) free(entries[k]);
+    free(entries);
+    kshark_close_all(context);
+    kshark_free(context);
+    state.ResumeTiming();
+  }
+  state.counters["events/s"] = benchmark::Counter(events, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["index bytes/event"] = entry_bytes;
+}
+BENCHMARK(libkshark_load)->Unit(benchmark::kMillisecond);
+#endif
 
 BENCHMARK(libtracecmd_iteration)->Unit(benchmark::kMillisecond);
 BENCHMARK(index_trace_dat)->Unit(benchmark::kMillisecond);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <span>
 
 #include "traces/reader/trace_dat_options.h"
 
@@ -82,6 +83,26 @@ Error odd(std::string_view name, uint64_t at) {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_plain(char c) { return c >= ' ' && c <= '~' && c != ';' && c != '"'; }
 
+/// See without_print_arguments; the text keeps its size.
+void leave_out_print_arguments(std::span<char> bytes) {
+  const std::string_view text(bytes.data(), bytes.size());
+  const size_t print = text.find("\nprint");
+  const size_t quote = print == std::string_view::npos ? print : text.find('"', print);
+  size_t keep = print == std::string_view::npos ? text.rfind(';') : quote;
+  if (quote != std::string_view::npos) {
+    do keep = text.find('"', keep + 1);
+    while (keep != std::string_view::npos && text[keep - 1] == '\\');
+  }
+  if (keep == std::string_view::npos) keep = print;   // no text in quotes: nothing of it
+  if (keep == std::string_view::npos) return;
+  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(std::min(keep + 1, bytes.size())), bytes.end(), '\n');
+  for (size_t k = quote; k < keep && quote != std::string_view::npos; ++k) {
+    const std::string_view here = text.substr(k, 3);
+    if (here == "%ps" || here == "%pS") k += 2;
+    else if (k != quote && (!is_plain(text[k]) || text[k] == '%' || text[k] == '\\')) bytes[k] = ' ';
+  }
+}
+
 /// Takes ";\toffset:12" and the like off the front; `key` with all that stands before the number.
 bool take_number(std::string_view& line, std::string_view key) {
   if (!line.starts_with(key)) return false;
@@ -98,10 +119,9 @@ bool describes_a_field(std::string_view line) {
   if (!line.starts_with(begin)) return false;
   line.remove_prefix(begin.size());
   const std::string_view declared = line.substr(0, line.find(';'));
-  if (!std::all_of(declared.begin(), declared.end(), is_plain)) return false;
   bool open = false;
   for (const char c : declared) {
-    if (c == (open ? '[' : ']')) return false;
+    if (!is_plain(c) || c == (open ? '[' : ']')) return false;
     open = open ? c != ']' : c == '[';
   }
   line.remove_prefix(declared.size());
@@ -197,18 +217,19 @@ Result<DatSection> checked_section(std::string_view file, std::string_view name,
 Result<DatPatch> patched_section(std::string_view file, std::string_view name, const DatHeader& header, const DatOption& option,
                                  const DatSection& section, uint64_t end) {
   const auto place = load_number<uint64_t>(file, option.value_at);
-  std::string content(section.bytes);
+  std::string content;
   if ((section.flags & section_compressed) != 0) {
-    const auto packed = load_number<uint32_t>(content, 0), size = load_number<uint32_t>(content, 4);
-    std::string unpacked(*size, '\0');
-    if (!unpack_chunk(header.compression, std::string_view(content).substr(8, *packed), unpacked))
+    const auto packed = load_number<uint32_t>(section.bytes, 0), size = load_number<uint32_t>(section.bytes, 4);
+    content.resize(*size);
+    if (!unpack_chunk(header.compression, section.bytes.substr(8, *packed), content))
       return fail(Error::at_offset(name, *place, "is a damaged trace.dat file: the descriptions of events cannot be unpacked"));
-    content = std::move(unpacked);
+  } else {
+    content = section.bytes;
   }
   bool sound = true;
   const auto leave_out = [&](uint64_t at, std::string_view text) {
     sound = sound && describes_fields(text);
-    content.replace(at, text.size(), without_print_arguments(text));
+    leave_out_print_arguments(std::span(content).subspan(at, text.size()));
   };
   Walk walk(content, 0);
   if (option.id == ftrace_events_option) walk.texts(leave_out);
@@ -219,7 +240,8 @@ Result<DatPatch> patched_section(std::string_view file, std::string_view name, c
   std::string head(file.substr(*place, 16));
   std::memset(head.data() + 2, 0, 2);   // flags: not packed
   std::memcpy(head.data() + 8, &size, sizeof size);
-  return DatPatch{end, head + content};
+  content.insert(0, head);
+  return DatPatch{end, std::move(content)};
 }
 
 Result<std::vector<DatPatch>> patches_of_sections(std::string_view file, std::string_view name, const DatHeader& header) {
@@ -255,21 +277,7 @@ DatPatch without_option(uint64_t at) {
 
 std::string without_print_arguments(std::string_view format) {
   std::string text(format);
-  const size_t print = text.find("\nprint");
-  size_t keep = print == std::string::npos ? text.rfind(';') : text.find('"', print);
-  if (print != std::string::npos && keep != std::string::npos) {
-    do keep = text.find('"', keep + 1);
-    while (keep != std::string::npos && text[keep - 1] == '\\');
-  }
-  if (keep == std::string::npos) keep = print;   // no text in quotes: nothing of it
-  if (keep == std::string::npos) return text;
-  std::fill(text.begin() + static_cast<std::ptrdiff_t>(std::min(keep + 1, text.size())), text.end(), '\n');
-  const size_t quote = print == std::string::npos ? print : text.find('"', print);
-  for (size_t k = quote; k < keep && quote != std::string::npos; ++k) {
-    const std::string_view here = std::string_view(text).substr(k, 3);
-    if (here == "%ps" || here == "%pS") k += 2;
-    else if (k != quote && (!is_plain(text[k]) || text[k] == '%' || text[k] == '\\')) text[k] = ' ';
-  }
+  leave_out_print_arguments(text);
   return text;
 }
 

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
+#include <future>
 #include <string>
+#include <thread>
 
 #include "traces/reader/trace_dat_sections.h"
 
@@ -14,6 +17,8 @@ namespace {
 using namespace std::string_view_literals;
 constexpr uint64_t most_in_a_chunk = uint64_t{64} << 20;
 constexpr uint64_t pages_a_look = 4096;   // pages between two looks at cancel
+constexpr uint64_t worth_a_thread = uint64_t{1} << 20;   // bytes of the file
+constexpr size_t most_threads = 4;
 
 Error damaged(std::string_view name, uint64_t offset, std::string what) {
   return Error::at_offset(name, offset, "is a damaged trace.dat file: " + std::move(what));
@@ -92,6 +97,15 @@ Result<void> check_chunks(std::string_view file, std::string_view name, const Re
   return {};
 }
 
+Result<void> check_cpu(std::string_view file, std::string_view name, const RecordPages& pages, const RecordPages::Cpu& cpu, const Progress& progress) {
+  if (cpu.size == 0) return {};
+  if (cpu.offset > file.size() || cpu.size > file.size() - cpu.offset)
+    return fail(damaged(name, std::min<uint64_t>(cpu.offset, file.size()), fmt::format("the records of CPU {} lie outside the file (cut off?)", cpu.cpu)));
+  if (!pages.compression.empty()) return check_chunks(file, name, pages, cpu, progress);
+  if (cpu.offset % pages.page_size != 0) return fail(damaged(name, cpu.offset, fmt::format("the records of CPU {} begin inside a page", cpu.cpu)));
+  return check_pages(file.substr(cpu.offset, cpu.size), name, pages, cpu.cpu, progress, [&](uint64_t at) { return cpu.offset + at; });
+}
+
 }  // namespace
 
 Result<RecordPages> record_pages_of_sections(std::string_view file, std::string_view name) {
@@ -130,19 +144,21 @@ Result<RecordPages> record_pages_of_table(std::string_view file, std::string_vie
 }
 
 Result<void> check_record_pages(std::string_view file, std::string_view name, const RecordPages& pages, const Progress& progress) {
-  for (const RecordPages::Cpu& cpu : pages.cpus) {
-    if (cpu.size == 0) continue;
-    if (cpu.offset > file.size() || cpu.size > file.size() - cpu.offset)
-      return fail(damaged(name, std::min<uint64_t>(cpu.offset, file.size()), fmt::format("the records of CPU {} lie outside the file (cut off?)", cpu.cpu)));
-    Result<void> checked;
-    if (!pages.compression.empty()) {
-      checked = check_chunks(file, name, pages, cpu, progress);
-    } else if (cpu.offset % pages.page_size != 0) {
-      checked = fail(damaged(name, cpu.offset, fmt::format("the records of CPU {} begin inside a page", cpu.cpu)));
-    } else {
-      checked = check_pages(file.substr(cpu.offset, cpu.size), name, pages, cpu.cpu, progress, [&](uint64_t at) { return cpu.offset + at; });
-    }
-    if (!checked) return checked;
+  uint64_t bytes = 0;
+  for (const RecordPages::Cpu& cpu : pages.cpus) bytes += cpu.size;
+  std::vector<Result<void>> checked(pages.cpus.size());
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    for (size_t k; (k = next.fetch_add(1)) < checked.size();) checked[k] = check_cpu(file, name, pages, pages.cpus[k], progress);
+  };
+  // A page says nothing of those of another CPU, and unpacking them all takes its time.
+  const size_t threads = bytes < worth_a_thread ? 1 : std::min<size_t>({std::max(1u, std::thread::hardware_concurrency()), most_threads, checked.size()});
+  std::vector<std::future<void>> others;
+  for (size_t k = 1; k < threads; ++k) others.push_back(std::async(std::launch::async, work));
+  work();
+  for (std::future<void>& other : others) other.get();
+  for (Result<void>& one : checked) {
+    if (!one) return std::move(one);
   }
   return {};
 }
