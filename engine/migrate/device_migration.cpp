@@ -152,15 +152,6 @@ DriverResult for_each_piece(AddressSpace& space, uint64_t start, uint64_t end, c
   return result;
 }
 
-/// Nothing of the CPU's table refers to the page any more: MADV_DONTNEED, which needs mmap_lock for reading only, was
-/// faster. `from`: 0 for a page that was put into a hole.
-bool thrown_away(const Machine& machine, const MigrateVma& args, uint64_t addr, uint64_t from, uint64_t to) {
-  const AddressSpace& mm = *args.mm;
-  if (from == 0) return find_mapping(machine, mm, addr, to) == no_word && find_pmd_mapping(machine, mm, addr, to) == no_word;
-  return find_migration_entry(machine, mm, addr, from) == no_word &&
-         find_pmd_migration_entry(machine, mm, addr, from) == no_word;
-}
-
 class TableLock {
  public:
   explicit TableLock(DeviceDriver& driver) : driver_(driver) { driver_.lock_table(); }
@@ -173,6 +164,13 @@ class TableLock {
 };
 
 }  // namespace
+
+bool thrown_away(const Machine& machine, const MigrateVma& args, uint64_t addr, uint64_t from, uint64_t to) {
+  const AddressSpace& mm = *args.mm;
+  if (from == 0) return find_mapping(machine, mm, addr, to) == no_word && find_pmd_mapping(machine, mm, addr, to) == no_word;
+  return find_migration_entry(machine, mm, addr, from) == no_word &&
+         find_pmd_migration_entry(machine, mm, addr, from) == no_word;
+}
 
 void allocate_device_pages(Machine& machine, const MigrateVma& args, const DeviceMemory& memory,
                            DeviceDriver* driver) {
@@ -285,7 +283,7 @@ DriverResult migrate_to_device(Machine& machine, AddressSpace& space, uint64_t s
                                        });
   if (result.ret == 0) {
     uint64_t addr = start;
-    while (addr < end && driver.maps(space, addr)) addr += page_bytes;
+    while (addr < end && driver.mapped_pfn(space, addr)) addr += page_bytes;
     result.cpages = (addr - start) / page_bytes;
     if (addr < end) {
       machine.step(RuleId::driver_not_mirrored, {addr});

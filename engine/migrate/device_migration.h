@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "engine/migrate/migrate_vma.h"
 
@@ -20,7 +21,7 @@ class DeviceDriver {
   virtual ~DeviceDriver() = default;
   virtual void map(AddressSpace& space, uint64_t addr, uint64_t pfn, bool write) = 0;
   virtual void unmap(AddressSpace& space, uint64_t addr) = 0;
-  virtual bool maps(const AddressSpace& space, uint64_t addr) const = 0;
+  virtual std::optional<uint64_t> mapped_pfn(const AddressSpace& space, uint64_t addr) const = 0;
   /// The driver's lock around a run of map(), which its invalidation callback takes too.
   virtual void lock_table() {}
   virtual void unlock_table() noexcept {}

@@ -50,6 +50,10 @@ void insert_huge_page(const Migration& migration, uint64_t slot, const Folio& fo
 /// whole, though its migration entry is split.
 bool split_unmapped_folio(const Migration& migration, uint64_t slot, const Folio& folio);
 
+/// After migrate_vma_pages nothing of the CPU's table refers to the page any more: MADV_DONTNEED, which needs mmap_lock for
+/// reading only, was faster. `from`: 0 for a page that was put into a hole.
+bool thrown_away(const Machine& machine, const MigrateVma& args, uint64_t addr, uint64_t from, uint64_t to);
+
 /// mmu_notifier_invalidate_range_start and _end, of which the hooks hear too.
 inline Invalidation begin_invalidation(AddressSpace& space, const InvalidateRange& range,
                                        MigrateHooks* hooks) {

@@ -47,6 +47,8 @@ void DeviceInvariant::before_step(RuleId rule, std::initializer_list<uint64_t> o
     mapped_thrown_exclusive_.insert({operand[0], operand[1]});
   } else if (rule == RuleId::callback_skip_current) {   // start, end
     remember_pages_kept(operand[0], operand[1]);
+  } else if (rule == RuleId::driver_keeps_old) {   // slot, address, pfn, dst
+    remember_page_left_unmapped(operand[1], operand[2], operand[3]);
   }
 }
 
@@ -57,6 +59,30 @@ void DeviceInvariant::remember_pages_kept(uint64_t start, uint64_t end) {
   });
 }
 
+void DeviceInvariant::remember_page_left_unmapped(uint64_t addr, uint64_t kept, uint64_t dst) {
+  const Machine& machine = world_.machine();
+  const auto owner = machine.physical().owner_of(MigrateFormat::from(machine.model()).pfn(dst));
+  world_.for_each_mirror([&](const Device& device) {
+    if (owner != std::optional(device.owner())) return;
+    device.for_each_entry_in(addr, addr + page_bytes, [&](uint64_t, uint64_t entry) {
+      if (device_pfn(machine, entry) == kept) left_unmapped_.insert({{&device, addr}, kept});
+    });
+  });
+}
+
+void DeviceInvariant::forget_pages_mapped_anew() {
+  if (left_unmapped_.empty()) return;
+  const Machine& machine = world_.machine();
+  std::set<std::pair<Place, uint64_t>> still;
+  world_.for_each_mirror([&](const Device& device) {
+    for (const auto& page : left_unmapped_) {
+      const auto& [place, pfn] = page;
+      if (place.first == &device && device_pfn(machine, device.entry(place.second)) == pfn) still.insert(page);
+    }
+  });
+  left_unmapped_ = std::move(still);
+}
+
 std::pair<uint64_t, uint64_t> DeviceInvariant::committed() const {
   // Tasks may change between a step's call and the step: the recording knows which one was the last.
   const Recording& recording = so_far();
@@ -65,6 +91,7 @@ std::pair<uint64_t, uint64_t> DeviceInvariant::committed() const {
   const auto operands = recording.operands(recording.steps() - 1);
   if (last == RuleId::scenario_commit) return {operands[1], operands[1] + operands[2] * page_bytes};
   if (last == RuleId::dmirror_commit) return {operands[0], operands[0] + operands[1] * page_bytes};
+  if (last == RuleId::driver_mirror_page || last == RuleId::driver_mirror_placeholder) return {operands[1], operands[1] + page_bytes};
   return {};
 }
 
@@ -77,6 +104,7 @@ std::string_view DeviceInvariant::name_of(const DeviceViolation& violation, uint
   if (violation.read_only) return {};
   if (mapped_thrown_exclusive_.contains({violation.addr, pfn})) return thrown_exclusive;
   if (kept_.contains({violation.addr, pfn})) return skipped_current;
+  if (left_unmapped_.contains({{violation.device, violation.addr}, pfn})) return kept_unmapped;
   if (pfn == 0 && machine.model().unified == UnifiedStyle::rfc) return page_zero;
   if (machine.physical().owner_of(pfn) != std::optional(violation.device->owner()))
     return on_the_way && is_ours_now(violation) ? moved_away : std::string_view();
@@ -156,6 +184,7 @@ std::vector<DeviceViolation> DeviceInvariant::look() {
   std::vector<DeviceViolation> found;
   const Changed since = changed();
   if (since.lagging.empty() && since.ranges.empty()) return found;
+  forget_pages_mapped_anew();
   world_.for_each_mirror([&](const Device& device) {
     const auto visit = [&](uint64_t addr, uint64_t entry) { look_at(device, addr, entry, found); };
     for (const auto& [start, end] : since.ranges) device.for_each_entry_in(start, end, visit);

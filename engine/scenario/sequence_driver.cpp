@@ -251,7 +251,11 @@ int SequenceDriver::fault(uint64_t start, uint64_t end, MigrateVma* migrate) {
     interrupt();
     if (ret == 0) {
       // A reader of the sequence sleeps while an invalidation of it has not ended.
-      if (!device_.notifier().read_retry(call.notifier_seq)) return 0;
+      const DriverLockGuard locked(locks_, device_.owner());
+      if (!device_.notifier().read_retry(call.notifier_seq)) {
+        if (migrate != nullptr && op_.mirror && op_.until != Until::walk) mirror(start, end, op_.fault);
+        return 0;
+      }
       machine_.step(RuleId::scenario_collided, {call.notifier_seq, round});
       ret = -EBUSY;
     } else if (ret == -EBUSY) {
@@ -276,10 +280,10 @@ void SequenceDriver::mirror(uint64_t start, uint64_t end, bool promised) {
     if (pfn == 0) machine_.step(RuleId::driver_mirror_page_zero, {k, word});
     const DeviceMemory* memory = machine_.physical().device_of(pfn);
     if (memory != nullptr && !memory->coherent) {
-      machine_.step(RuleId::driver_mirror_placeholder, {k, word, pfn});
+      machine_.step(RuleId::driver_mirror_placeholder, {k, addr, word, pfn});
       placeholders_.push_back(addr);
     } else if (pfn != 0) {
-      machine_.step(RuleId::driver_map, {k, addr, word});
+      machine_.step(RuleId::driver_mirror_page, {k, addr, word});
     }
     device_.map(world_.space(), addr, pfn, (word & format.write) != 0);
   }

@@ -62,7 +62,8 @@ class SequenceDriver {
   Next one_pass_later(uint64_t start, uint64_t end);
   Next migrate_then_look(const RangeFaultCall& call, uint64_t round);
 
-  /// The retry loop around hmm_range_fault. -EDEADLK: stuck, recorded.
+  /// The retry loop around hmm_range_fault. Once nobody was in between, a driver that mirrors a migrating call maps its slots
+  /// under the lock it asked read_retry with. -EDEADLK: stuck, recorded.
   int fault(uint64_t start, uint64_t end, MigrateVma* migrate);
   RangeFaultCall range_call(uint64_t start, uint64_t end, MigrateVma* migrate);
   /// hmm_range_fault under mmap_lock, which the posted driver takes once more than it should.

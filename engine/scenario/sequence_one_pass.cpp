@@ -2,6 +2,7 @@
 #include <cerrno>
 
 #include "engine/base/errno_name.h"
+#include "engine/migrate/unmapped_pages.h"
 #include "engine/scenario/sequence_driver.h"
 #include "engine/unified/migrate_prepare.h"
 
@@ -34,7 +35,6 @@ SequenceDriver::Next SequenceDriver::one_pass_as_posted(uint64_t start, uint64_t
     ended(ret);
     return Next::stop;
   }
-  if (ret == 0 && op_.mirror) mirror(start, end, op_.fault);
   if (ret != 0) machine_.step(RuleId::driver_finish_partial, {as_code(ret), args_.start, args_.end});
   if (!migrate_hmm_range_setup(machine_, arrays_.hmm_pfns, args_)) return ended("BUG");
   if (op_.until == Until::setup) {
@@ -84,10 +84,12 @@ SequenceDriver::Next SequenceDriver::migrate_then_look(const RangeFaultCall& cal
   move_pages();
   const DriverLockGuard locked(locks_, device_.owner());
   const bool moved = device_.notifier().read_retry(call.notifier_seq);
-  if (moved)
+  if (moved) {
     machine_.step(RuleId::driver_not_mapped, {call.notifier_seq, round});
-  else
+    name_pages_left_unmapped(machine_, args_, device_);
+  } else {
     map_migrated_pages_locked(machine_, args_, device_);
+  }
   migrate_vma_finalize(machine_, args_);
   return moved ? Next::stop : Next::go_on;
 }

@@ -24,7 +24,8 @@ constexpr std::array points{
     RuleId::scenario_commit, RuleId::scenario_drop,    RuleId::munmap_zap,      RuleId::dontneed_zap,
     RuleId::mprotect_ptes,   RuleId::driver_allocate,  RuleId::driver_map,      RuleId::dmirror_commit,
     RuleId::driver_compound, RuleId::driver_map_compound,
-    RuleId::dmirror_read,    RuleId::dmirror_busy,     RuleId::dmirror_collided,
+    RuleId::dmirror_read,    RuleId::dmirror_busy,     RuleId::dmirror_collided, RuleId::driver_mirror_page,
+    RuleId::driver_mirror_placeholder,
 };
 
 template <class Id, size_t n>

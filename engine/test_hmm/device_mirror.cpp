@@ -70,6 +70,11 @@ void DeviceMirror::unmap(AddressSpace& space, uint64_t addr) {
   if (&space == space_) store_entry(addr, 0);
 }
 
+std::optional<uint64_t> DeviceMirror::mapped_pfn(const AddressSpace& space, uint64_t addr) const {
+  const uint64_t word = &space == space_ ? entry(addr) : 0;
+  return word == 0 ? std::nullopt : std::optional(machine_->model().hmm_pfn->field(Role::pfn)->get(word));
+}
+
 uint64_t DeviceMirror::entry(uint64_t addr) const {
   for (const Table& table : tables_) {
     if (addr < table.start || addr - table.start >= table.pages * page_bytes) continue;

@@ -113,7 +113,7 @@ class DeviceMirror final : public IntervalNotifier::Ops, public DeviceDriver {
   // DeviceDriver: what migration changes in the table. Only the address space of the device counts.
   void map(AddressSpace& space, uint64_t addr, uint64_t pfn, bool write) override;
   void unmap(AddressSpace& space, uint64_t addr) override;
-  bool maps(const AddressSpace& space, uint64_t addr) const override { return &space == space_ && entry(addr) != 0; }
+  std::optional<uint64_t> mapped_pfn(const AddressSpace& space, uint64_t addr) const override;
   void lock_table() override {
     if (locks_ != nullptr) locks_->driver_lock(owner_);
   }

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "engine/migrate/device_migration.h"
+#include "engine/migrate/unmapped_pages.h"
 #include "engine/test_hmm/dmirror.h"
 #include "engine/unified/migrate_prepare.h"
 
@@ -107,10 +108,12 @@ int Dmirror::fault_later(RangeFaultCall& call, MigrateVma& args) {
     move_to_device(args);
     const DriverLockGuard locked(locks, mirror_.owner());
     const bool moved = mirror_.notifier().read_retry(call.notifier_seq);
-    if (moved)
+    if (moved) {
       machine_.step(RuleId::driver_not_mapped, {call.notifier_seq, round});
-    else
+      name_pages_left_unmapped(machine_, args, mirror_);
+    } else {
       map_migrated_pages_locked(machine_, args, mirror_);
+    }
     migrate_vma_finalize(machine_, args);
     if (!moved) return 0;
   }

@@ -100,18 +100,13 @@ inline bool kernel_made_it_up(const Outcome& outcome, const Violation& found) {
   return outcome.model.has_driver_format() && pfn < level_size(Level::pud) / page_bytes;
 }
 
-/// The later revisions' driver maps nothing when the sequence moved after migrate_vma_pages, and keeps what it had.
-inline bool kept_after_collision(const Outcome& outcome) {
-  return outcome.model.unified == UnifiedStyle::later && fires(outcome.recording, {RuleId::driver_not_mapped});
-}
-
 /// Violations that the kernels of that time have, beside those the samples allow by name.
 inline bool is_known_violation(const Outcome& outcome, const std::string& failure) {
-  for (const char* name : {"page-zero: ", "moved-to-device-while-faulting: ", "invalidation-not-noticed: "}) {   // told by their cause
+  for (const char* name : {"page-zero: ", "moved-to-device-while-faulting: ", "invalidation-not-noticed: ", "kept-after-collision: "}) {   // told by their cause
     if (failure.starts_with(name)) return true;
   }
   const auto found = Violation::in(failure);
-  return found && (kernel_made_it_up(outcome, *found) || kept_after_collision(outcome));
+  return found && kernel_made_it_up(outcome, *found);
 }
 
 /// What is wrong after the run; nothing when nothing is. A scenario that is none (shrinking makes such) gives `mistake`.
