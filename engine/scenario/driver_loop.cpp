@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <string>
+#include <utility>
 
 #include "engine/scenario/driver_loop.h"
 #include "engine/scenario/fault_script.h"
@@ -61,7 +62,11 @@ Result<RunningMigration*> Operations::prepares(const RangeFaultOp& op, uint64_t 
   for (const std::string& name : op.prepares->select) running.args.select |= select_bit(model, name);
   running.args.pgmap_owner = op.prepares->owner ? loop.device->owner() : 0;
   running.args.hooks = world_.migrate_hooks();
-  if (locks_ != nullptr) locks_->migration_began(op.prepares->migration);
+  if (locks_ != nullptr) {
+    // As the patches' drivers do: until migrate-finalize, so that the VMA stays what the walk finds.
+    if (!std::exchange(running.holds_mmap, true)) locks_->mmap_lock(world_.space(), false);
+    locks_->migration_began(op.prepares->migration);
+  }
   return migration;
 }
 
@@ -140,7 +145,7 @@ WalkHooks* Operations::hooks_of(const RangeFaultCall& call, WalkHooks* script) {
 }
 
 RangeFaultResult Operations::walk(const RangeFaultCall& call, WalkHooks* script) {
-  const MmapGuard guard(locks_, *call.mm, false);
+  const MmapGuard guard(call.migrate != nullptr ? nullptr : locks_, *call.mm, false);   // a migrating call's is kept
   return hmm_range_fault(machine_, call, hooks_of(call, script));
 }
 

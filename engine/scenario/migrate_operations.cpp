@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "engine/base/errno_name.h"
 #include "engine/base/in_use.h"
@@ -94,6 +95,7 @@ Result<void> Operations::perform(const MigrateSetupOp& op, Line line) {
   const int ret = migrate_vma_setup(machine_, running.args);
   running.set_up = ret == 0;
   running.refused = ret != 0;
+  running.holds_mmap = locks_ != nullptr && ret == 0;
   if (locks_ != nullptr && ret != 0) locks_->mmap_unlock(world_.space());
   note(line, fmt::format("migrate-setup {} cpages {}", result_name(ret), ret == 0 ? running.args.cpages : 0));
   if (ret == -EDEADLK) machine_.step(RuleId::scenario_deadlock, {running.args.stuck_at, 1});
@@ -110,12 +112,13 @@ Result<void> Operations::perform(const MigrateRangeSetupOp& op, Line line) {
   const MigrateVma& args = running.args;
   if (args.end > args.start && (args.start < array->second.start || (args.end - array->second.start) >> page_bits > array->second.pages))
     return fail(world_.error(line, "array '" + op.array + "' is not the one that was walked"));
-  if (locks_ != nullptr) locks_->mmap_lock(world_.space(), false);   // until migrate-finalize
+  if (locks_ != nullptr && !running.holds_mmap) locks_->mmap_lock(world_.space(), false);   // until migrate-finalize
   // The function takes the array from its start on, as the call filled it.
   const bool sound = migrate_hmm_range_setup(machine_, array->second.first, running.args);
   running.walked = false;
   running.set_up = sound;
   running.refused = !sound;
+  running.holds_mmap = locks_ != nullptr && sound;
   if (locks_ != nullptr && !sound) locks_->mmap_unlock(world_.space());
   // REQ_MIGRATE selects system memory, which migrate-pages reads off the arguments.
   if (running.args.select == 0) running.args.select = migrate_select::system;
@@ -179,7 +182,7 @@ Result<void> Operations::perform(const MigrateFinalizeOp& op, Line line) {
   if (!running.set_up) return fail(world_.error(line, "migration '" + op.migration + "' is not set up"));
   migrate_vma_finalize(machine_, running.args);
   running.set_up = false;
-  if (locks_ != nullptr) locks_->mmap_unlock(world_.space());
+  if (std::exchange(running.holds_mmap, false) && locks_ != nullptr) locks_->mmap_unlock(world_.space());
   return {};
 }
 

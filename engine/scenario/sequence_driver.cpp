@@ -139,7 +139,7 @@ void SequenceDriver::prepare_args(uint64_t start, uint64_t end) {
 }
 
 SequenceDriver::Next SequenceDriver::migrate(uint64_t start, uint64_t end) {
-  const MmapReadGuard locked(locks_, world_.space());
+  MmapReadGuard locked(locks_, world_.space());
   prepare_args(start, end);
   const int ret = migrate_vma_setup(machine_, args_);
   if (ret == -EDEADLK) {
@@ -154,10 +154,16 @@ SequenceDriver::Next SequenceDriver::migrate(uint64_t start, uint64_t end) {
   if (!prepared) return ended(ret);
   if (op_.until == Until::setup) {
     result_.set_up = true;
+    keep_mmap(locked);
     return ended(ret);
   }
   complete();
   return ended(ret);
+}
+
+void SequenceDriver::keep_mmap(MmapReadGuard& locked) {
+  result_.holds_mmap = true;
+  locked.keep();
 }
 
 void SequenceDriver::move_pages() {

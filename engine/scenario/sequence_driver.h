@@ -20,6 +20,7 @@ struct SequenceResult {
   uint64_t moved = 0;      ///< slots that still had MIGRATE after migrate_vma_pages, over all chunks
   uint64_t rounds = 0;     ///< hmm_range_fault calls of the driver itself
   bool set_up = false;     ///< stopped between setup and pages; `running` has the arguments
+  bool holds_mmap = false; ///< stopped so, or behind a walk that may have prepared pages: mmap_lock is kept for who goes on
 };
 
 /// What the driver works with. The arrays have op.chunk (or op.pages) slots.
@@ -52,6 +53,8 @@ class SequenceDriver {
   enum class Next : uint8_t { go_on, stop };
 
   Next chunk(uint64_t start, uint64_t end);
+  /// The scenario stops here and goes on by the driver's single calls, up to finalize, as under one mmap_lock.
+  void keep_mmap(MmapReadGuard& locked);
   Next fault_then_migrate(uint64_t start, uint64_t end);
   Next migrate_then_fault(uint64_t start, uint64_t end);
   Next migrate(uint64_t start, uint64_t end);

@@ -16,7 +16,7 @@ using Until = FaultAndMigrateOp::Until;
 
 SequenceDriver::Next SequenceDriver::one_pass(uint64_t start, uint64_t end) {
   // mmap_lock is held over the whole operation, so that the VMA stays what the walk found.
-  const MmapReadGuard locked(locks_, world_.space());
+  MmapReadGuard locked(locks_, world_.space());
   mmap_locked_ = true;
   prepare_args(start, end);
   // hmm_range_fault fills these in; until then the structure is empty.
@@ -26,6 +26,7 @@ SequenceDriver::Next SequenceDriver::one_pass(uint64_t start, uint64_t end) {
   const bool later = unified_policy(machine_.model().unified).driver_checks_late;
   const Next next = later ? one_pass_later(start, end) : one_pass_as_posted(start, end);
   mmap_locked_ = false;
+  if (result_.set_up || (op_.until == Until::walk && result_.outcome != "deadlock")) keep_mmap(locked);
   return next;
 }
 

@@ -68,6 +68,8 @@ Result<void> Operations::perform(const FaultAndMigrateOp& op, Line line) {
   running.set_up = result.set_up;
   running.refused = op.until == FaultAndMigrateOp::Until::setup && !result.set_up;
   running.walked = op.until == FaultAndMigrateOp::Until::walk;
+  running.holds_mmap = locks_ != nullptr && result.holds_mmap;
+  if (running.holds_mmap) locks_->migration_began(op.migration);
   note(line, "fault-and-migrate " + result.outcome + " moved " + std::to_string(result.moved));
   if (op.expect) expect_result(*op.expect, result.outcome, result.rounds, line);
   expect_number("moved", op.moved, result.moved, line);

@@ -33,6 +33,7 @@ struct RunningMigration {
   MigrateVma args;
   bool set_up = false;
   bool walked = false;    ///< the scenario stops after the walk that prepared it
+  bool holds_mmap = false;   ///< its task reads mmap_lock until finalize, so that the VMA stays what setup found
   bool refused = false;   ///< its last setup was: what follows it in the driver is left out
   std::string name;
   uint32_t users = 0;     ///< whole sequences of drivers that are using the arrays

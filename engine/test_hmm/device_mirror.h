@@ -64,6 +64,8 @@ class MmapReadGuard {
   ~MmapReadGuard() {
     if (locks_ != nullptr) locks_->mmap_read_unlock(space_);
   }
+  /// Somebody else will give it back.
+  void keep() { locks_ = nullptr; }
   MmapReadGuard(const MmapReadGuard&) = delete;
   MmapReadGuard& operator=(const MmapReadGuard&) = delete;
 

@@ -66,5 +66,38 @@ TEST(Found, AFaultWaitsWhileItsPageIsSplit) {
                    {"task": "reclaim", "op": "touch", "at": "huge+496"}]})", 200);
 }
 
+/// A driver that a scenario has stopped on the way keeps mmap_lock until it finalizes: its VMA stays what the walk found.
+TEST(Found, AStoppedMigrationKeepsMmapLock) {
+  const std::string driver = R"({"task": "gpu", "op": "fault-and-migrate", "migration": "m", "at": "heap", "pages": 2, "device": "gpu0", )";
+  const std::string set_up = R"({"task": "gpu", "op": "migrate-range-setup", "migration": "m", "array": "m"}, )";
+  for (const std::string& begins :
+       {driver + R"("until": "setup"}, )", driver + R"("sequence": "migrate-only", "until": "setup"}, )", driver + R"("until": "walk"}, )" + set_up,
+        R"({"task": "gpu", "op": "range-fault", "array": "m", "at": "heap", "pages": 2, "device": "gpu0", "default": "REQ_FAULT|MIGRATE", "prepares": {"migration": "m"}}, )" + set_up}) {
+    SCOPED_TRACE(begins);
+    uint32_t before = 0, after = 0;
+    const auto look = [&](const Recording& recording) {
+      StepIndex walk = no_step, protects = no_step, finalize = no_step;
+      for (StepIndex step = 0; step < recording.steps(); ++step) {
+        const RuleId rule = recording.rule_of(step);
+        if (rule == RuleId::range_walk && walk == no_step) walk = step;
+        if (rule == RuleId::mprotect_vma) protects = step;
+      }
+      for (const Call& call : recording.calls())
+        if (call.function == Function::migrate_vma_finalize) finalize = call.first_step;
+      ASSERT_TRUE(walk != no_step && protects != no_step && finalize != no_step);
+      EXPECT_TRUE(protects < walk || protects >= finalize) << walk << " " << protects << " " << finalize;
+      ++(protects < walk ? before : after);
+    };
+    for (const char* kernel : {"6.12-unified-rfc", "7.1-unified-later"}) {
+      expect_sound(R"({"hmmscope-scenario": 1, "title": "t", "kernel": ")" + std::string(kernel) + R"(", "granularity": "rule", "devices": [{"name": "gpu0", "pages": 8}],
+        "vmas": [{"name": "heap", "start": "0x7f0000000000", "size": "32K"}], "pages": [{"at": "heap", "pages": 2, "state": "present"}],
+        "operations": [)" + begins + R"({"task": "gpu", "op": "migrate-pages", "migration": "m"}, {"task": "gpu", "op": "migrate-finalize", "migration": "m"},
+                       {"task": "cpu", "op": "mprotect", "at": "heap", "pages": 8, "prot": "r"}]})", 30, look);
+    }
+    EXPECT_GT(before, 0u);
+    EXPECT_GT(after, 0u);
+  }
+}
+
 }  // namespace
 }  // namespace hmmscope::scenario
