@@ -47,6 +47,7 @@ class TaskLocks final : public DriverLocks, public WalkHooks {
 
   // WalkHooks: the walk meets a migration entry
   bool wait_for_migration(uint64_t addr) override;
+  std::optional<uint64_t> turns_of_others() const override { return scheduler_.choices(); }
 
  private:
   World& world_;

@@ -124,6 +124,7 @@ uint32_t Scheduler::choose() {
     if (!all_done) found_deadlock();
     return Policy::stop;
   }
+  if (runnable_.size() > 1) ++choices_;
   if (nothing_new()) return Policy::stop;
   uint32_t chosen = runnable_.front();
   if (runnable_.size() > 1) {

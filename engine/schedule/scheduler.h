@@ -59,6 +59,8 @@ class Scheduler final : public StepObserver {
 
   bool in_task() const { return running_; }
   uint32_t current() const { return current_; }
+  /// How often more than one task could run so far: while this stays the same the running task has been alone.
+  uint64_t choices() const { return choices_; }
   const std::string& name_of(uint32_t task) const { return tasks_[task]->name; }
   /// The running task begins its next operation. `keeps`: what it knows from the one before still matters (a migration
   /// that it has set up).
@@ -157,7 +159,7 @@ class Scheduler final : public StepObserver {
   std::exception_ptr failure_;
   std::unordered_map<uint64_t, uint64_t> seen_;   ///< state -> number of the point
   std::vector<std::pair<uint32_t, uint64_t>> ran_;
-  uint64_t points_ = 0, state_ = 0;
+  uint64_t points_ = 0, state_ = 0, choices_ = 0;
   uint32_t current_ = 0;
   bool running_ = false, stopping_ = false, inside_ = false;
   Ended ended_;

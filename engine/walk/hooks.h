@@ -49,6 +49,10 @@ class WalkHooks {
   /// have, hence a deadlock.
   virtual bool wait_for_migration(uint64_t /*addr*/) { return true; }
 
+  /// How often somebody else could have gone on instead, so far. A walk that comes back to where it was while this and the
+  /// machine stay the same comes back for ever. Nothing: that cannot be told.
+  virtual std::optional<uint64_t> turns_of_others() const { return std::nullopt; }
+
   /// A kernel function was entered or has returned: what a trace's entry and return probes show. Functions reported:
   /// hmm_vma_walk_test, _hole, _pud, _pmd, hmm_vma_handle_pmd, hmm_vma_handle_pte, hmm_vma_walk_hugetlb_entry,
   /// hmm_range_need_fault, hmm_vma_fault, handle_mm_fault (end = addr + page_bytes).

@@ -36,7 +36,7 @@ struct RangeFaultCall {
                                                ///< answer for its sequence)
   bool may_drop_lock = false;                  ///< faults carry ALLOW_RETRY | KILLABLE (the unlocked call of 7.3)
   bool fatal_signal = false;                   ///< one is pending when a fault has dropped the lock
-  bool undisturbed = true;                     ///< nobody else changes the machine during the call: a circle is endless
+  bool undisturbed = true;                     ///< nothing is injected during the call: a circle of one who is alone is endless
   uint32_t max_restarts = 1u << 20;            ///< the kernel has no bound; more internal restarts count as a livelock
 };
 
