@@ -88,6 +88,7 @@ void perform_task(Operations& operations, const Scenario& scenario, const std::s
     locks.scheduler().point();
     if (auto ok = perform(operations, scenario, operation); !ok && mistake) mistake = ok;
   }
+  locks.ends();
 }
 
 /// Something hangs or is dead: what it has begun is left as it is.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "engine/machine/folio.h"
 #include "engine/scenario/entry_at.h"
 
@@ -40,6 +42,14 @@ bool TaskLocks::in_migration() const {
     if (task == scheduler_.current() && found != world_.migrations().end() && found->second.set_up) return true;
   }
   return false;
+}
+
+void TaskLocks::ends() {
+  for (const auto& [name, task] : owners_) {
+    const auto found = world_.migrations().find(name);
+    if (task != scheduler_.current() || found == world_.migrations().end() || !found->second.walked) continue;
+    if (std::exchange(found->second.holds_mmap, false)) mmap_unlock(world_.space());
+  }
 }
 
 bool TaskLocks::wait_for_notifier(IntervalNotifier& notifier) {

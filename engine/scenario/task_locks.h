@@ -24,6 +24,9 @@ class TaskLocks final : public DriverLocks, public WalkHooks {
   /// A migration that a task has set up and not yet finalized holds the locks of its pages.
   void migration_began(const std::string& name) { owners_[name] = scheduler_.current(); }
 
+  /// The running task ends. A driver's sequence that the scenario has left behind its walk for good gives mmap_lock back.
+  void ends();
+
   /// The running task has taken the folio's lock, or given it back.
   void holds_folio(uint64_t pfn, bool holds);
   /// Who has the folio's lock, a task or a migration; empty when nobody that is known here.
