@@ -57,12 +57,16 @@ bool CpuFault::thp_fits(const Fault& fault) const {
 uint32_t CpuFault::do_huge_pmd_anonymous_page(Fault& fault) {
   Machine& m = fault.machine;
   const EntryFormat& e = fault.entry;
+  const SpinGuard locked(m, pmd_lock(fault.space.id(), fault.addr));
+  if (pmd_raced(fault, std::nullopt)) return 0;
+  if (fault.space.unstable()) {
+    m.step(RuleId::thp_unstable, {fault.addr});
+    return vm_fault::sigbus;
+  }
   if ((fault.vma.flags() & vm::uffd_missing) != 0 && (fault.flags & fault_flag::allow_retry) == 0) {
     m.step(RuleId::thp_uffd_missing, {fault.addr, fault.vma.flags()});
     return vm_fault::sigbus;
   }
-  const SpinGuard locked(m, pmd_lock(fault.space.id(), fault.addr));
-  if (pmd_raced(fault, std::nullopt)) return 0;
   if (!fault.write() && options_.huge_zero_page) {
     const uint64_t zero = m.physical().huge_zero_pfn();
     m.step(RuleId::thp_huge_zero, {fault.addr, zero});

@@ -30,6 +30,11 @@ uint32_t CpuFault::do_fault(Fault& fault, WordIndex pte) {
     return vm_fault::sigbus;
   }
   const bool read_in = !cache_.find(file, index);
+  const bool shared = (fault.vma.flags() & vm::shared) != 0;
+  // finish_fault() asks for every fault of a private mapping, which may have lost a copy of its own. For reading, what is in
+  // the cache is mapped by fault-around before it comes to that, and nobody asks.
+  const bool refused = !shared && fault.space.unstable() && (fault.write() || read_in);
+  if (refused && !fault.write()) fault_around(fault);
   const uint64_t pfn = cache_.get(m.physical(), file, index);
   if (pfn == 0) {
     m.step(RuleId::anon_oom, {fault.addr});
@@ -39,7 +44,10 @@ uint32_t CpuFault::do_fault(Fault& fault, WordIndex pte) {
     m.step(rule, {fault.addr, mapped});
     if (read_in) add_file_folio(m, file, index, pfn);
   };
-  const bool shared = (fault.vma.flags() & vm::shared) != 0;
+  if (refused) {
+    step(RuleId::file_unstable, pfn);
+    return vm_fault::sigbus;
+  }
   if (!fault.write()) {
     step(RuleId::file_read, pfn);
     map_folio(m, pfn);

@@ -33,6 +33,7 @@ std::vector<Case> cases() {
   const auto fault = [](const std::string& flags, const std::string& expect) {
     return R"({"op": "range-fault", "array": "a", "at": "heap", "pages": 1, "device": "gpu0", "default": ")" + flags + R"(", "expect": ")" + expect + "\"}";
   };
+  const std::string reap = R"({"op": "oom-reap", "expect": "0"}, )";
   return {
       {"fault.no_vma", heap, "", touch("0x1000", "read", "SIGSEGV")},
       {"fault.access_denied", R"({"name": "heap", "start": "0x7f0000000000", "size": "4K", "prot": "r"})", "", touch("heap", "write", "SIGSEGV")},
@@ -68,6 +69,10 @@ std::vector<Case> cases() {
       {"file.cow", file("file-private"), "", touch("heap", "write")},
       {"file.shared_write", file("file-shared"), "", touch("heap", "write")},
       {"file.past_eof", file("shmem"), "", touch("heap+8", "read", "SIGBUS")},
+      {"anon.unstable", heap, "", reap + touch("heap", "write", "SIGBUS")},
+      {"thp.unstable", huge, "", reap + touch("heap", "write", "SIGBUS") + "," + touch("heap", "read", "SIGBUS")},
+      {"thp.unstable", huge, "", reap + fault("REQ_FAULT", "-EFAULT") + R"(, {"op": "expect-page", "at": "heap", "state": "none"})"},
+      {"file.unstable", file("file-private"), "", reap + touch("heap", "write", "SIGBUS")},
       {"fault.hugetlb", pool, "", touch("heap", "write")},
       {"hugetlb_fault.none", pool, "", touch("heap", "read")},
       {"hugetlb_fault.write", pool, "", touch("heap", "read") + "," + touch("heap", "write")},
@@ -103,6 +108,30 @@ TEST(CpuFault, EveryBranchStepsBackToWhereItBegan) {
     std::vector<uint64_t> hashes{cursor.hash()};
     while (cursor.step()) hashes.push_back(cursor.hash());
     while (cursor.back()) ASSERT_EQ(cursor.hash(), hashes[cursor.position()]);
+  }
+}
+
+// --- after the OOM reaper ------------------------------------------------------------------------------------------
+
+const std::string reaped = R"({"op": "oom-reap", "expect": "0"}, )";
+std::string file_vma(const std::string& more) {
+  return R"({"name": "heap", "start": "0x7f0000000000", "size": "64K", "file_pages": 8, )" + more + "}";
+}
+
+TEST(CpuFault, AReadAfterTheReaperGetsOnlyWhatIsCached) {
+  // The failed read has brought its page into the cache; neighbours that were there are mapped before it fails.
+  const Outcome outcome = run_text(scenario_json(file_vma(R"("kind": "file-private")"), R"({"at": "heap+2", "state": "file-cached"})",
+      reaped + touch("heap", "read", "SIGBUS") + R"(, {"op": "expect-page", "at": "heap", "state": "none"},
+      {"op": "expect-page", "at": "heap+2", "state": "present"}, )" + touch("heap", "read")));
+  const auto rules = fired(outcome.recording);
+  EXPECT_THAT(rules, testing::IsSupersetOf({"file.unstable", "file.fault_around", "file.read"}));
+}
+
+TEST(CpuFault, TheReaperLeavesSharedFilesAlone) {
+  for (const char* kind : {"file-shared", "shmem"}) {
+    const Outcome outcome = run_text(scenario_json(file_vma(R"("kind": ")" + std::string(kind) + "\""), "",
+                                                   reaped + touch("heap", "read") + "," + touch("heap+1", "write")));
+    EXPECT_FALSE(fired(outcome.recording).contains("file.unstable")) << kind;
   }
 }
 
