@@ -80,6 +80,8 @@ class CpuFault final : public FaultHandler {
   uint32_t do_huge_pmd_device_private(Fault& fault, WordIndex pmd, uint64_t read);
   // file.cpp
   uint32_t do_fault(Fault& fault, WordIndex pte);
+  /// The page is in the cache and its memory has failed: how the fault ends. Nothing: it is an ordinary page.
+  std::optional<uint32_t> fault_on_poison(Fault& fault, uint64_t pfn);
   void fault_around(Fault& fault);
   // hugetlb.cpp
   uint32_t hugetlb_fault(Fault& fault);

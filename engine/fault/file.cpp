@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/fault/cpu_fault.h"
+#include "engine/machine/page_data.h"
 #include "engine/machine/rss.h"
 
 namespace hmmscope {
@@ -19,6 +20,15 @@ bool writable_when_read(const Fault& fault) {
 }
 
 }  // namespace
+
+std::optional<uint32_t> CpuFault::fault_on_poison(Fault& fault, uint64_t pfn) {
+  Machine& m = fault.machine;
+  const Folio folio = Folio::of(m, pfn);
+  if (!folio || !folio.has(folio_flag::hwpoison)) return std::nullopt;
+  const bool locked = folio.locked();   // others may go on before the step
+  m.step(locked ? RuleId::file_hwpoison_locked : RuleId::file_hwpoison, {fault.addr, pfn});
+  return locked ? 0 : vm_fault::hwpoison;
+}
 
 uint32_t CpuFault::do_fault(Fault& fault, WordIndex pte) {
   Machine& m = fault.machine;
@@ -40,9 +50,13 @@ uint32_t CpuFault::do_fault(Fault& fault, WordIndex pte) {
     m.step(RuleId::anon_oom, {fault.addr});
     return vm_fault::oom;
   }
-  const auto step = [&](RuleId rule, uint64_t mapped) {
-    m.step(rule, {fault.addr, mapped});
-    if (read_in) add_file_folio(m, file, index, pfn);
+  const auto poison = read_in ? std::nullopt : fault_on_poison(fault, pfn);
+  if (poison) return *poison;
+  const auto step = [&](RuleId rule, auto... operands) {
+    m.step(rule, {fault.addr, operands...});
+    if (!read_in) return;
+    add_file_folio(m, file, index, pfn);
+    if (PageData* data = m.page_data(); data != nullptr) data->read_file(file, index, pfn);
   };
   if (refused) {
     step(RuleId::file_unstable, pfn);
@@ -66,8 +80,7 @@ uint32_t CpuFault::do_fault(Fault& fault, WordIndex pte) {
   }
   const uint64_t copy = allocate(fault, 0);
   if (copy == 0) {
-    m.step(RuleId::anon_oom, {fault.addr});
-    if (read_in) add_file_folio(m, file, index, pfn);
+    step(RuleId::anon_oom);
     return vm_fault::oom;
   }
   step(RuleId::file_cow, copy);
@@ -89,6 +102,7 @@ void CpuFault::fault_around(Fault& fault) {
     const auto cached = index < cache_.size(fault.vma.file()) ? cache_.find(fault.vma.file(), index) : std::nullopt;
     const WordIndex word = fault.space.find_entry(Level::pte, addr);
     if (!cached || word == no_word || !x86::pte_none(m.load(word))) continue;
+    if (const Folio folio = Folio::of(m, *cached); folio && folio.has(folio_flag::hwpoison)) continue;
     m.step(RuleId::file_around, {addr, *cached});
     map_folio(m, *cached);
     // Neighbours are mapped old: nobody has used them yet.

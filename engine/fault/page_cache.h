@@ -33,6 +33,13 @@ class PageCache {
     return pfn;
   }
   void put(uint64_t file, uint64_t index, uint64_t pfn) { pages_[{file, index}] = pfn; }
+  /// The page is no longer in memory. False: it was not this one that was.
+  bool drop(uint64_t file, uint64_t index, uint64_t pfn) {
+    const auto found = pages_.find({file, index});
+    if (found == pages_.end() || found->second != pfn) return false;
+    pages_.erase(found);
+    return true;
+  }
 
  private:
   std::map<std::pair<uint64_t, uint64_t>, uint64_t> pages_;

@@ -1,5 +1,7 @@
 #include "engine/machine/page_data.h"
 
+#include <fmt/format.h>
+
 #include "engine/machine/machine.h"
 
 namespace hmmscope {
@@ -60,6 +62,25 @@ void PageData::write_swap(uint64_t offset, uint64_t pfn) {
 void PageData::read_swap(uint64_t offset, uint64_t pfn) {
   const auto found = slots_.find(offset);
   store(pfn, found == slots_.end() ? 0 : machine_->load(found->second));
+}
+
+uint64_t PageData::load_file(uint64_t file, uint64_t index) const {
+  const auto found = files_.find({file, index});
+  return found == files_.end() ? 0 : machine_->load(found->second);
+}
+
+void PageData::write_file(uint64_t file, uint64_t index, uint64_t value) {
+  auto found = files_.find({file, index});
+  if (found == files_.end()) {
+    if (value == 0) return;
+    Region region;
+    region.kind = RegionKind::counters;
+    region.count = 1;
+    region.address = index;
+    region.name = fmt::format("page of file {} on disk", file);
+    found = files_.emplace(std::pair(file, index), machine_->add_region(std::move(region))).first;
+  }
+  if (machine_->load(found->second) != value) machine_->store(found->second, value);
 }
 
 }  // namespace hmmscope

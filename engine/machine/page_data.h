@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <utility>
 
 #include "engine/recording/memory.h"
 
@@ -29,9 +30,15 @@ class PageData {
   void write_swap(uint64_t offset, uint64_t pfn);
   void read_swap(uint64_t offset, uint64_t pfn);
 
+  /// What the disk holds of a page of a file: zeros until something is written, as in a file with holes.
+  uint64_t load_file(uint64_t file, uint64_t index) const;
+  void write_file(uint64_t file, uint64_t index, uint64_t value);
+  void read_file(uint64_t file, uint64_t index, uint64_t pfn) { store(pfn, load_file(file, index)); }
+
  private:
   WordIndex find(uint64_t pfn) const;
   Machine* machine_;
+  std::map<std::pair<uint64_t, uint64_t>, WordIndex> files_;   ///< (file, page) -> its word on the disk
   std::map<uint64_t, WordIndex> chunks_;   ///< pfn / 512 -> first word
   std::map<uint64_t, WordIndex> slots_;    ///< offset of a swap slot -> its word, once it held something
 };

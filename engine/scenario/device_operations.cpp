@@ -156,13 +156,14 @@ Result<void> Operations::perform(const FileDataOp& op, Line line) {
     const uint64_t index = op.page + k;
     const auto cached = cache.find(vma.file(), index);
     if (!op.write) {
-      expect_content(*start + index * page_bytes, op.data.of(k), cached ? data.load(*cached) : 0, line);
+      expect_content(*start + index * page_bytes, op.data.of(k), cached ? data.load(*cached) : data.load_file(vma.file(), index), line);
       continue;
     }
     machine_.step(RuleId::scenario_write_file, {vma.file(), index, op.data.of(k)});
     const uint64_t pfn = cache.get(machine_.physical(), vma.file(), index);
     if (!cached) add_file_folio(machine_, vma.file(), index, pfn);
     data.store(pfn, op.data.of(k));
+    if (vma.kind() != VmaKind::shmem) data.write_file(vma.file(), index, op.data.of(k));
   }
   machine_.leave();
   return {};

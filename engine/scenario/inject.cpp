@@ -180,7 +180,7 @@ void Injector::happen(Planned& planned) {
       on_folio(planned, RuleId::inject_reference);
       break;
     case What::poison:
-      planned.done = poison_page(machine, world_.space(), planned.addr, rule, occurrence);
+      planned.done = poison_page(machine, world_.faults().page_cache(), world_.space(), planned.addr, rule, occurrence);
       break;
     case What::invalidation: {
       machine.step(RuleId::inject_invalidate, {rule, occurrence, planned.addr});

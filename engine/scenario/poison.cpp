@@ -8,6 +8,7 @@
 #include "engine/migrate/migrate_internal.h"
 #include "engine/migrate/rmap.h"
 #include "engine/scenario/entry_at.h"
+#include "engine/scenario/poison_file.h"
 
 namespace hmmscope::scenario {
 
@@ -53,6 +54,7 @@ WordIndex word_that_maps(const Machine& m, const StruckPlace& place, uint64_t pf
   return struck.present() && struck.first_pfn() == pfn ? word : no_word;
 }
 
+/// `entry` takes the place of the mapping: a poison entry, or 0 for a page that can be read again.
 void unmap_struck(Machine& m, const StruckPlace& place, const Folio& folio, uint64_t entry) {
   const InvalidateRange range{place.addr, place.addr + level_size(place.level)};
   const Invalidation running = place.space->notifiers().start(range);
@@ -61,7 +63,8 @@ void unmap_struck(Machine& m, const StruckPlace& place, const Folio& folio, uint
                                                         : pmd_lock(place.space->id(), place.addr));
     const WordIndex word = word_that_maps(m, place, folio.pfn());
     if (word != no_word) {
-      m.step(RuleId::poison_unmap, {place.addr, m.load(word), entry});
+      if (entry == 0) m.step(RuleId::poison_unmap_clean, {place.addr, m.load(word)});
+      else m.step(RuleId::poison_unmap, {place.addr, m.load(word), entry});
       if (place.level == Level::pte) count_entry_removed(*place.space, place.level, m.load(word));
       m.store(word, entry);
       folio.remove_rmap();
@@ -108,7 +111,7 @@ std::string_view poison_obstacle(Machine& machine, const AddressSpace& space, ui
   return {};
 }
 
-bool poison_page(Machine& machine, AddressSpace& space, uint64_t addr, uint64_t rule, uint64_t occurrence) {
+bool poison_page(Machine& machine, PageCache& cache, AddressSpace& space, uint64_t addr, uint64_t rule, uint64_t occurrence) {
   const EntryAt struck = entry_at(machine, space, addr);
   const Vma vma = space.vma_at(addr);
   const Level hugetlb = vma && vma.is_hugetlb() ? AddressSpace::hugetlb_level(vma) : Level::pte;
@@ -123,7 +126,10 @@ bool poison_page(Machine& machine, AddressSpace& space, uint64_t addr, uint64_t 
   folio.take();
   folio.set_flag(folio_flag::hwpoison);
   folio.lock(FolioLocker::other);
-  for (const StruckPlace& place : places_of(machine, folio, addr, hugetlb)) unmap_struck(machine, place, folio, *entry);
+  const auto cached = cached_page(machine, folio);
+  const uint64_t left_behind = cached && is_clean(machine, folio, *cached) ? 0 : *entry;
+  for (const StruckPlace& place : places_of(machine, folio, addr, hugetlb)) unmap_struck(machine, place, folio, left_behind);
+  if (cached) leave_page_cache(machine, cache, folio, *cached);
   machine.step(RuleId::poison_done, {pfn, folio.mapcount()});
   folio.unlock();
   return true;

@@ -60,7 +60,11 @@ void drop_page(Machine& machine, Level level, uint64_t entry) {
   if (x86::pmd_present(entry)) {
     if (level == Level::pte && x86::pte_special(entry)) return;
     const uint64_t pfn = leaf_pfn(level, entry);
-    if (!machine.physical().is_zero_pfn(pfn) && pfn != machine.physical().huge_zero_pfn()) unmap_folio(machine, pfn);
+    if (machine.physical().is_zero_pfn(pfn) || pfn == machine.physical().huge_zero_pfn()) return;
+    // What was written through a mapping of a file is the file's to write back from now on.
+    if (const Folio folio = Folio::of(machine, pfn); folio && entry_dirty(entry) && folio.mapping() > anon_mapping)
+      folio.set_flag(folio_flag::dirty);
+    unmap_folio(machine, pfn);
     return;
   }
   const SwapFormat& format = machine.entry_format().swap;
