@@ -191,14 +191,20 @@ uint32_t CpuFault::handle_pte(Fault& fault) {
   Machine& m = fault.machine;
   const EntryFormat& e = fault.entry;
   const WordIndex word = fault.space.find_entry(Level::pte, fault.addr);
-  const uint64_t pte = word == no_word ? 0 : m.load(word);
+  if (word == no_word) {
+    m.step(RuleId::fault_table_gone, {fault.addr});
+    return 0;
+  }
+  const uint64_t pte = m.load(word);
   SpinGuard locked(m, pte_lock(fault.space.id(), fault.addr), SpinGuard::later);
   fault.ptl = &locked;
   const auto raced = [&] {
     locked.lock();
-    const uint64_t now = word == no_word ? 0 : m.load(word);
-    if (now != pte) m.step(RuleId::fault_pte_raced, {fault.addr, pte, now});
-    return now != pte;
+    const bool gone = fault.space.find_entry(Level::pte, fault.addr) == no_word;
+    const uint64_t now = m.load(word);
+    if (gone) m.step(RuleId::fault_table_gone, {fault.addr});
+    else if (now != pte) m.step(RuleId::fault_pte_raced, {fault.addr, pte, now});
+    return gone || now != pte;
   };
   const auto inside = [&](RuleId rule, Function function, auto handler) {
     m.step(rule, {fault.addr, pte, fault.flags});

@@ -53,6 +53,10 @@ bool insert(const Migration& migration, uint64_t k, const Folio& page) {
     return false;
   }
   const SpinGuard locked(m, pte_lock(args.mm->id(), addr));
+  if (args.mm->find_entry(Level::pte, addr) != word) {
+    m.step(RuleId::insert_table_gone, {k, addr});
+    return false;
+  }
   if (args.mm->unstable()) {
     m.step(RuleId::insert_unstable, {k, addr});
     return false;

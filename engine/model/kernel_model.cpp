@@ -85,6 +85,7 @@ KernelModel model_of(uint32_t version, const KernelConfig& config) {
   m.pte_table_may_be_gone = version >= 6005;
   m.faults_under_vma_lock = version >= 6004;
   m.swap_in_maps_writable = version >= 6011;
+  m.dontneed_frees_tables = version >= 6014;
   m.shmem_keeps_poison = version >= 5016;
   m.migration_keeps_ad = version >= 6001;
   m.collect_spins_on_pmd_migration = version >= 6005 && version < 6019;

@@ -66,6 +66,7 @@ struct KernelModel {
   bool faults_under_vma_lock = true;       ///< 6.4+: a CPU fault first tries the VMA's own lock
   bool driver_faults_ask_the_vma = true;   ///< 5.4+: before, nobody asked whether the VMA allows what a driver's fault wants
   bool swap_in_maps_writable = true;       ///< 6.11+: reading an exclusive page back in maps it writable, clean
+  bool dontneed_frees_tables = false;      ///< 6.14+: MADV_DONTNEED of all that a pte table maps frees the table (PT_RECLAIM)
   bool shmem_keeps_poison = true;          ///< 5.16+: a page of shmem that failed stays in the page cache
   // migration (engine/migrate)
   bool anon_exclusive_mark = true;             ///< 5.19+: PG_anon_exclusive, which migration takes off and puts back

@@ -76,8 +76,16 @@ void drop_page(Machine& machine, Level level, uint64_t entry) {
   }
 }
 
-/// Zeroes every entry that maps part of [start, end), runs of ptes at once. A step must be open.
-void zap(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end) {
+/// The pte table that covers addr is empty and goes; the caller has its lock and the pmd's (mm/pt_reclaim.c).
+void free_table(Machine& machine, AddressSpace& space, uint64_t addr) {
+  const WordIndex pmd = space.find_entry(Level::pmd, addr);
+  machine.step(RuleId::dontneed_table, {addr, machine.load(pmd)});
+  machine.store(pmd, 0);
+}
+
+/// Zeroes every entry that maps part of [start, end), runs of ptes at once. A step must be open. `frees_tables`: a table
+/// whose entries are all in the range goes too.
+void zap(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end, bool frees_tables) {
   const Vma vma = space.vma_at(start);
   const bool counts = !vma || !vma.is_hugetlb();
   const auto drop = [&](Level level, uint64_t entry) {
@@ -99,6 +107,7 @@ void zap(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end) {
     const auto pages = static_cast<uint32_t>((part - addr) / page_bytes);
     for (uint32_t k = 0; k < pages; ++k) drop(Level::pte, machine.load(first + k));
     machine.fill_keeping(first, pages, 0, 0, 0);
+    if (frees_tables && pages == entries_per_table) free_table(machine, space, addr);
     addr = part;
   }
 }
@@ -147,7 +156,10 @@ Result<void> remove_pages(Machine& machine, AddressSpace& space, uint64_t start,
   {
     const PageTableLocks locked(machine, space, start, end);
     machine.step(rule, {start, end});
-    for_vmas(space, start, end, [&](Vma vma) { zap(machine, space, std::max(start, vma.start()), std::min(end, vma.end())); });
+    const bool frees_tables = rule == RuleId::dontneed_zap && machine.model().dontneed_frees_tables;
+    for_vmas(space, start, end, [&](Vma vma) {
+      zap(machine, space, std::max(start, vma.start()), std::min(end, vma.end()), frees_tables);
+    });
   }
   if (!running.failed) space.notifiers().end(running);
   return {};
@@ -219,7 +231,7 @@ bool oom_reap(Machine& machine, AddressSpace& space) {
     {
       const PageTableLocks locked(machine, space, start, end);
       machine.step(RuleId::oom_zap, {start, end});
-      zap(machine, space, start, end);
+      zap(machine, space, start, end, false);
     }
     space.notifiers().end(running);
   });
