@@ -54,7 +54,7 @@ void hold(nlohmann::ordered_json& operations, const std::vector<FactRefusal>& re
 
 nlohmann::ordered_json select(const KernelModel& model, uint64_t flags) {
   auto names = nlohmann::ordered_json::array();
-  for (const char* name : {"system", "device-private", "device-coherent", "fault", "write"}) {
+  for (const char* name : {"system", "device-private", "device-coherent", "compound", "fault", "write"}) {
     const uint64_t bit = scenario::select_bit(model, name);
     if (bit != 0 && (flags & bit) != 0) names.push_back(name);
   }
