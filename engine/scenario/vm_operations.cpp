@@ -130,6 +130,8 @@ uint64_t protected_entry(Machine& machine, uint64_t entry) {
   return (entry & ~x86::swp_type.mask()) | x86::swp_type.put(format.type(kind));
 }
 
+constexpr uint64_t vm_access = vm::read | vm::write | vm::exec;
+
 /// VMAs of [start, end) become VMAs of their own.
 Result<void> cut_vmas(AddressSpace& space, uint64_t start, uint64_t end) {
   for (const uint64_t addr : {start, end}) {
@@ -239,42 +241,55 @@ bool oom_reap(Machine& machine, AddressSpace& space) {
   return all;
 }
 
+namespace {
+
+/// mprotect_fixup() with new flags: [start, end) lies in one VMA.
+Result<void> mprotect_part(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end, uint64_t flags) {
+  for (const uint64_t addr : {start, end}) {
+    if (auto ok = split_at(machine, space, addr); !ok) return ok;
+  }
+  machine.step(RuleId::mprotect_vma, {start, end, flags});
+  if (auto ok = cut_vmas(space, start, end); !ok) return ok;
+  for_vmas(space, start, end,
+           [&](Vma vma) { machine.store(vma.word(VmaWord::flags), (vma.flags() & ~vm_access) | flags); });
+  const Invalidation running = space.notifiers().start({start, end, NotifyEvent::protection_vma, 0, true});
+  std::optional<PageTableLocks> locked(std::in_place, machine, space, start, end);
+  machine.step(RuleId::mprotect_ptes, {start, end});
+  for (uint64_t addr = start; addr < end;) {
+    const Mapping mapping = mapping_at(machine, space, addr, end);
+    addr = mapping.end;
+    if (mapping.word == no_word) continue;
+    const uint64_t old = machine.load(mapping.word);
+    if (!x86::pmd_present(old)) {
+      if (const uint64_t entry = protected_entry(machine, old); entry != old) machine.store(mapping.word, entry);
+      continue;
+    }
+    const uint64_t pfn = leaf_pfn(mapping.level, old);
+    // Taking all access away keeps the page behind PROTNONE; write comes back only by a fault.
+    uint64_t kept = old & ~x86::pfn.mask() & ~bit::rw & ~bit::present & ~x86::protnone.mask();
+    kept |= (flags & vm::read) != 0 ? bit::present : x86::protnone.mask();
+    // pte_modify(): an entry that loses RW keeps its dirt where this kernel has read-only entries keep it.
+    if (x86::pte_write(old)) kept = with_dirty_in_place(machine.model(), kept);
+    const uint64_t entry = EntryFormat::make(pfn, kept);
+    if (entry != old) machine.store(mapping.word, entry);
+  }
+  locked.reset();
+  if (!running.failed) space.notifiers().end(running);
+  return {};
+}
+
+}  // namespace
+
 Result<void> mprotect(Machine& machine, AddressSpace& space, uint64_t start, uint64_t end, uint64_t flags) {
-  constexpr uint64_t all = vm::read | vm::write | vm::exec;
   machine.enter(Function::mprotect, {start, end - start, flags});
   Result<void> ok;
-  for (const uint64_t addr : {start, end}) {
-    if (ok) ok = split_at(machine, space, addr);
-  }
-  if (ok) {
-    machine.step(RuleId::mprotect_vma, {start, end, flags});
-    ok = cut_vmas(space, start, end);
-  }
-  if (ok) {
-    for_vmas(space, start, end, [&](Vma vma) { machine.store(vma.word(VmaWord::flags), (vma.flags() & ~all) | flags); });
-    const Invalidation running = space.notifiers().start({start, end, NotifyEvent::protection_vma, 0, true});
-    std::optional<PageTableLocks> locked(std::in_place, machine, space, start, end);
-    machine.step(RuleId::mprotect_ptes, {start, end});
-    for (uint64_t addr = start; addr < end;) {
-      const Mapping mapping = mapping_at(machine, space, addr, end);
-      addr = mapping.end;
-      if (mapping.word == no_word) continue;
-      const uint64_t old = machine.load(mapping.word);
-      if (!x86::pmd_present(old)) {
-        if (const uint64_t entry = protected_entry(machine, old); entry != old) machine.store(mapping.word, entry);
-        continue;
-      }
-      const uint64_t pfn = leaf_pfn(mapping.level, old);
-      // Taking all access away keeps the page behind PROTNONE; write comes back only by a fault.
-      uint64_t kept = old & ~x86::pfn.mask() & ~bit::rw & ~bit::present & ~x86::protnone.mask();
-      kept |= (flags & vm::read) != 0 ? bit::present : x86::protnone.mask();
-      // pte_modify(): an entry that loses RW keeps its dirt where this kernel has read-only entries keep it.
-      if (x86::pte_write(old)) kept = with_dirty_in_place(machine.model(), kept);
-      const uint64_t entry = EntryFormat::make(pfn, kept);
-      if (entry != old) machine.store(mapping.word, entry);
-    }
-    locked.reset();
-    if (!running.failed) space.notifiers().end(running);
+  for (uint64_t addr = start; addr < end && ok;) {
+    const Vma vma = space.find_vma(addr);
+    if (!vma || vma.start() >= end) break;
+    const uint64_t from = std::max(addr, vma.start());
+    addr = std::min(end, vma.end());
+    if ((vma.flags() & vm_access) == flags) machine.step(RuleId::mprotect_same, {from, addr, flags});
+    else ok = mprotect_part(machine, space, from, addr, flags);
   }
   machine.leave(ok ? 0 : -EINVAL);
   return ok;

@@ -88,6 +88,7 @@ std::vector<Case> cases() {
       {"munmap.zap", huge, R"({"at": "heap", "pages": 512, "state": "thp"})", R"({"op": "munmap", "at": "heap+100", "pages": 50})"},
       {"madvise.dontneed", heap, state("present"), R"({"op": "madvise-dontneed", "at": "heap", "pages": 1}, )" + touch("heap", "read")},
       {"mprotect.ptes", heap, state("present"), R"({"op": "mprotect", "at": "heap", "pages": 1, "prot": "r"}, )" + touch("heap", "write", "SIGSEGV")},
+      {"mprotect.same", heap, state("present"), R"({"op": "mprotect", "at": "heap", "pages": 1, "prot": "rw"}, )" + touch("heap", "write")},
       {"scenario.set_page", heap, "", R"({"op": "set-page", "at": "heap", "state": "present"})"},
   };
 }

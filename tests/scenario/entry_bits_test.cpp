@@ -43,6 +43,17 @@ TEST(EntryBits, DirtMovesWithThePermissionToWrite) {
   }
 }
 
+/// mprotect_fixup() returns at once where nothing changes: of a range, the VMAs that have these permissions keep their entries.
+TEST(EntryBits, PermissionsThatAreThereAlreadyTouchNothing) {
+  const std::string present = R"({"at": "heap", "pages": 2, "state": "present"})";
+  const std::string protect = R"({"op": "mprotect", "at": "heap", "pages": 1, "prot": "r"}, {"op": "mprotect", "at": "heap", "pages": 4, "prot": "rw"},
+                                 {"op": "expect-page", "at": "heap", "state": "present", "writable": false},
+                                 {"op": "expect-page", "at": "heap+1", "state": "present", "writable": true})";
+  const Outcome outcome = run_text(scenario_json(small_heap, present, protect), "6.12");
+  EXPECT_EQ(final_word(outcome, RegionKind::pte, 1) & (rw | dirty | saved), rw | dirty);
+  EXPECT_THAT(fired(outcome.recording), testing::Contains("mprotect.same"));
+}
+
 const std::string configured = R"("config": "X86_USER_SHADOW_STACK=y", )";
 const std::string stack = R"({"name": "heap", "start": "0x7f0000000000", "size": "16K", "shadow_stack": true})";
 const std::string present = R"({"at": "heap", "pages": 2, "state": "present"})";
