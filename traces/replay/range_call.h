@@ -57,6 +57,8 @@ class RangeCall final : public WalkHooks {
   uint32_t peek();
   /// The same, with the end of the call, or of the trace, for no_index.
   uint32_t next_or_end();
+  /// Address of the handle_mm_fault that is next; nothing when another event is.
+  std::optional<uint64_t> next_fault();
   bool next_is(EventKind wanted) { return peek() != no_index && kind(peek()) == wanted; }
   /// Replays everything up to and including the event that peek() names, and gives it back.
   uint32_t take();
@@ -146,6 +148,8 @@ class RangeCall final : public WalkHooks {
   uint32_t taken_;              ///< the own event replayed last
   uint32_t peeked_ = no_index;  ///< answer of peek() while peek_valid_
   bool peek_valid_ = false;
+  uint32_t next_fault_at_ = no_index;            ///< the event next_fault_ is of
+  std::optional<uint64_t> next_fault_;
   CallId floor_ = no_call;  ///< side events must leave this call and those above it open
 
   std::vector<bool> unknown_in_;  ///< slots that no event shows at entry; empty when all are shown

@@ -100,7 +100,7 @@ void RangeCall::check_entry(uint32_t index, Function function, uint64_t addr, ui
   const EventKind entry = kind(index);
   const std::string_view name = function_name(function);
   const auto compare = [&](std::string_view field, uint64_t engine) {
-    if (const auto kernel = shown.number(field))
+    if (const auto kernel = shown.number(field); kernel && *kernel != engine)
       expect(addr, fmt::format("{} {}", name, field), *kernel, engine);
   };
   if (entry != EventKind::need_range) {
@@ -159,7 +159,7 @@ void RangeCall::left(Function function, uint64_t addr, int64_t ret) {
 void RangeCall::check_return(uint32_t index, Function function, uint64_t addr, int64_t ret) {
   const EventView shown = event(index);
   if (const auto at = shown.number(start_field(probed(function)->entry));
-      at && function != Function::hmm_range_need_fault)
+      at && *at != addr && function != Function::hmm_range_need_fault)
     expect(addr, fmt::format("address of the return of {}", function_name(function)), *at, addr);
   // A split that fails has several error numbers; the walk asks only whether it failed.
   const auto same = [&](int64_t kernel) {
@@ -216,7 +216,7 @@ uint64_t RangeCall::known_bits(uint64_t slot, bool written) const {
 
 std::optional<uint32_t> RangeCall::handle_mm_fault(uint64_t addr, uint32_t flags) {
   if (!judge_.in_step()) return vm_fault::sigbus;
-  if (next_is(EventKind::mmf) && number(peek(), "addr") == addr) return shown_fault(addr, flags);
+  if (next_fault() == addr) return shown_fault(addr, flags);
   return unseen_fault(addr, flags);
 }
 

@@ -17,6 +17,17 @@ uint32_t RangeCall::peek() {
   return peeked_;
 }
 
+/// Of a range whose faults are not shown, one by one, every page asks.
+std::optional<uint64_t> RangeCall::next_fault() {
+  const uint32_t index = peek();
+  if (index != next_fault_at_) {
+    next_fault_at_ = index;
+    next_fault_.reset();
+    if (index != no_index && kind(index) == EventKind::mmf) next_fault_ = number(index, "addr");
+  }
+  return next_fault_;
+}
+
 uint32_t RangeCall::next_or_end() {
   if (peek() != no_index) return peek();
   return traced_.out != no_index ? traced_.out : static_cast<uint32_t>(replayer_.trace().size());
