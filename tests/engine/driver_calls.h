@@ -1,8 +1,7 @@
 #pragma once
-/// Calls of 4.14 to 5.6 in tests: a small machine, one recorded call, and which rules have been met so far.
+/// Calls of 4.14 to 5.6 in tests: a small machine, and one recorded call.
 
 #include <algorithm>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -20,12 +19,6 @@ inline constexpr uint64_t OLD_V = 1, OLD_R = 2, OLD_W = 4, OLD_ERROR = 8, OLD_EM
                           OLD_DEVICE = 64;
 inline constexpr uint64_t old_pfn(uint64_t pfn, uint64_t flags) { return pfn << 7 | OLD_V | flags; }
 
-/// Every rule fired by the tests of this binary so far.
-inline std::set<std::string>& all_fired() {
-  static std::set<std::string> fired;
-  return fired;
-}
-
 struct Made {
   RangeFaultResult result;
   std::vector<std::string> rules;
@@ -37,7 +30,6 @@ inline Made run_call(World& w, DriverRequest request = {}) {
   Made run;
   run.result = driver_range_call(w.machine(), w.call, request);
   run.rules = fired_rules(*w.stop_recording());
-  all_fired().insert(run.rules.begin(), run.rules.end());
   return run;
 }
 

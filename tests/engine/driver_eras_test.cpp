@@ -150,7 +150,7 @@ TEST(DriverFormat, UntilFiveOneAnInvalidationZeroesTheSlotsOfTrackedRanges) {
     device.track(tracked, w.call.start, w.call.end, w.call.pfns);
     w.start_recording();
     w.mm().notifiers().end(w.mm().notifiers().start({w.call.start + first * page_bytes, w.call.start + end * page_bytes}));
-    for (const std::string& id : fired_rules(*w.stop_recording())) all_fired().insert(id);
+    (void)w.stop_recording();
     EXPECT_EQ(tracked.valid, valid) << first << " " << end;
     std::string zeroed;
     for (uint32_t k = 0; k < 8; ++k) zeroed += w.out(k) == 0 ? '0' : 'r';
