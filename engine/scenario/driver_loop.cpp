@@ -140,8 +140,7 @@ Result<void> Operations::perform(const RangeFaultOp& op, Line line) {
 }
 
 WalkHooks* Operations::hooks_of(const RangeFaultCall& call, WalkHooks* script) {
-  WalkHooks* waits = locks_ == nullptr ? nullptr : locks_->walk_hooks(*call.mm);
-  return script != nullptr ? script : waits;
+  return script != nullptr || locks_ == nullptr ? script : locks_->walk_hooks(*call.mm);
 }
 
 RangeFaultResult Operations::walk(const RangeFaultCall& call, WalkHooks* script) {
@@ -198,7 +197,7 @@ Result<int> Operations::read_sequence(const RangeFaultOp& op, const Loop& loop, 
 
 Result<int> Operations::driver_loop(const RangeFaultOp& op, Loop& loop, Line line) {
   RangeFaultCall call = loop.call;
-  FaultScript script(world_, op);
+  FaultScript script(world_, op, hooks_of(call, nullptr));
   int ret = -EBUSY;
   for (uint64_t round = 1; round <= op.rounds; ++round) {
     if (world_.signal_pending()) {

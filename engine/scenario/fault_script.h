@@ -15,7 +15,8 @@ namespace hmmscope::scenario {
 
 class FaultScript final : public WalkHooks {
  public:
-  FaultScript(World& world, const RangeFaultOp& op) : world_(world), op_(op) {}
+  /// `otherwise`: asked about waits that the script does not name; null when nobody else could end one.
+  FaultScript(World& world, const RangeFaultOp& op, WalkHooks* otherwise) : world_(world), op_(op), otherwise_(otherwise) {}
 
   bool empty() const { return op_.faults.empty() && op_.waits.empty(); }
   /// A mistake of the scenario that came to light inside the call; the call has ended in an error then.
@@ -24,6 +25,8 @@ class FaultScript final : public WalkHooks {
 
   std::optional<uint32_t> handle_mm_fault(uint64_t addr, uint32_t flags) override;
   bool wait_for_migration(uint64_t addr) override;
+  /// Items that have come to their turn change what the next round does, as other tasks do.
+  std::optional<uint64_t> turns_of_others() const override;
 
  private:
   /// Where a list stands: the item used last, and whether its pages have been set.
@@ -39,9 +42,12 @@ class FaultScript final : public WalkHooks {
   Match take(const std::vector<FaultDecl>& items, Place& place, uint64_t addr);
   bool covers(const FaultDecl& decl, uint64_t addr);
   void happen(const FaultDecl& decl, uint64_t addr);
+  Invalidation begin_invalidation(uint64_t start, uint64_t end);
+  Result<void> replace_pages(const PageDecl& page);
 
   World& world_;
   const RangeFaultOp& op_;
+  WalkHooks* otherwise_;
   Place fault_, wait_;
   std::optional<Error> failure_;
 };

@@ -2,6 +2,7 @@
 
 #include "engine/machine/folio.h"
 #include "engine/migrate/entry_conversion.h"
+#include "engine/scenario/vm_operations.h"
 #include "engine/scenario/world.h"
 
 namespace hmmscope::scenario {
@@ -50,7 +51,10 @@ Result<void> World::map_outside(const PageDecl& page, Level level, uint64_t addr
   if (!is_shared_anonymous(*machine_, page, space_->vma_at(addr), entry)) return {};
   const auto space = space_outside(page, level, addr);
   if (!space) return fail(space.error());
+  const WordIndex word = (*space)->find_entry(level, addr);
+  const uint64_t before = word == no_word ? 0 : machine_->load(word);
   (*space)->set_entry(level, addr, entry_outside(*machine_, entry));
+  drop_page(*machine_, level, before);   // a page declared here before, which the other process no longer shares
   return {};
 }
 

@@ -54,28 +54,6 @@ Result<void> split_at(Machine& machine, AddressSpace& space, uint64_t addr) {
   return {};
 }
 
-/// The page behind an entry that goes away loses a mapping and a reference.
-void drop_page(Machine& machine, Level level, uint64_t entry) {
-  if (x86::pte_none(entry)) return;
-  if (x86::pmd_present(entry)) {
-    if (level == Level::pte && x86::pte_special(entry)) return;
-    const uint64_t pfn = leaf_pfn(level, entry);
-    if (machine.physical().is_zero_pfn(pfn) || pfn == machine.physical().huge_zero_pfn()) return;
-    // What was written through a mapping of a file is the file's to write back from now on.
-    if (const Folio folio = Folio::of(machine, pfn); folio && entry_dirty(entry) && folio.mapping() > anon_mapping)
-      folio.set_flag(folio_flag::dirty);
-    unmap_folio(machine, pfn);
-    return;
-  }
-  const SwapFormat& format = machine.entry_format().swap;
-  const SwapKind kind = format.kind(entry);
-  if (is_device_exclusive(kind) && !machine.model().exclusive_entries_are_mapped) {
-    if (const Folio folio = Folio::of(machine, format.pfn(entry)); folio && folio.refcount() != 0) folio.put();
-  } else if (is_device_private(kind) || is_device_exclusive(kind)) {
-    unmap_folio(machine, format.pfn(entry));
-  }
-}
-
 /// The pte table that covers addr is empty and goes; the caller has its lock and the pmd's (mm/pt_reclaim.c).
 void free_table(Machine& machine, AddressSpace& space, uint64_t addr) {
   const WordIndex pmd = space.find_entry(Level::pmd, addr);
@@ -168,6 +146,27 @@ Result<void> remove_pages(Machine& machine, AddressSpace& space, uint64_t start,
 }
 
 }  // namespace
+
+void drop_page(Machine& machine, Level level, uint64_t entry) {
+  if (x86::pte_none(entry)) return;
+  if (x86::pmd_present(entry)) {
+    if (level == Level::pte && x86::pte_special(entry)) return;
+    const uint64_t pfn = leaf_pfn(level, entry);
+    if (machine.physical().is_zero_pfn(pfn) || pfn == machine.physical().huge_zero_pfn()) return;
+    // What was written through a mapping of a file is the file's to write back from now on.
+    if (const Folio folio = Folio::of(machine, pfn); folio && entry_dirty(entry) && folio.mapping() > anon_mapping)
+      folio.set_flag(folio_flag::dirty);
+    unmap_folio(machine, pfn);
+    return;
+  }
+  const SwapFormat& format = machine.entry_format().swap;
+  const SwapKind kind = format.kind(entry);
+  if (is_device_exclusive(kind) && !machine.model().exclusive_entries_are_mapped) {
+    if (const Folio folio = Folio::of(machine, format.pfn(entry)); folio && folio.refcount() != 0) folio.put();
+  } else if (is_device_private(kind) || is_device_exclusive(kind)) {
+    unmap_folio(machine, format.pfn(entry));
+  }
+}
 
 PageTableLocks::PageTableLocks(Machine& machine, const AddressSpace& space, uint64_t start, uint64_t end) {
   if (!machine.observed()) return;

@@ -22,6 +22,9 @@ class PageTableLocks {
   std::deque<SpinGuard> guards_;
 };
 
+/// The page behind an entry that goes away loses a mapping and a reference. A step must be open.
+void drop_page(Machine& machine, Level level, uint64_t entry);
+
 /// Addresses are page aligned, start < end. A 2M or 1G leaf or a 2M device-private entry that is only partly inside the
 /// range is split first;
 /// a hugetlb page that is only partly inside is an error, as in the kernel.

@@ -53,6 +53,44 @@ TEST(FaultScript, EndsFaultsAndInvalidates) {
   EXPECT_TRUE(fires(*outcome, RuleId::scenario_stale));
 }
 
+/// As when the kernel's own fault replaces a page: nobody maps the old one any more, its memory can be used again, and a
+/// device that maps it hears of that before it happens.
+TEST(FaultScript, WhatAFaultReplacesIsNotMappedAnyMore) {
+  const auto outcome = run_text(R"(
+    {"op": "range-fault", "array": "a", "at": "heap", "pages": 1, "device": "gpu", "expect": "0"},
+    {"op": "range-fault", "array": "b", "at": "heap", "pages": 1, "device": "gpu", "default": "REQ_FAULT|REQ_WRITE",
+     "faults": [{"at": "heap", "invalidates": true, "then": [{"at": "heap", "state": "present", "pfn": "0x6000"}]}], "expect": "0"},
+    {"op": "set-page", "at": "heap+1", "state": "present", "pfn": "0x5000"})",
+                                R"([{"at": "heap", "state": "present", "pfn": "0x5000", "writable": false}])");
+  ASSERT_TRUE(outcome) << outcome.error().to_string();
+  EXPECT_TRUE(outcome->failures.empty()) << failure_texts(*outcome);
+}
+
+/// The migration of another task ends whether or not this call's faults are scripted.
+TEST(FaultScript, WaitsItDoesNotNameAreForOtherTasks) {
+  const auto outcome = run_text(R"(
+    {"op": "touch", "at": "heap", "access": "write"},
+    {"op": "migrate-setup", "migration": "m", "at": "heap", "pages": 1, "device": "gpu"},
+    {"task": "driver", "op": "range-fault", "array": "a", "at": "heap", "pages": 1, "device": "gpu", "default": "REQ_FAULT",
+     "faults": [{"at": "heap+1", "result": "SIGBUS"}], "expect": "0"},
+    {"task": "migration", "op": "migrate-finalize", "migration": "m"})");
+  ASSERT_TRUE(outcome) << outcome.error().to_string();
+  EXPECT_TRUE(outcome->failures.empty()) << failure_texts(*outcome);
+  EXPECT_TRUE(fires(*outcome, RuleId::migration_wait_over));
+}
+
+/// The process that shares a page has one page at a place: the one declared there last.
+TEST(FaultScript, APageDeclaredAgainLeavesTheOtherProcessToo) {
+  const auto outcome = run_text(R"(
+    {"op": "madvise-dontneed", "at": "heap", "pages": 1},
+    {"op": "range-fault", "array": "a", "at": "heap", "pages": 1, "device": "gpu", "default": "REQ_FAULT",
+     "faults": [{"at": "heap", "then": [{"at": "heap", "state": "present", "pfn": "0x6000", "exclusive": false}]}], "expect": "0"},
+    {"op": "set-page", "at": "heap+1", "state": "present", "pfn": "0x5000"})",
+                                R"([{"at": "heap", "state": "present", "pfn": "0x5000", "exclusive": false}])");
+  ASSERT_TRUE(outcome) << outcome.error().to_string();
+  EXPECT_TRUE(outcome->failures.empty()) << failure_texts(*outcome);
+}
+
 /// The second fault of the page takes the second item; the one after it the same again.
 TEST(FaultScript, APageThatFaultsAgainTakesTheNextItem) {
   const auto outcome = run_text(R"(

@@ -1,5 +1,6 @@
 #include "tests/schedule/random_generator.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace hmmscope::scenario {
@@ -195,7 +196,31 @@ Generator::Group Generator::range_fault() {
     item.raw("slots", R"([{"index": 0, "value": ")" + pick({"REQ_FAULT", "REQ_FAULT|REQ_WRITE", "~0"}) + "\"}]");
   }
   if (number(8) == 0 && later_than(5005)) item.raw("stale", "true");
+  maybe_scripted(item, where);
   return {on_device(item)};
+}
+
+/// What some of the faults inside the call end with, and what they leave. Beside other tasks they only end: what a script puts
+/// into the page tables it puts there past every lock. Its pages are small ones.
+void Generator::maybe_scripted(Item& range, const Place& where) {
+  if (number(3) != 0) return;
+  std::string script;
+  for (uint32_t k = 1 + number(3); k > 0; --k) {
+    Item fault = Item().with("at", where.vma + "+" + std::to_string(number(std::min(where.pages, 16u))));
+    // One that succeeds and changes nothing comes for ever, which nobody can tell while others may still change something.
+    if (model_.has_driver_format() && number(4) == 0) fault.with("result", "0x400");   // VM_FAULT_RETRY
+    else if (wanted_.injects || wanted_.tasks || number(2) == 0) fault.with("result", pick({"SIGBUS", "SIGSEGV", "OOM", "HWPOISON"}));
+    const bool leaves = !wanted_.tasks && where.unit == 1 && number(3) != 0;
+    if (leaves) {
+      const std::string& state = where.states[number(static_cast<uint32_t>(where.states.size()))];
+      fault.raw("then", "[" + Item().raw("at", fault.keys().front().second).raw("state", state).text() + "]");
+    } else if (number(3) == 0) {
+      fault.with("pages", 4);
+    }
+    if (leaves || number(2) == 0) fault.raw("invalidates", "true");   // a device that maps the page must hear of what is put there
+    script += (script.empty() ? "" : ", ") + fault.text();
+  }
+  range.raw("faults", "[" + script + "]");
 }
 
 Generator::Group Generator::group_of_any_kernel() {
@@ -299,6 +324,7 @@ Generator::Group Generator::unified_in_steps() {
   if (number(2) == 0) {
     Item walk = in_heap("range-fault").with("array", array).with("default", pick({"REQ_FAULT|MIGRATE", "REQ_FAULT|REQ_WRITE|MIGRATE", "MIGRATE"}));
     walk.raw("prepares", R"({"migration": ")" + name + R"("})");
+    maybe_scripted(walk, places_.front());
     all = {std::move(on_device(walk)), op("migrate-range-setup").with("migration", name).with("array", array)};
   } else {
     Item driver = in_heap("fault-and-migrate").with("migration", name).with("until", "setup").with("sequence", pick({"S1", "S3", "migrate-only"}));

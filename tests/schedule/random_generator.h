@@ -65,6 +65,7 @@ class Generator {
   Group group_of_unified();
   Group unified_in_steps();
   Group range_fault();
+  void maybe_scripted(Item& range, const Place& where);
   Group three_calls();
   Group hold();
   Group change_of_vmas();

@@ -102,7 +102,7 @@ TEST_F(RandomMachines, TasksLeaveHugePagesInOrderHoweverTheyAreInterleaved) { ex
 
 TEST_F(RandomMachines, KernelsBefore58LeaveEverythingInOrder) { expect_sound({Era::range_only}, 70'000, 120); }
 
-TEST_F(RandomMachines, TasksOfKernelsBefore58LeaveEverythingInOrder) { expect_sound({Era::range_only, true}, 80'000, 50); }
+TEST_F(RandomMachines, TasksOfKernelsBefore58LeaveEverythingInOrder) { expect_sound({Era::range_only, true}, 80'000, 120); }
 
 TEST_F(RandomMachines, TheUnifiedPatchesLeaveEverythingInOrder) { expect_sound({Era::unified}, 90'000, 200); }
 
