@@ -187,8 +187,6 @@ void MainWindow::arrange() {
   tabifyDockWidget(decision, details);
   for (Dock* each : {lesson, walk, bits, decision, history, timeline}) each->show();
   for (Dock* each : {events, divergences, details}) each->hide();
-  sized_by_hand_ = false;
-  if (settings_ != nullptr) settings_->remove(QStringLiteral("window/by_hand"));
   size_docks();
 }
 
@@ -344,10 +342,9 @@ void MainWindow::showEvent(QShowEvent* event) {
   if (arranged_) return;
   arranged_ = true;
   setFocus();  // no panel has it yet: arrows step
-  if (settings_ != nullptr && settings_->contains(QStringLiteral("window/layout"))) return;
-  arrange();
-  // Again when the header has its height.
-  QTimer::singleShot(0, this, &MainWindow::size_docks);
+  if (settings_ == nullptr || !settings_->contains(QStringLiteral("window/layout"))) arrange();
+  // Again when the header has its height; and a layout that was kept may be of a smaller screen.
+  if (!sized_by_hand_) QTimer::singleShot(0, this, &MainWindow::size_docks);
 }
 
 void MainWindow::paintEvent(QPaintEvent*) {

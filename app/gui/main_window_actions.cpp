@@ -234,7 +234,11 @@ void MainWindow::bind_view_actions() {
   actions_.bind("view.theme_switch", [this] {
     choose_theme(session_.theme() == ui::ThemeKind::dark ? ThemeChoice::light : ThemeChoice::dark);
   });
-  actions_.bind("view.reset", [this] { arrange(); });
+  actions_.bind("view.reset", [this] {
+    sized_by_hand_ = false;
+    if (settings_ != nullptr) settings_->remove(QStringLiteral("window/by_hand"));
+    arrange();
+  });
 }
 
 CanvasPanel* MainWindow::focused_canvas() const {
