@@ -178,11 +178,6 @@ int64_t DriverWalk::whole_range() {
   } while (true);
 }
 
-bool DriverWalk::circles() {
-  const std::optional<uint64_t> others = hooks_ == nullptr ? 0 : hooks_->turns_of_others();
-  return others && call_.undisturbed && circle_.circles(machine_, last_, *others);
-}
-
 int DriverWalk::walk_until_done(uint64_t start, uint64_t end, bool watch_sequence) {
   for (;;) {
     machine_.step(RuleId::drv_walk, {start, end});
@@ -191,7 +186,7 @@ int DriverWalk::walk_until_done(uint64_t start, uint64_t end, bool watch_sequenc
     if (stuck_) return -EDEADLK;
     if (ret != walk_again || request_.snapshot) return ret;
     if (watch_sequence && invalidated()) return ret;
-    if (result_.walks > call_.max_restarts || circles()) {
+    if (result_.walks > call_.max_restarts || circle_.circles(machine_, last_, hooks_, call_.undisturbed)) {
       stuck_ = true;
       result_.stuck = Stuck::livelock;
       result_.stuck_at = last_;

@@ -35,8 +35,6 @@ class DriverWalk {
   int64_t fail_and_clear(int ret);
   int64_t pages_before_last() const { return static_cast<int64_t>((last_ - call_.start) >> page_bits); }
   bool invalidated() const;
-  /// This restart begins a round that nothing tells from the one before.
-  bool circles();
 
   // driver_levels.cpp: mm/pagewalk.c
   int walk_page_range(uint64_t start, uint64_t end);

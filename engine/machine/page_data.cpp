@@ -44,20 +44,22 @@ void PageData::clear(uint64_t pfn, uint64_t pages) {
   for (uint64_t k = 0; k < pages; ++k) store(pfn + k, 0);
 }
 
-void PageData::write_swap(uint64_t offset, uint64_t pfn) {
-  const uint64_t value = load(pfn);
-  auto found = slots_.find(offset);
-  if (found == slots_.end()) {
+template <class Key>
+void PageData::keep(std::map<Key, WordIndex>& words, const Key& key, uint64_t value, uint64_t address, std::string_view name) {
+  auto found = words.find(key);
+  if (found == words.end()) {
     if (value == 0) return;
     Region region;
     region.kind = RegionKind::counters;
     region.count = 1;
-    region.address = offset;
-    region.name = "swap slot";
-    found = slots_.emplace(offset, machine_->add_region(std::move(region))).first;
+    region.address = address;
+    region.name = name;
+    found = words.emplace(key, machine_->add_region(std::move(region))).first;
   }
   if (machine_->load(found->second) != value) machine_->store(found->second, value);
 }
+
+void PageData::write_swap(uint64_t offset, uint64_t pfn) { keep(slots_, offset, load(pfn), offset, "swap slot"); }
 
 void PageData::read_swap(uint64_t offset, uint64_t pfn) {
   const auto found = slots_.find(offset);
@@ -70,17 +72,7 @@ uint64_t PageData::load_file(uint64_t file, uint64_t index) const {
 }
 
 void PageData::write_file(uint64_t file, uint64_t index, uint64_t value) {
-  auto found = files_.find({file, index});
-  if (found == files_.end()) {
-    if (value == 0) return;
-    Region region;
-    region.kind = RegionKind::counters;
-    region.count = 1;
-    region.address = index;
-    region.name = fmt::format("page of file {} on disk", file);
-    found = files_.emplace(std::pair(file, index), machine_->add_region(std::move(region))).first;
-  }
-  if (machine_->load(found->second) != value) machine_->store(found->second, value);
+  keep(files_, {file, index}, value, index, fmt::format("page of file {} on disk", file));
 }
 
 }  // namespace hmmscope

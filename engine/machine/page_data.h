@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include "engine/recording/memory.h"
@@ -37,6 +38,10 @@ class PageData {
 
  private:
   WordIndex find(uint64_t pfn) const;
+  /// The word of `key` becomes `value`; one that never held anything but zero has no region.
+  template <class Key>
+  void keep(std::map<Key, WordIndex>& words, const Key& key, uint64_t value, uint64_t address, std::string_view name);
+
   Machine* machine_;
   std::map<std::pair<uint64_t, uint64_t>, WordIndex> files_;   ///< (file, page) -> its word on the disk
   std::map<uint64_t, WordIndex> chunks_;   ///< pfn / 512 -> first word

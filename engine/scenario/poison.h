@@ -18,8 +18,8 @@ namespace hmmscope::scenario {
 /// Why it cannot happen at addr now; empty when it can.
 std::string_view poison_obstacle(Machine& machine, const AddressSpace& space, uint64_t addr);
 
-/// The memory at addr fails (no obstacle, no spinlock is held); `cache` is the machine's page cache. `rule` and `occurrence`: the place that asked for it, for
-/// the recording. False: somebody took hold of a 2M page while it was being split; nothing has happened.
+/// The memory at addr fails (no obstacle, no spinlock is held); `cache` is the machine's page cache. `rule` and
+/// `occurrence`: the place that asked for it, for the recording. False: somebody took hold of a 2M page while it was being split; nothing has happened.
 bool poison_page(Machine& machine, PageCache& cache, AddressSpace& space, uint64_t addr, uint64_t rule, uint64_t occurrence);
 
 }  // namespace hmmscope::scenario

@@ -6,15 +6,22 @@
 /// nobody could, as then the next round has no more choice than the last one had.
 
 #include <cstdint>
+#include <optional>
 
 #include "engine/machine/machine.h"
 #include "engine/recording/paged_state.h"
+#include "engine/walk/hooks.h"
 
 namespace hmmscope {
 
 class CircleWatch {
  public:
-  /// At each restart, with where the walk goes on and how often others could have gone on. True: it has been here before.
+  /// At each restart of a call with these hooks (may be null), with where the walk goes on. True: it has been here before.
+  bool circles(const Machine& machine, uint64_t last, const WalkHooks* hooks, bool undisturbed) {
+    const std::optional<uint64_t> others = hooks == nullptr ? 0 : hooks->turns_of_others();
+    return others && undisturbed && circles(machine, last, *others);
+  }
+  /// The same with how often others could have gone on.
   bool circles(const Machine& machine, uint64_t last, uint64_t others) {
     ++restarts_;
     const bool mark = restarts_ == next_, compare = restarts_ == next_ + 1;

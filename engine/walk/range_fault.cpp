@@ -38,11 +38,6 @@ bool RangeWalk::sequence_moved() {
   return call_.notifier != nullptr && call_.notifier->check_retry(call_.notifier_seq);
 }
 
-bool RangeWalk::circles() {
-  const std::optional<uint64_t> others = hooks_ == nullptr ? 0 : hooks_->turns_of_others();
-  return others && call_.undisturbed && circle_.circles(machine_, last_, *others);
-}
-
 RangeFaultResult RangeWalk::run() {
   machine_.enter(Function::hmm_range_fault, {call_.start, call_.end, call_.default_flags, call_.pfn_flags_mask,
                                              call_.dev_private_owner, call_.notifier_seq});
@@ -68,7 +63,7 @@ RangeFaultResult RangeWalk::run() {
       machine_.step(RuleId::range_return, {static_cast<uint64_t>(static_cast<int64_t>(ret)), last_});
       break;
     }
-    if (result_.walks > call_.max_restarts || circles()) {
+    if (result_.walks > call_.max_restarts || circle_.circles(machine_, last_, hooks_, call_.undisturbed)) {
       machine_.step(RuleId::range_livelock, {last_, result_.walks});
       result_.stuck = Stuck::livelock;
       result_.stuck_at = last_;

@@ -34,8 +34,6 @@ class RangeWalk {
 
   // range_fault.cpp: the outer loop and the fault step
   bool sequence_moved();
-  /// This restart begins a round that nothing tells from the one before.
-  bool circles();
   int fault_outside();                                            ///< 7.2+: after the walk
   int need_pages(uint64_t addr, uint64_t end, unsigned need);     ///< what callbacks do when a fault is required
   int fault_pages(Function function, uint64_t addr, uint64_t end, unsigned need);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <iterator>
@@ -220,6 +221,33 @@ TEST(DamagedDatPages, RecordsLieInTheirPage) {
   EXPECT_EQ(damage_of(page_of(4072 | 0xc0000000, {29, 4068})), "");
   EXPECT_EQ(damage_of(std::string(15, '\0')), "is cut off");
   EXPECT_EQ(damage_of(page_of(12, {2, 7, 7}, 27)), "claims more records than fit in it");
+}
+
+/// So many that several threads look at them: every page of every CPU is looked at, and what is said is of the first CPU.
+TEST(DamagedDatPages, EveryPageOfEveryCpuIsLookedAt) {
+  constexpr uint32_t cpus = 9, count = 64;
+  const std::string sound = page_of(12, {2, 7, 7}), cut = page_of(12, {3, 7, 7});
+  std::string file;
+  RecordPages pages;
+  for (uint32_t cpu = 0; cpu < cpus; ++cpu) {
+    pages.cpus.push_back({cpu, file.size(), count * sound.size()});
+    for (uint32_t k = 0; k < count; ++k) file += sound;
+  }
+  ASSERT_GT(file.size(), size_t{2} << 20);
+  const auto checked = [&] { return check_record_pages(file, "t.dat", pages, Progress{}); };
+  EXPECT_TRUE(checked());
+  for (uint32_t cpu = cpus; cpu-- > 0;) {   // those behind it are damaged already
+    const uint64_t at = pages.cpus[cpu].offset + (7 * cpu + 1) % count * sound.size();
+    file.replace(at, cut.size(), cut);
+    const auto found = checked();
+    ASSERT_FALSE(found) << cpu;
+    EXPECT_EQ(found.error().offset, at);
+    EXPECT_NE(found.error().to_string().find("a page of CPU " + std::to_string(cpu) + " has a record"), std::string::npos) << found.error().to_string();
+  }
+  std::atomic<bool> cancel = true;
+  const auto cancelled = check_record_pages(file, "t.dat", pages, Progress{{}, &cancel});
+  ASSERT_FALSE(cancelled);
+  EXPECT_EQ(cancelled.error().message, "cancelled");
 }
 
 }  // namespace

@@ -35,6 +35,8 @@ void expect_same(std::string_view payload, std::initializer_list<std::string_vie
 
 TEST(Fields, SplitInOnePassAreThoseFoundOneByOne) {
   expect_same(probe, {"ret", "range", "ops", "name", "b", "start", "pfns", "tail", "art", ""});
+  // Names of one size that begin and end alike.
+  expect_same("(f) ab_notifier=1 ac_notifier=2 owner=3 owned=4", {"ac_notifier", "ab_notifier", "ad_notifier", "b_notifier", "notifier", "owned", "owner", "owne"});
   std::string many;
   for (int i = 0; i < 60; ++i) many += "f" + std::to_string(i) + "={" + std::to_string(i) + "}" + (i % 7 == 0 ? "x=1 " : " ");
   for (int i = 0; i < 60; ++i) expect_same(many, {"f" + std::to_string(i), "x"});
