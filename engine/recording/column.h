@@ -64,13 +64,28 @@ class Column {
   void append(const T* values, size_t count) {
     if (count == 0) return;
     if (capacity_ - size_ < count) grow(size_ + count);
-    std::memcpy(static_cast<void*>(data_ + size_), values, count * sizeof(T));
+    copy_to(data_ + size_, values, count);
     size_ += count;
   }
   void append(size_t count, T value) {
     if (capacity_ - size_ < count) grow(size_ + count);
     for (size_t i = 0; i < count; ++i) data_[size_ + i] = value;
     size_ += count;
+  }
+  /// Zeros. Where they are most of what there is then, their pages are not touched before they are written.
+  void append_zeros(size_t count) {
+    constexpr size_t lazy_bytes = size_t{1} << 18;
+    if (count < size_ || count < lazy_bytes / sizeof(T) || count > static_cast<size_t>(-1) / sizeof(T) - size_) return append(count, T{});
+    void* fresh = std::calloc(size_ + count, sizeof(T));
+    if (fresh == nullptr) throw std::bad_alloc();
+    if (size_ != 0) std::memcpy(fresh, data_, size_ * sizeof(T));
+    std::free(data_);
+    data_ = static_cast<T*>(fresh);
+    capacity_ = size_ += count;
+  }
+  /// Room for as many: address space, until they come.
+  void reserve(size_t count) {
+    if (count > capacity_) reallocate(count);
   }
   /// New elements are not initialised: for readers that fill them at once.
   void resize_uninitialised(size_t count) {
@@ -84,6 +99,18 @@ class Column {
   size_t bytes() const { return capacity_ * sizeof(T); }
 
  private:
+  /// A few elements, mostly just written one by one: read so again. A wider read would wait for all those writes.
+  static void copy_to(T* to, const T* from, size_t count) {
+    switch (count) {
+      case 6: to[5] = from[5]; [[fallthrough]];
+      case 5: to[4] = from[4]; [[fallthrough]];
+      case 4: to[3] = from[3]; [[fallthrough]];
+      case 3: to[2] = from[2]; [[fallthrough]];
+      case 2: to[1] = from[1]; [[fallthrough]];
+      case 1: to[0] = from[0]; return;
+      default: std::memcpy(static_cast<void*>(to), from, count * sizeof(T));
+    }
+  }
   void grow(size_t needed) {
     const size_t doubled = capacity_ < 64 ? 64 : capacity_ * 2;
     reallocate(needed > doubled ? needed : doubled);

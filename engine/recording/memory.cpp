@@ -19,8 +19,14 @@ RegionId Memory::add_region(Region region) {
   if (region.count > max_words_ || words_.size() > max_words_ - region.count || regions_.size() >= max_regions_)
     throw TooLarge("the machine would need more memory than a run may use");
   region.first = static_cast<WordIndex>(words_.size());
-  words_.resize(words_.size() + region.count, 0);
+  const uint32_t count = region.count;
   regions_.push_back(std::move(region));
+  try {
+    words_.append_zeros(count);
+  } catch (...) {
+    regions_.pop_back();
+    throw;
+  }
   return static_cast<RegionId>(regions_.size() - 1);
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/encoding/layout.h"
+#include "engine/recording/column.h"
 
 namespace hmmscope {
 
@@ -93,14 +94,14 @@ class Memory {
   void log_run(WordIndex first, uint32_t count) {
     for (uint32_t k = 0; log_ != nullptr && k < count; ++k) log_->writes.push_back(first + k);
   }
-  std::span<const uint64_t> words() const { return words_; }
+  std::span<const uint64_t> words() const { return words_.span(); }
   std::span<const Region> regions() const { return regions_; }
   const Region& region(RegionId id) const { return regions_[id]; }
   /// The region that holds `word`; no_region if none. O(log regions).
   RegionId region_of(WordIndex word) const;
 
  private:
-  std::vector<uint64_t> words_;
+  Column<uint64_t> words_;
   std::vector<Region> regions_;
   AccessLog* log_ = nullptr;
   WordIndex max_words_ = no_word - 1;

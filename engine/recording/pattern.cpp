@@ -29,6 +29,18 @@ Pattern find_pattern(std::span<const uint64_t> values) {
   return {true, values[0], values.size() > 1 ? values[1] - values[0] : 0};
 }
 
+Part first_part(std::span<const uint64_t> values) {
+  // Half of what one page table holds: shorter parts are not worth a write of their own.
+  constexpr uint32_t worth = 256, step = 64;
+  const auto count = static_cast<uint32_t>(values.size());
+  const uint32_t linear = linear_prefix(values);
+  if (linear == count || linear >= worth) return {linear, find_pattern(values.first(std::min(linear, 2u)))};
+  for (uint32_t at = step; at + worth <= count; at += step) {
+    if (linear_prefix(values.subspan(at, worth)) == worth) return {at, find_pattern(values.first(at))};
+  }
+  return {count, {}};
+}
+
 void fill_linear(uint64_t* words, uint32_t count, uint64_t base, uint64_t stride) {
   if (stride == 0) {
     std::fill_n(words, count, base);

@@ -91,7 +91,8 @@ Recording::Run Recorder::begin_run(WordIndex first, uint32_t count) {
   assert(first <= memory_->words().size() && count <= memory_->words().size() - first);
   Recording::Run run{};
   run.count = count;
-  recording_.set_old(run, memory_->words().subspan(first, count));
+  const auto words = memory_->words().subspan(first, count);
+  recording_.set_old(run, words, find_pattern(words));
   return run;
 }
 
@@ -101,9 +102,25 @@ void Recorder::append_run(WordIndex first, const Recording::Run& run, uint64_t n
 }
 
 void Recorder::fill(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, Evidence evidence) {
+  constexpr uint32_t long_run = 4096;
+  while (count >= long_run) {
+    const Part old = first_part(memory_->words().subspan(first, count));
+    fill_part(first, old.count, base, stride, evidence, old.pattern);
+    first += old.count;
+    count -= old.count;
+    base += old.count * stride;
+  }
   if (count == 0) return;
   if (count == 1) return write(first, base, evidence);
-  Recording::Run run = begin_run(first, count);
+  fill_part(first, count, base, stride, evidence, find_pattern(memory_->words().subspan(first, count)));
+}
+
+void Recorder::fill_part(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, Evidence evidence,
+                         const Pattern& old) {
+  assert(recording_.steps() > 0 && "a write belongs to a step");
+  Recording::Run run{};
+  run.count = count;
+  recording_.set_old(run, memory_->words().subspan(first, count), old);
   run.new_shape = WriteShape::linear;
   run.new_stride = stride;
   fill_linear(memory_->data() + first, count, base, stride);
@@ -156,6 +173,26 @@ void Recorder::set_meta(std::string key, std::string value) {
   recording_.meta_.insert_or_assign(std::move(key), std::move(value));
 }
 
+void Recorder::expect_events(size_t count) {
+  // Beyond this, columns are so large that growing moves their pages and copies nothing.
+  count = std::min(count, size_t{1} << 20);
+  Recording& r = recording_;
+  r.events_.reserve(count);
+  r.calls_.reserve(count);
+  r.arguments_.reserve(2 * count);
+  const size_t steps = 2 * count;
+  r.rule_.reserve(steps);
+  r.call_.reserve(steps);
+  r.operand_end_.reserve(steps);
+  r.write_end_.reserve(steps);
+  r.event_.reserve(steps);
+  r.operands_.reserve(3 * steps);
+  r.write_word_.reserve(steps);
+  r.write_info_.reserve(steps);
+  r.write_old_.reserve(steps);
+  r.write_new_.reserve(steps);
+}
+
 Recording Recorder::finish() && {
   Recording& r = recording_;
   // Neither tasks nor event kinds need be declared: readers may index with any call's or event's all the
@@ -174,7 +211,7 @@ Recording Recorder::finish() && {
   r.event_kinds_.resize(kinds);
 
   r.regions_.assign(memory_->regions().begin(), memory_->regions().end());
-  r.initial_.append(memory_->words().size() - r.initial_.size(), 0);
+  r.initial_.append_zeros(memory_->words().size() - r.initial_.size());
   r.shrink_to_fit();
   current_ = no_call;
   return std::move(r);

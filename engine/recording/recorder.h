@@ -39,13 +39,16 @@ class Recorder {
   /// Writes go to the Memory and into the open step. Writing the value a word already has is recorded too (the
   /// history shows it as rewritten). A write needs an open step; runs of no words record nothing.
   void write(WordIndex word, uint64_t value, Evidence evidence = Evidence::computed);
-  /// value(k) = base + k * stride for k in [0, count)
+  /// value(k) = base + k * stride for k in [0, count). Of a run of thousands of words (a 1G leaf's) whose old values have
+  /// patterns in parts only, each part is a write.
   void fill(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, Evidence evidence = Evidence::computed);
   /// As fill, but each word keeps its own bits in `keep`: word = (old & keep) | value(k).
   void fill_keeping(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, uint64_t keep,
                     Evidence evidence = Evidence::computed);
   void copy(WordIndex first, std::span<const uint64_t> values, Evidence evidence = Evidence::computed);
 
+  /// Trace sources: about as many events are to come. Columns that grow to what these lead to are not moved meanwhile.
+  void expect_events(size_t count);
   /// Trace sources: the event that following steps come from.
   EventIndex add_event(const Event& event);
   void set_event(EventIndex event) { event_ = event; }
@@ -71,6 +74,8 @@ class Recorder {
     recording_.write_new_.push(new_value);
     ++recording_.write_end_.back();
   }
+  /// `old`: the pattern of the words' values.
+  void fill_part(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, Evidence evidence, const Pattern& old);
   /// Records the words' old values; the caller then stores the new ones and sets the run's new shape.
   Recording::Run begin_run(WordIndex first, uint32_t count);
   void append_run(WordIndex first, const Recording::Run& run, uint64_t new_base, Evidence evidence);

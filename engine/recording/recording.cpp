@@ -114,8 +114,7 @@ uint64_t Recording::set_new(Run& run, std::span<const uint64_t> values) {
   return base;
 }
 
-void Recording::set_old(Run& run, std::span<const uint64_t> values) {
-  const Pattern pattern = find_pattern(values);
+void Recording::set_old(Run& run, std::span<const uint64_t> values, const Pattern& pattern) {
   run.old_shape = pattern.linear ? WriteShape::linear : WriteShape::literal;
   run.old_base = pattern.linear ? pattern.base : literals_.size();
   run.old_stride = pattern.stride;

@@ -21,6 +21,7 @@
 
 #include "engine/recording/column.h"
 #include "engine/recording/memory.h"
+#include "engine/recording/pattern.h"
 #include "engine/rules/rule.h"
 
 namespace hmmscope {
@@ -200,7 +201,7 @@ class Recording {
   /// Describe the values a run writes or replaces; values without a pattern are copied to the literals, and the base is
   /// where they begin there. set_new returns the new base.
   uint64_t set_new(Run& run, std::span<const uint64_t> values);
-  void set_old(Run& run, std::span<const uint64_t> values);
+  void set_old(Run& run, std::span<const uint64_t> values, const Pattern& pattern);
 
   // per step
   Column<uint16_t> rule_;

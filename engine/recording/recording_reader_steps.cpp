@@ -190,7 +190,7 @@ Result<void> RecordingReader::read_run(const format::RunRow& row, size_t write,
   Recording::Run run;
   uint64_t new_base = row.base;
   run.count = row.count;
-  r_.set_old(run, {words, row.count});
+  r_.set_old(run, {words, row.count}, find_pattern({words, row.count}));
   if (row.shape == format::RunRow::linear) {
     run.new_shape = WriteShape::linear;
     run.new_stride = row.stride;

@@ -105,6 +105,34 @@ TEST_F(RecorderTest, CopiesKeepTheirValuesOnlyWhenThereIsNoPattern) {
   EXPECT_EQ(recording.write(0, 2).new_shape, WriteShape::single);
 }
 
+/// What a 1G leaf's words replace: some that were shown, many that follow a pattern.
+TEST_F(RecorderTest, LongRunsAreCutWhereTheOldWordsChangeTheirPattern) {
+  constexpr uint32_t count = 20000;
+  add(RegionKind::hmm_pfns, count + 10);
+  std::vector<uint64_t> before(count + 10, 0);
+  for (uint32_t k = 0; k < 300; ++k) before[5 + k] = k * k * 77 + 3;
+  for (uint32_t k = 300; k < 9000; ++k) before[5 + k] = 1000 + 8 * k;
+  for (WordIndex k = 0; k < before.size(); ++k) memory_.store(k, before[k]);
+  Recorder recorder(memory_);
+  recorder.step(RuleId::unknown_rule);
+  recorder.fill(5, count, 0x100, 2);
+  const Recording recording = std::move(recorder).finish();
+  ASSERT_EQ(recording.write_count(0), 3u);
+  WordIndex next = 5;
+  for (uint32_t n = 0; n < 3; ++n) {
+    const WriteView write = recording.write(0, n);
+    ASSERT_EQ(write.first, next);
+    for (uint32_t k = 0; k < write.count; ++k) {
+      ASSERT_EQ(write.old_at(k), before[next + k]) << next + k;
+      ASSERT_EQ(write.new_at(k), 0x100 + 2 * uint64_t{next + k - 5}) << next + k;
+      ASSERT_EQ(memory_.load(next + k), write.new_at(k));
+    }
+    next += write.count;
+  }
+  EXPECT_EQ(next, 5 + count);
+  EXPECT_LT(recording.bytes(), before.size() * 8 + 10000) << "beside the initial words hardly more than the 300";
+}
+
 TEST_F(RecorderTest, CallsNestAndKnowTheirSteps) {
   Recorder recorder(memory_);
   recorder.step(RuleId::unknown_rule);
