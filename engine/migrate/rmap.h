@@ -31,12 +31,14 @@ void rmap_walk(const Machine& machine, uint64_t mapping, uint64_t index, uint64_
     size_t next = 0;
     while (next < space->vmas().size()) {
       const size_t at = next++;
-      const Vma vma = space->vma(space->vmas()[at]);
-      const uint64_t behind = vma.end();
+      const Vma vma(&machine.memory(), space->vmas()[at]);
+      // Most VMAs hold other parts: that is asked first, with the fewest words.
+      if (vma.pgoff() >= index + pages) continue;
+      const uint64_t behind = vma.end(), vma_end = vma.pgoff() + (behind - vma.start()) / page_bytes;
+      if (vma_end <= index) continue;
       const bool anonymous = vma.kind() == VmaKind::anonymous || vma.kind() == VmaKind::file_private;
       if (mapping == anon_mapping ? !anonymous : vma.file() == 0 || file_mapping(vma.file()) != mapping)
         continue;
-      const uint64_t vma_end = vma.pgoff() + (vma.end() - vma.start()) / page_bytes;
       const uint64_t from = std::max(index, vma.pgoff()), to = std::min(index + pages, vma_end);
       if (from >= to) continue;
       const uint64_t addr = vma.start() + (from - vma.pgoff()) * page_bytes;
