@@ -6,7 +6,10 @@
 #include <iterator>
 #include <random>
 #include <string>
+#include <vector>
 
+#include "traces/reader/field_split.h"
+#include "traces/reader/hex_run.h"
 #include "traces/reader/text_fields.h"
 
 namespace hmmscope::traces {
@@ -46,6 +49,63 @@ TEST(Fields, SplitInOnePassAreThoseFoundOneByOne) {
     std::string payload;
     for (uint32_t k = random() % 40; k > 0; --k) payload += pieces[random() % std::size(pieces)];
     expect_same(payload, {"a", "b", "ret", "ba", "aa"});
+  }
+}
+
+/// Payloads of a few kinds that are mostly alike, in lines of one text: whatever was in the payloads before, and whatever
+/// stands behind this one.
+TEST(Fields, SplitAfterAnyOtherPayload) {
+  std::mt19937 random(11);
+  const auto any = [&](auto& list) { return list[random() % std::size(list)]; };
+  constexpr std::string_view names[] = {"a", "mm", "start", "end", "default_flags", "pfn_flags_mask_0", "pfn_flags_mask_of_all", "owner"};
+  constexpr std::string_view values[] = {"0x0", "0xffff888100843900", "0x12345678123456789", "0x", "0xg", "7", "10", "007",
+                                         "-16", "-0x1", "7fc584c00000", "1234567890123456", "12345678901234567", "add", "x",
+                                         "", "{0x1,0x2}", "{}", "{0x1", "\"a b=c\"", "ops+0x0/0x60 [m]", "a=1", "7fc5,", "5,", "(fault)"};
+  constexpr std::string_view fronts[] = {"", "(f+0x4/0x80) ", "(f+0x4/0x80 [m] <- g) ", "(f) x=", "no field, "};
+  constexpr std::string_view gaps[] = {" ", " ", " ", " ", " ", " ", " ", ", ", "", "  ", " (", "\t"};
+  FieldSplit split;
+  for (int kind = 0; kind < 400; ++kind) {
+    std::vector<std::string_view> order;
+    for (uint32_t k = 1 + random() % 7; k > 0; --k) order.push_back(any(names));
+    const std::string_view front = any(fronts);
+    for (int round = 0; round < 60; ++round) {
+      std::string text(random() % 8 == 0 ? any(fronts) : front);
+      for (const std::string_view name : order) {
+        if (random() % 16 == 0) continue;
+        text += std::string(random() % 16 == 0 ? any(names) : name) + '=' + std::string(random() % 3 == 0 ? any(values) : "0x" + std::to_string(random()));
+        text += random() % 8 == 0 ? any(gaps) : std::string_view(" ");
+      }
+      if (random() % 2 == 0 && text.ends_with(' ')) text.pop_back();
+      const size_t size = text.size();
+      const bool line = random() % 2 == 0;
+      if (line) text += std::string("\n12 mm=0x1 a=2 ").substr(0, 1 + random() % 14);
+      const std::string_view payload = std::string_view(text).substr(0, size);
+      split.split(payload, line ? text.size() - size : 0);
+      for (int look = 0; look < 6; ++look) {
+        const std::string_view name = any(names);
+        const auto expected = find_field(payload, name);
+        ASSERT_EQ(split.find(name), expected) << name << " in " << payload;
+        for (const bool hex : {false, true}) {
+          const auto number = expected ? parse_number(*expected, hex) : std::nullopt;
+          uint64_t found = 0;
+          ASSERT_EQ(split.number(name, hex, found), number.has_value()) << name << " in " << payload;
+          ASSERT_EQ(found, number.value_or(found)) << name << " in " << payload;
+        }
+      }
+    }
+  }
+}
+
+TEST(HexRun, EndsWithTheDigitsOrTheText) {
+  std::mt19937 random(5);
+  constexpr std::string_view characters = "0123456789abcdefABCDEF/:@G`g,} \x80\xb0\xff";
+  for (int round = 0; round < 20000; ++round) {
+    std::string text(random() % 40, ' ');
+    for (char& c : text) c = characters[random() % (random() % 6 == 0 ? characters.size() : 22)];
+    const HexRun run = read_hex_run(text);
+    const std::string digits = text.substr(0, std::min<size_t>(16, text.find_first_not_of("0123456789abcdefABCDEF")));
+    ASSERT_EQ(run.digits, digits.size()) << text;
+    ASSERT_EQ(run.number, digits.empty() ? 0 : std::stoull(digits, nullptr, 16)) << text;
   }
 }
 

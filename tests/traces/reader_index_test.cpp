@@ -17,7 +17,11 @@ bool same(const TraceEvent& a, const TraceEvent& b) {
 
 void expect_rows(const EventTable& table, const std::vector<TraceEvent>& rows, size_t count) {
   ASSERT_EQ(table.size(), count);
-  for (size_t i = 0; i < count; ++i) ASSERT_TRUE(same(table[i], rows[i])) << i;
+  for (size_t i = 0; i < count; ++i) {
+    ASSERT_TRUE(same(table[i], rows[i])) << i;
+    ASSERT_EQ(table.kind(i), rows[i].kind) << i;
+    ASSERT_EQ(table.task(i), rows[i].task) << i;
+  }
 }
 
 /// Mostly what a trace holds; every `odd`th row has a value at an edge of what fits a compact row.

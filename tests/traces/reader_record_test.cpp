@@ -36,6 +36,11 @@ class Records : public testing::Test {
                      {"outside", 50, 8, 8, Type::number, false},  {"far", 40, 64, 8, Type::array, false}};
     return {*copy_bytes(records, "records"), {format}, {{0xffffffff81000010, "hmm_walk_ops+0x10"}}};
   }
+  static std::optional<uint64_t> number(const RecordDecoder& decoder, const TraceEvent& event, std::string_view name) {
+    uint64_t value;
+    if (!decoder.number(event, name, value)) return std::nullopt;
+    return value;
+  }
   static TraceEvent event(size_t size) {
     TraceEvent e;
     e.fields_at = static_cast<uint16_t>(size);
@@ -47,8 +52,8 @@ TEST_F(Records, EveryTypeOfField) {
   const std::string records = bytes();
   const RecordDecoder d = decoder(records);
   const TraceEvent e = event(records.size());
-  EXPECT_EQ(d.number(e, "ret"), static_cast<uint64_t>(-16));
-  EXPECT_EQ(d.number(e, "ops"), 0xffffffff81000010u);
+  EXPECT_EQ(number(d, e, "ret"), static_cast<uint64_t>(-16));
+  EXPECT_EQ(number(d, e, "ops"), 0xffffffff81000010u);
   EXPECT_EQ(d.text(e, "ops"), "hmm_walk_ops+0x10");
   EXPECT_EQ(d.text(e, "func"), "hmm_walk_ops");
   EXPECT_EQ(d.text(e, "comm"), "comm");
@@ -64,16 +69,16 @@ TEST_F(Records, WhatIsAbsentOrOutsideTheRecordIsNothing) {
   const RecordDecoder d = decoder(records);
   uint64_t words[8];
   const TraceEvent whole = event(records.size());
-  EXPECT_EQ(d.number(whole, "outside"), std::nullopt);
+  EXPECT_EQ(number(d, whole, "outside"), std::nullopt);
   EXPECT_EQ(d.array(whole, "far", words), std::nullopt);
-  EXPECT_EQ(d.number(whole, "nothing"), std::nullopt);
-  EXPECT_EQ(d.number(whole, "pfns"), std::nullopt);
+  EXPECT_EQ(number(d, whole, "nothing"), std::nullopt);
+  EXPECT_EQ(number(d, whole, "pfns"), std::nullopt);
   EXPECT_EQ(d.array(whole, "ret", words), std::nullopt);
   EXPECT_EQ(d.text(whole, "ret"), std::nullopt);
   for (size_t size = 0; size < records.size(); ++size) {  // a record cut anywhere: no read past its end
     const RecordDecoder cut = decoder(records.substr(0, size));
     const TraceEvent e = event(size);
-    EXPECT_EQ(cut.number(e, "ret").has_value(), size >= 12);
+    EXPECT_EQ(number(cut, e, "ret").has_value(), size >= 12);
     EXPECT_EQ(cut.array(e, "pfns", words).has_value(), size >= 36);
     (void)cut.text(e, "filename");
     (void)cut.payload(e);

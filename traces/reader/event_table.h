@@ -51,6 +51,9 @@ class EventTable {
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   TraceEvent operator[](size_t index) const;
+  /// The same, of which one member is read.
+  KindId kind(size_t index) const;
+  uint32_t task(size_t index) const;
   Iterator begin() const;
   Iterator end() const;
 
@@ -122,6 +125,18 @@ inline TraceEvent EventTable::operator[](size_t index) const {
           combination.kind,
           row.fields_at,
           combination.format_data};
+}
+
+inline KindId EventTable::kind(size_t index) const {
+  const Block& block = *blocks_[index / block_rows];
+  const Row& row = block.rows[index % block_rows];
+  return row.combination == wide_row ? find_wide(block, index % block_rows).kind : combinations_[row.combination].kind;
+}
+
+inline uint32_t EventTable::task(size_t index) const {
+  const Block& block = *blocks_[index / block_rows];
+  const Row& row = block.rows[index % block_rows];
+  return row.combination == wide_row ? find_wide(block, index % block_rows).task : row.task;
 }
 
 inline void EventTable::push_back(const TraceEvent& event) {

@@ -10,13 +10,13 @@ namespace {
 
 using Type = RecordField::Type;
 
-/// Little-endian number of 1, 2, 4 or 8 bytes; nothing when it lies outside the record.
-std::optional<uint64_t> load(std::string_view record, uint64_t offset, uint32_t size, bool is_signed) {
-  if (size == 0 || size > 8 || offset + size > record.size()) return std::nullopt;
-  uint64_t value = 0;
+/// Little-endian number of 1, 2, 4 or 8 bytes; false when it lies outside the record.
+bool load(std::string_view record, uint64_t offset, uint32_t size, bool is_signed, uint64_t& value) {
+  if (size == 0 || size > 8 || offset + size > record.size()) return false;
+  value = 0;
   std::memcpy(&value, record.data() + offset, size);
   if (is_signed && size < 8 && (value >> (8 * size - 1) & 1) != 0) value |= ~uint64_t{0} << (8 * size);
-  return value;
+  return true;
 }
 
 bool is_symbol(const RecordField& field) { return field.type == Type::symbol || field.type == Type::function; }
@@ -24,12 +24,12 @@ bool is_symbol(const RecordField& field) { return field.type == Type::symbol || 
 std::optional<std::string_view> load_string(std::string_view record, const RecordField& field, uint32_t left_out) {
   uint64_t offset = field.offset, size = field.size;
   if (field.type == Type::dynamic_string) {
-    const auto place = load(record, field.offset, 4, false);
-    if (!place) return std::nullopt;
-    offset = *place & 0xffff;
+    uint64_t place;
+    if (!load(record, field.offset, 4, false, place)) return std::nullopt;
+    offset = place & 0xffff;
     if (offset < left_out) return std::nullopt;
     offset -= left_out;
-    size = *place >> 16;
+    size = place >> 16;
   }
   if (offset > record.size()) return std::nullopt;
   std::string_view text = record.substr(offset, size == 0 ? std::string_view::npos : size);
@@ -62,10 +62,10 @@ std::optional<std::string_view> RecordDecoder::symbol(uint64_t address) const {
   return found->text;
 }
 
-std::optional<uint64_t> RecordDecoder::number(const TraceEvent& event, std::string_view name) const {
+bool RecordDecoder::number(const TraceEvent& event, std::string_view name, uint64_t& number) const {
   const RecordField* field = find(event, name);
-  if (field == nullptr || (field->type != Type::number && !is_symbol(*field))) return std::nullopt;
-  return load(record(event), field->offset, field->size, field->is_signed);
+  if (field == nullptr || (field->type != Type::number && !is_symbol(*field))) return false;
+  return load(record(event), field->offset, field->size, field->is_signed, number);
 }
 
 std::optional<std::string_view> RecordDecoder::text(const TraceEvent& event, std::string_view name) const {
@@ -75,9 +75,9 @@ std::optional<std::string_view> RecordDecoder::text(const TraceEvent& event, std
     return load_string(record(event), *field, formats_[event.format_data].left_out);
   }
   if (!is_symbol(*field)) return std::nullopt;
-  const auto address = load(record(event), field->offset, field->size, false);
-  if (!address) return std::nullopt;
-  auto printed = symbol(*address);
+  uint64_t address;
+  if (!load(record(event), field->offset, field->size, false, address)) return std::nullopt;
+  auto printed = symbol(address);
   if (printed && field->type == Type::function) printed = printed->substr(0, printed->find('+'));
   return printed;
 }
@@ -87,9 +87,8 @@ std::optional<uint32_t> RecordDecoder::array(const TraceEvent& event, std::strin
   if (field == nullptr || field->type != Type::array || field->element == 0) return std::nullopt;
   const uint32_t count = field->size / field->element;
   for (uint32_t i = 0; i < count && i < out.size(); ++i) {
-    const auto value = load(record(event), uint64_t{field->offset} + uint64_t{i} * field->element, field->element, field->is_signed);
-    if (!value) return std::nullopt;
-    out[i] = *value;
+    const uint64_t at = uint64_t{field->offset} + uint64_t{i} * field->element;
+    if (!load(record(event), at, field->element, field->is_signed, out[i])) return std::nullopt;
   }
   return count;
 }
@@ -112,8 +111,8 @@ std::string RecordDecoder::payload(const TraceEvent& event) const {
       out += '}';
     } else if (const auto printed = text(event, field.name)) {
       out += *printed;
-    } else if (const auto value = number(event, field.name)) {
-      out += field.is_signed ? fmt::format("{}", static_cast<int64_t>(*value)) : fmt::format("{:#x}", *value);
+    } else if (uint64_t value; number(event, field.name, value)) {
+      out += field.is_signed ? fmt::format("{}", static_cast<int64_t>(value)) : fmt::format("{:#x}", value);
     }
   }
   return out;

@@ -45,7 +45,7 @@ class RecordDecoder final : public FieldDecoder {
   /// `symbols` sorted by address.
   RecordDecoder(std::shared_ptr<const Bytes> records, std::vector<RecordFormat> formats, std::vector<RecordSymbol> symbols);
 
-  std::optional<uint64_t> number(const TraceEvent& event, std::string_view name) const override;
+  bool number(const TraceEvent& event, std::string_view name, uint64_t& number) const override;
   std::optional<std::string_view> text(const TraceEvent& event, std::string_view name) const override;
   std::optional<uint32_t> array(const TraceEvent& event, std::string_view name, std::span<uint64_t> out) const override;
   bool array_damaged(const TraceEvent& event, std::string_view name) const override;

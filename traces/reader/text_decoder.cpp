@@ -1,7 +1,9 @@
 #include "traces/reader/text_decoder.h"
 
+#include <array>
 #include <atomic>
 
+#include "traces/reader/field_split.h"
 #include "traces/reader/text_fields.h"
 
 namespace hmmscope::traces {
@@ -61,17 +63,21 @@ std::string_view TextDecoder::payload_of(const TraceEvent& event) const {
   return line_from(event.offset + event.fields_at);
 }
 
-std::optional<std::string_view> TextDecoder::field_of(const TraceEvent& event, std::string_view name) const {
-  thread_local struct {
+FieldSplit& TextDecoder::fields_of(const TraceEvent& event) const {
+  struct Last {
     uint64_t decoder = 0, offset = 0;
     FieldSplit fields;
-  } last;
+  };
+  // One a kind: calls look at their entry and their return in turn, and the payloads of a kind are alike.
+  thread_local constinit std::array<Last, 32> kinds{};
+  Last& last = kinds[event.kind % kinds.size()];
   if (last.decoder != id_ || last.offset != event.offset) {
-    last.fields.split(payload_of(event));
+    const std::string_view payload = payload_of(event);
+    last.fields.split(payload, static_cast<size_t>(bytes_->view().end() - payload.end()));
     last.decoder = id_;
     last.offset = event.offset;
   }
-  return last.fields.find(name);
+  return last.fields;
 }
 
 /// Text prints "comm=A pid=1 child_comm=B child_pid=2" for the fields parent_comm, parent_pid, child_comm, child_pid.
@@ -95,7 +101,7 @@ std::optional<std::string_view> TextDecoder::fork_field(std::string_view payload
 
 std::optional<std::string_view> TextDecoder::text(const TraceEvent& event, std::string_view name) const {
   if (form_of(event) == PayloadForm::fields && dialects_[event.kind] != Dialect::fork) {
-    if (const auto field = field_of(event, name); field || !name.starts_with("__probe_")) return field;
+    if (const auto field = fields_of(event).find(name); field || !name.starts_with("__probe_")) return field;
     return probe_field(payload_of(event), name);
   }
   const std::string_view payload = payload_of(event);
@@ -113,7 +119,22 @@ std::optional<std::string_view> TextDecoder::text(const TraceEvent& event, std::
   return fork_field(payload, name);
 }
 
-std::optional<uint64_t> TextDecoder::number(const TraceEvent& event, std::string_view name) const {
+bool TextDecoder::number(const TraceEvent& event, std::string_view name, uint64_t& number) const {
+  const bool fields = form_of(event) == PayloadForm::fields && dialects_[event.kind] != Dialect::fork;
+  if (fields && !name.starts_with('_')) return fields_of(event).number(name, prints_hex(dialects_[event.kind], name), number);
+  const auto special = special_number(event, name);
+  number = special.value_or(0);
+  return special.has_value();
+}
+
+/// Without 0x, too.
+bool TextDecoder::prints_hex(Dialect dialect, std::string_view name) {
+  if (dialect == Dialect::plain) return false;
+  return dialect == Dialect::migration_entry ? name == "addr" || name == "pte" : dialect == Dialect::new_task && name == "clone_flags";
+}
+
+/// Of a line that is no list of fields, or of the place in front of them.
+std::optional<uint64_t> TextDecoder::special_number(const TraceEvent& event, std::string_view name) const {
   if (form_of(event) == PayloadForm::lost) {
     ParsedLine mark;
     if (name != "count" || parse_line(line_from(event.offset), mark) != LineKind::lost || !mark.lost_known) {
@@ -123,23 +144,19 @@ std::optional<uint64_t> TextDecoder::number(const TraceEvent& event, std::string
   }
   const auto value = text(event, name);
   if (!value) return std::nullopt;
-  if (value->starts_with("0x")) return parse_number(*value, true);
-  const bool hex = (form_of(event) == PayloadForm::enter && name != "__syscall_nr") || name.starts_with("__probe_") ||
-                   (dialects_[event.kind] == Dialect::migration_entry && (name == "addr" || name == "pte")) ||
-                   (dialects_[event.kind] == Dialect::new_task && name == "clone_flags");
-  return parse_number(*value, hex);
+  return parse_number(*value, (form_of(event) == PayloadForm::enter && name != "__syscall_nr") || name.starts_with("__probe_"));
 }
 
 std::optional<uint32_t> TextDecoder::array(const TraceEvent& event, std::string_view name, std::span<uint64_t> out) const {
   if (form_of(event) != PayloadForm::fields) return std::nullopt;
-  const auto value = field_of(event, name);
+  const auto value = fields_of(event).find(name);
   if (!value) return std::nullopt;
   return parse_array(*value, out);
 }
 
 bool TextDecoder::array_damaged(const TraceEvent& event, std::string_view name) const {
   if (form_of(event) != PayloadForm::fields) return false;
-  if (const auto value = field_of(event, name)) return !parse_array(*value, {});
+  if (const auto value = fields_of(event).find(name)) return !parse_array(*value, {});
   // Without its closing brace it is no field at all.
   const std::string_view payload = payload_of(event);
   for (size_t at = payload.find(name); at != std::string_view::npos; at = payload.find(name, at + 1)) {

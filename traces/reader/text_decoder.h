@@ -11,12 +11,14 @@
 
 namespace hmmscope::traces {
 
+class FieldSplit;
+
 class TextDecoder final : public FieldDecoder {
  public:
   /// `kinds` are the canonical names of the trace.
   TextDecoder(std::shared_ptr<const Bytes> bytes, const std::vector<std::string>& kinds);
 
-  std::optional<uint64_t> number(const TraceEvent& event, std::string_view name) const override;
+  bool number(const TraceEvent& event, std::string_view name, uint64_t& number) const override;
   std::optional<std::string_view> text(const TraceEvent& event, std::string_view name) const override;
   std::optional<uint32_t> array(const TraceEvent& event, std::string_view name, std::span<uint64_t> out) const override;
   bool array_damaged(const TraceEvent& event, std::string_view name) const override;
@@ -26,10 +28,12 @@ class TextDecoder final : public FieldDecoder {
   /// What is special about the print format of an event.
   enum class Dialect : uint8_t { plain, fork, new_task, migration_entry };
 
+  static bool prints_hex(Dialect dialect, std::string_view name);
+  std::optional<uint64_t> special_number(const TraceEvent& event, std::string_view name) const;
   std::string_view line_from(uint64_t offset) const;
   std::string_view payload_of(const TraceEvent& event) const;
-  /// As find_field(payload_of(event), name); several fields of one event cost one pass.
-  std::optional<std::string_view> field_of(const TraceEvent& event, std::string_view name) const;
+  /// The fields of payload_of(event); several of one event cost one pass. Until the thread asks for another event's.
+  FieldSplit& fields_of(const TraceEvent& event) const;
   std::optional<std::string_view> fork_field(std::string_view payload, std::string_view name) const;
 
   std::shared_ptr<const Bytes> bytes_;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "traces/reader/byte_mask.h"
+#include "traces/reader/hex_run.h"
 
 namespace hmmscope::traces {
 namespace {
@@ -45,23 +46,6 @@ size_t delimited_end(std::string_view payload, size_t at) {
     return at;
   }
   return close == std::string_view::npos ? close : close + 1;
-}
-
-/// Tells most names apart; two of the same size below eight bytes are the same when it is.
-uint64_t key_of(std::string_view name) {
-  uint64_t key = 0;
-  if (name.size() >= 8) {
-    std::memcpy(&key, name.data() + name.size() - 8, 8);
-    return key ^ static_cast<uint8_t>(name.front());
-  }
-  if (name.size() >= 4) {
-    uint32_t first, last;
-    std::memcpy(&first, name.data(), 4);
-    std::memcpy(&last, name.data() + name.size() - 4, 4);
-    return uint64_t{last} << 32 | first;
-  }
-  for (const char c : name) key = key << 8 | static_cast<uint8_t>(c);
-  return key;
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -117,29 +101,6 @@ std::optional<std::string_view> find_field(std::string_view payload, std::string
   return std::nullopt;
 }
 
-std::optional<std::string_view> FieldSplit::find(std::string_view name) {
-  if (name.empty()) return std::nullopt;
-  const uint64_t key = key_of(name);
-  const auto is_it = [&](const Field& field) {
-    return field.key == key && field.name.size() == name.size() && (name.size() < 8 || field.name == name);
-  };
-  for (size_t i = 0; i < count_; ++i) {
-    if (is_it(fields_[i])) return fields_[i].value;
-  }
-  while (count_ < most) {
-    Field& field = fields_[count_];
-    if (!scan_.next(field.name, field.value)) return std::nullopt;
-    field.key = key_of(field.name);
-    ++count_;
-    if (is_it(field)) return field.value;
-  }
-  FieldScan rest = scan_;
-  for (std::string_view found, value; rest.next(found, value);) {
-    if (found == name) return value;
-  }
-  return std::nullopt;
-}
-
 std::optional<std::string_view> find_argument(std::string_view payload, std::string_view name) {
   size_t at = 0;
   while (at < payload.size()) {
@@ -179,12 +140,9 @@ std::optional<uint64_t> parse_number(std::string_view text, bool bare_hex) {
   if (text.empty()) return std::nullopt;
   uint64_t value = 0;
   if (prefixed || bare_hex) {
-    if (text.size() > 16) return std::nullopt;
-    for (const char c : text) {
-      const uint8_t digit = hex_value(c);
-      if (digit > 15) return std::nullopt;
-      value = value << 4 | digit;
-    }
+    const HexRun run = read_hex_run(text);
+    if (run.digits != text.size()) return std::nullopt;
+    value = run.number;
   } else {
     for (const char c : text) {
       if (c < '0' || c > '9') return std::nullopt;
@@ -228,9 +186,11 @@ std::optional<uint32_t> parse_array(std::string_view text, std::span<uint64_t> o
     size_t comma = 2;
     uint64_t element = 0;
     if (text.starts_with("0x")) {
-      for (uint8_t digit; comma < text.size() && (digit = hex_value(text[comma])) < 16; ++comma) element = element << 4 | digit;
+      const HexRun run = read_hex_run(text.substr(2));
+      element = run.number;
+      comma += run.digits;
     }
-    const bool plain = comma > 2 && comma <= 18 && (comma == text.size() || text[comma] == ',');
+    const bool plain = comma > 2 && (comma == text.size() || text[comma] == ',');
     if (!plain) {
       comma = std::min(text.find(','), text.size());
       const auto value = parse_number(text.substr(0, comma), false);

@@ -27,9 +27,22 @@ class FieldScan {
   FieldScan() = default;
   /// `payload` must live as long as what is found in it.
   explicit FieldScan(std::string_view payload) : payload_(payload) {}
+  /// Where a name and its '=' stand.
+  struct Place {
+    size_t begin = 0, equals = 0;
+  };
+  /// The next field is this one.
+  FieldScan(std::string_view payload, Place next)
+      : payload_(payload), at_(next.equals + 1), pending_(true), begin_(next.begin), equals_(next.equals) {}
 
   /// The next field; false when there is none, or when the delimiter of a value is missing.
   bool next(std::string_view& name, std::string_view& value);
+
+  /// The place of the next field, when looking for the end of the one before has told it.
+  std::optional<Place> known_next() const {
+    if (!pending_ || begin_ == equals_) return std::nullopt;
+    return Place{begin_, equals_};
+  }
 
  private:
   /// The next '=': at equals_, the name before it at begin_, which is equals_ when there is none.
@@ -41,28 +54,6 @@ class FieldScan {
   size_t at_ = 0;            ///< up to where the payload has been looked at
   bool pending_ = false;     ///< begin_ and equals_ are the next field's
   size_t begin_ = 0, equals_ = 0;
-};
-
-/// The fields of one payload, found as they are asked for and no further: several look-ups of an event share one pass.
-class FieldSplit {
- public:
-  /// `payload` must live as long as what is found in it.
-  void split(std::string_view payload) {
-    count_ = 0;
-    scan_ = FieldScan(payload);
-  }
-  /// As find_field(payload, name).
-  std::optional<std::string_view> find(std::string_view name);
-
- private:
-  static constexpr size_t most = 24;   ///< fields beyond are looked for one by one
-  struct Field {
-    std::string_view name, value;
-    uint64_t key;   ///< of the name
-  };
-  std::array<Field, most> fields_;
-  size_t count_ = 0;
-  FieldScan scan_;   ///< stands behind the last of `fields_`
 };
 
 /// As find_field for "name: value, name: value)".

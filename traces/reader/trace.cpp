@@ -19,9 +19,6 @@ std::string_view TraceInfo::about(std::string_view key) const {
 int32_t EventView::pid() const { return trace_->tasks()[event_.task].pid; }
 std::string_view EventView::kind_name() const { return trace_->kinds()[event_.kind]; }
 
-std::optional<uint64_t> EventView::number(std::string_view name) const {
-  return trace_->decoder().number(event_, name);
-}
 std::optional<int64_t> EventView::integer(std::string_view name) const {
   const auto value = number(name);
   if (!value) return std::nullopt;

@@ -76,8 +76,9 @@ inline constexpr std::string_view unreliable_arrays =
 class FieldDecoder {
  public:
   virtual ~FieldDecoder() = default;
-  /// The number of a field; nothing when the field is absent, "(fault)" or not a number.
-  virtual std::optional<uint64_t> number(const TraceEvent& event, std::string_view name) const = 0;
+  /// The number of a field; false when the field is absent, "(fault)" or not a number. (By reference: this is what a
+  /// replay asks most, and an optional on its way through memory costs more than many a decoding.)
+  virtual bool number(const TraceEvent& event, std::string_view name, uint64_t& number) const = 0;
   /// A string, symbol ("hmm_range_fault+0x4/0x80") or the printed form of a number.
   virtual std::optional<std::string_view> text(const TraceEvent& event, std::string_view name) const = 0;
   /// Fills `out` with as many elements as it holds, and returns how many the field has; nothing when absent or unreadable.
@@ -146,5 +147,11 @@ class Trace {
  private:
   Parts parts_;
 };
+
+inline std::optional<uint64_t> EventView::number(std::string_view name) const {
+  uint64_t number;
+  if (!trace_->decoder().number(event_, name, number)) return std::nullopt;
+  return number;
+}
 
 }  // namespace hmmscope::traces
