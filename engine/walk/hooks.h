@@ -44,6 +44,9 @@ class WalkHooks {
   /// handle_mm_fault for one page. Returns the vm_fault bits (0 = fine; vm_fault::error decides failure), or nothing
   /// to let the machine's FaultHandler run.
   virtual std::optional<uint32_t> handle_mm_fault(uint64_t /*addr*/, uint32_t /*flags*/) { return std::nullopt; }
+  /// A fault has ended well, and [addr, end) is what its helper has still to fault. How many pages from addr on end well
+  /// too, with nothing to tell of them: the engine goes on behind them, and no call or step is recorded.
+  virtual uint64_t faults_to_skip(uint64_t /*addr*/, uint64_t /*end*/) { return 0; }
   /// The walk waits for a migration entry at `addr`. True: the wait is over (re-walk); false: it never ends here, the
   /// engine reports a deadlock instead of hanging. Without hooks: true when the entry has changed, which it cannot
   /// have, hence a deadlock.

@@ -132,13 +132,25 @@ int RangeWalk::fault_each(uint64_t addr, uint64_t end, unsigned need) {
       machine_.step(call_.fatal_signal ? RuleId::vma_fault_killed : RuleId::vma_fault_dropped, {page, fault});
       return fault_unlocked;
     }
-    if ((fault & vm_fault::error) == 0) continue;
+    if ((fault & vm_fault::error) == 0) {
+      if (hooks_ != nullptr) page += skip_faults(page + page_bytes, end);
+      continue;
+    }
     const int ret = model_.fault_errno_mapped && (fault & vm_fault::oom) != 0 ? -ENOMEM : -EFAULT;
     machine_.step(RuleId::vma_fault_error, {page, fault, static_cast<uint64_t>(static_cast<int64_t>(ret))});
     return ret;
   }
   machine_.step(RuleId::vma_fault_busy, {addr, end});
   return -EBUSY;
+}
+
+/// Bytes that the hooks have answered at once.
+uint64_t RangeWalk::skip_faults(uint64_t addr, uint64_t end) {
+  if (addr >= end) return 0;
+  const uint64_t skipped = hooks_->faults_to_skip(addr, end);
+  assert(skipped <= (end - addr) >> page_bits);
+  result_.faults += skipped;
+  return skipped << page_bits;
 }
 
 uint32_t RangeWalk::handle_mm_fault(uint64_t addr, uint32_t flags) {

@@ -38,6 +38,7 @@ class RangeWalk {
   int need_pages(uint64_t addr, uint64_t end, unsigned need);     ///< what callbacks do when a fault is required
   int fault_pages(Function function, uint64_t addr, uint64_t end, unsigned need);
   int fault_each(uint64_t addr, uint64_t end, unsigned need);
+  uint64_t skip_faults(uint64_t addr, uint64_t end);
   uint32_t handle_mm_fault(uint64_t addr, uint32_t flags);
   int wait_for_migration(uint64_t addr, uint64_t entry);
 

@@ -38,15 +38,15 @@ CallIndex::CallIndex(const Trace& trace, const EventKinds& kinds, const GapIndex
     : next_(trace.size(), no_index), member_(trace.size(), 0) {
   std::vector<TaskState> tasks(trace.tasks().size());
   for (uint32_t index = 0; index < trace.size(); ++index) {
-    const EventView event = trace[index];
-    const EventKind kind = kinds.of(event);
+    const EventKind kind = kinds.at(trace, index);
     if (kind == EventKind::lost_events) {
       for (TaskState& task : tasks) task.after_gap();
       continue;
     }
-    TaskState& task = tasks[event.task()];
+    const uint32_t number = trace.events().task(index);
+    TaskState& task = tasks[number];
     if (kind == EventKind::rf_in_window || kind == EventKind::rf_out_window) {
-      add_window(task, event, index, kind == EventKind::rf_in_window);
+      add_window(task, trace[index], index, kind == EventKind::rf_in_window);
       continue;
     }
     // A call that never returned leaves its entry behind; too many of them show that they are over.
@@ -63,8 +63,8 @@ CallIndex::CallIndex(const Trace& trace, const EventKinds& kinds, const GapIndex
     if (kind == EventKind::rf_in) {
       TracedCall call;
       call.in = index;
-      call.task = event.task();
-      call.range = event.number("range").value_or(0);
+      call.task = number;
+      call.range = trace[index].number("range").value_or(0);
       if (!task.open.empty()) call.parent = task.open.back().call;
       for (const auto& [range, window] : task.pending)
         if (range == call.range) call.in_windows.push_back(window);
@@ -72,7 +72,7 @@ CallIndex::CallIndex(const Trace& trace, const EventKinds& kinds, const GapIndex
       task.open.push_back({static_cast<uint32_t>(calls_.size()), no_index, 0, false});
       calls_.push_back(std::move(call));
     } else if (kind == EventKind::rf_out && !task.open.empty()) {
-      const uint64_t range = event.number("range").value_or(0);
+      const uint64_t range = trace[index].number("range").value_or(0);
       auto match = std::find_if(task.open.rbegin(), task.open.rend(), [&](const TaskState::Open& open) {
         return calls_[open.call].range == range;
       });

@@ -106,6 +106,7 @@ class EventKinds {
 
   EventKind of(KindId kind) const { return kind < kinds_.size() ? kinds_[kind] : EventKind::other; }
   EventKind of(const EventView& event) const { return of(event.kind()); }
+  EventKind at(const Trace& trace, size_t index) const { return of(trace.events().kind(index)); }
   /// The trace holds at least one event of this kind.
   bool has(EventKind kind) const { return present_[static_cast<size_t>(kind)]; }
   /// The interval callback of test_hmm that skips the migrations of its own device.

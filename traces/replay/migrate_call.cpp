@@ -67,19 +67,10 @@ void MigrateCall::run() {
   }
   pages_ = args().end > args().start ? (args().end - args().start) >> page_bits : 0;
   if (std::string reason = why_not_run(); !reason.empty()) return run_without_engine(std::move(reason));
-  const uint32_t result = result_event();
-  src_out_ = shown(result, "src");
-  // Behind a setup the driver sets dst: what the next call finds there is not what setup left.
-  if (result == traced_.out || traced_.kind == EventKind::mv_pages_in) dst_out_ = shown(result, "dst");
-  if (traced_.after != no_index && result == traced_.out)
-    later_ = shown(replayer_.migrations().calls()[traced_.after].in, "src");
+  read_arrays();
   known_.assign(pages_, ~uint64_t{0});
   known_dst_.assign(pages_, ~uint64_t{0});
   refused_.assign(pages_, false);
-  for (const uint32_t shows : {traced_.in, traced_.out, result})
-    for (const std::string_view field : {"src", "dst"})
-      if (shows != no_index && event(shows).array_damaged(field))
-        judge_.unknown(args().start, damaged_array(event(shows), field));
   index_rebuilt();
   switch (traced_.kind) {
     case EventKind::mv_setup_in:
@@ -114,34 +105,55 @@ std::string MigrateCall::why_not_run() const {
   return {};
 }
 
-/// The event that shows the arrays as the call left them: its return, or the next call with the same struct
-/// where a return shows nothing (6.1). no_index when neither does.
-uint32_t MigrateCall::result_event() const {
-  std::array<uint64_t, 1> word{};
-  if (traced_.out != no_index &&
-      (event(traced_.out).array("src", word) || event(traced_.out).array_damaged("src")))
-    return traced_.out;
-  if (traced_.kind == EventKind::mv_fin_in) return no_index;
-  return traced_.after == no_index ? no_index : replayer_.migrations().calls()[traced_.after].in;
+void MigrateCall::read_arrays() {
+  src_in_ = shown(traced_.in, "src");
+  dst_in_ = shown(traced_.in, "dst");
+  note_damage(traced_.in, "src", src_in_);
+  note_damage(traced_.in, "dst", dst_in_);
+  src_out_ = shown(traced_.out, "src");
+  Shown dst = shown(traced_.out, "dst");
+  note_damage(traced_.out, "src", src_out_);
+  note_damage(traced_.out, "dst", dst);
+  const uint32_t after = traced_.after == no_index ? no_index : replayer_.migrations().calls()[traced_.after].in;
+  if (src_out_.present) {
+    result_ = traced_.out;
+    if (after != no_index) later_ = shown(after, "src");
+  } else {
+    result_ = traced_.kind == EventKind::mv_fin_in ? no_index : after;
+    src_out_ = shown(result_, "src");
+    dst = shown(result_, "dst");
+    note_damage(result_, "src", src_out_);
+    note_damage(result_, "dst", dst);
+  }
+  // Behind a setup the driver sets dst: what the next call finds there is not what setup left.
+  if (result_ == traced_.out || traced_.kind == EventKind::mv_pages_in) dst_out_ = dst;
 }
 
 MigrateCall::Shown MigrateCall::shown(uint32_t index, std::string_view field) const {
   Shown array;
   if (index == no_index) return array;
-  if (const auto count = event(index).array(field, array.words))
+  if (const auto count = event(index).array(field, array.words)) {
     array.count = static_cast<uint32_t>(std::min<uint64_t>({*count, array.words.size(), pages_}));
+    array.present = true;
+  } else {
+    array.present = array.damaged = event(index).array_damaged(field);
+  }
   return array;
 }
 
-void MigrateCall::show_arrays(uint32_t index) {
-  const auto show = [&](WordIndex first, std::string_view field, RuleId rule) {
-    const Shown array = shown(index, field);
-    if (array.count == 0) return;
-    recorder_.step(rule, {args().start, array.count});
-    recorder_.copy(first, std::span(array.words).first(array.count), Evidence::observed);
-  };
-  show(args().src, "src", RuleId::trace_migrate_src);
-  show(args().dst, "dst", RuleId::trace_migrate_dst);
+void MigrateCall::note_damage(uint32_t index, std::string_view field, const Shown& array) {
+  if (array.damaged) judge_.unknown(args().start, damaged_array(event(index), field));
+}
+
+void MigrateCall::show_array(WordIndex first, const Shown& array, RuleId rule) {
+  if (array.count == 0) return;
+  recorder_.step(rule, {args().start, array.count});
+  recorder_.copy(first, std::span(array.words).first(array.count), Evidence::observed);
+}
+
+void MigrateCall::show_arrays() {
+  show_array(args().src, src_in_, RuleId::trace_migrate_src);
+  show_array(args().dst, dst_in_, RuleId::trace_migrate_dst);
 }
 
 void MigrateCall::show_vma() {
@@ -186,7 +198,7 @@ void MigrateCall::run_setup() {
   };
   args().src = array(RegionKind::migrate_src, "migrate.src");
   args().dst = array(RegionKind::migrate_dst, "migrate.dst");
-  show_arrays(traced_.in);
+  show_arrays();
   args().fault_page = fault_page();
   // Where the fault path locks its page, setup insists on the lock.
   if (args().fault_page != 0 && world_.machine().model().fault_page_locked)
@@ -213,7 +225,7 @@ uint64_t MigrateCall::fault_page() const {
 }
 
 void MigrateCall::run_pages() {
-  show_arrays(traced_.in);
+  show_arrays();
   if (std::string reason = unsound_arrays(); !reason.empty()) return run_without_engine(std::move(reason));
   expect_src_kept();
   prepare_slots();
@@ -225,7 +237,7 @@ void MigrateCall::run_pages() {
 }
 
 void MigrateCall::run_finalize() {
-  show_arrays(traced_.in);
+  show_arrays();
   if (std::string reason = unsound_arrays(); !reason.empty()) return run_without_engine(std::move(reason));
   expect_src_kept();
   prepare_slots();
@@ -267,15 +279,15 @@ void MigrateCall::finish(int64_t ret) {
       judge_.unknown(args().start, "no event shows a word of src or dst as the call leaves them; probe its return "
                                    "with both arrays");
   } else if (judge_.in_step() && ret == -EINVAL && traced_.kind == EventKind::mv_setup_in) {
-    compare_untouched(args().src, "src", src_out_);
-    compare_untouched(args().dst, "dst", dst_out_);
+    compare_untouched(args().src, src_in_, src_out_);
+    compare_untouched(args().dst, dst_in_, dst_out_);
   } else {
     judge_.unseen_words(src_out_.count + dst_out_.count);
   }
   running_.followed = judge_.in_step() && converted;
   // Where no return shows it (6.1), what the next call finds has been compared as what this one left.
   running_.left_src.assign(src_out_.words.begin(),
-                           src_out_.words.begin() + (result_event() == traced_.out ? src_out_.count : 0));
+                           src_out_.words.begin() + (result_ == traced_.out ? src_out_.count : 0));
   judge_.finish(call_id_, ret);
 }
 
@@ -292,8 +304,7 @@ void MigrateCall::keep_arrays() {
 }
 
 void MigrateCall::compare_field(std::string_view field, uint64_t engine) {
-  const uint32_t result = result_event();
-  const uint32_t index = result == no_index ? traced_.out : result;
+  const uint32_t index = result_ == no_index ? traced_.out : result_;
   if (const auto kernel = event(index).number(field)) judge_.value(field, *kernel, engine);
 }
 
@@ -308,7 +319,7 @@ void MigrateCall::compare_array(WordIndex first, const Shown& kernel, bool is_sr
 /// Between the calls src is the driver's, which may give a page up (MIGRATE cleared). Any other change has no
 /// writer that the trace could show.
 void MigrateCall::expect_src_kept() {
-  const Shown now = shown(traced_.in, "src");
+  const Shown& now = src_in_;
   const size_t count = std::min<size_t>(now.count, running_.left_src.size());
   for (size_t k = 0; k < count; ++k) {
     const uint64_t left = running_.left_src[k];
@@ -320,8 +331,8 @@ void MigrateCall::expect_src_kept() {
 }
 
 /// A call that refuses its arguments leaves the arrays as the driver had them.
-void MigrateCall::compare_untouched(WordIndex first, std::string_view field, const Shown& kernel) {
-  const uint32_t before = std::min(shown(traced_.in, field).count, kernel.count);
+void MigrateCall::compare_untouched(WordIndex first, const Shown& at_entry, const Shown& kernel) {
+  const uint32_t before = std::min(at_entry.count, kernel.count);
   for (uint32_t k = 0; k < before; ++k)
     judge_.compare(first + k, kernel.words[k], world_.machine().load(first + k), ~uint64_t{0}, call_id_);
   judge_.unseen_words(kernel.count - before);

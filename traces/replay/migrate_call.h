@@ -59,8 +59,10 @@ class MigrateCall final : public MigrateHooks {
  private:
   /// An array as an event shows it.
   struct Shown {
-    std::array<uint64_t, 64> words{};
-    uint32_t count = 0;
+    std::array<uint64_t, 64> words;
+    uint32_t count = 0;      ///< of `words` that were filled
+    bool present = false;    ///< the event has it, though it may be damaged
+    bool damaged = false;
     std::optional<uint64_t> at(uint64_t k) const {
       return k < count ? std::optional(words[k]) : std::nullopt;
     }
@@ -74,12 +76,14 @@ class MigrateCall final : public MigrateHooks {
   void run_finalize();
   void finish(int64_t ret);
   void show_vma();
-  void show_arrays(uint32_t index);
+  void read_arrays();
+  void show_arrays();
+  void show_array(WordIndex first, const Shown& array, RuleId rule);
   Shown shown(uint32_t index, std::string_view field) const;
-  uint32_t result_event() const;
+  void note_damage(uint32_t index, std::string_view field, const Shown& array);
   void keep_arrays();
   void expect_src_kept();
-  void compare_untouched(WordIndex first, std::string_view field, const Shown& kernel);
+  void compare_untouched(WordIndex first, const Shown& at_entry, const Shown& kernel);
   void compare_array(WordIndex first, const Shown& kernel, bool is_src);
   void compare_field(std::string_view field, uint64_t engine);
 
@@ -144,7 +148,11 @@ class MigrateCall final : public MigrateHooks {
   CallId call_id_ = no_call;
   CallId floor_ = no_call;
   uint64_t pages_ = 0;
-  Shown src_out_, dst_out_;  ///< the kernel's arrays at return
+  /// The event that shows the arrays as the call left them: its return, or the next call with the same struct
+  /// where a return shows nothing (6.1). no_index when neither does.
+  uint32_t result_ = no_index;
+  Shown src_in_, dst_in_;    ///< the kernel's arrays at entry
+  Shown src_out_, dst_out_;  ///< and at return
   Shown later_;              ///< src as the next call with the same struct finds it: confirms what was chosen
   std::vector<uint64_t> known_, known_dst_;  ///< bits of each src and dst word that could be compared
   std::vector<bool> refused_;                ///< the kernel left this page alone

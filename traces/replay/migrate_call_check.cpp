@@ -34,7 +34,7 @@ bool rebuilds(const SwapFormat& swap, uint64_t now, uint64_t entry, uint64_t pfn
 }  // namespace
 
 EventView MigrateCall::event(uint32_t index) const { return replayer_.trace()[index]; }
-EventKind MigrateCall::kind(uint32_t index) const { return replayer_.kinds().of(event(index)); }
+EventKind MigrateCall::kind(uint32_t index) const { return replayer_.kinds().at(replayer_.trace(), index); }
 uint64_t MigrateCall::number(uint32_t index, std::string_view field) const {
   return event(index).number(field).value_or(0);
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "engine/migrate/entry_conversion.h"
 #include "traces/replay/migrate_call.h"
@@ -252,20 +253,23 @@ void MigrateCall::before_insert(uint64_t slot, uint64_t addr) {
 
 /// Why the arrays at entry cannot be followed; empty when they can.
 std::string MigrateCall::unsound_arrays() const {
-  const Shown src = shown(traced_.in, "src"), dst = shown(traced_.in, "dst");
+  const Shown &src = src_in_, &dst = dst_in_;
   if (args().npages != 0 && src.count == 0 && dst.count == 0)
     return "the probe shows neither src nor dst; let it fetch both arrays";
   if (src.count < args().npages || dst.count < args().npages)
     return "the probe shows only the first words of src and dst";
-  std::set<uint64_t> pfns;
+  std::vector<uint64_t> pfns;
   for (uint64_t k = 0; k < args().npages; ++k) {
     for (const uint64_t word : {src.words[k], dst.words[k]}) {
       if (!format_.has_page(word)) continue;
       const uint64_t pfn = format_.pfn(word);
       if (pfn == 0 || too_large(pfn)) return fmt::format("word {:#x} names a page that cannot be", word);
-      if (!pfns.insert(pfn).second) return fmt::format("two words name the page {:#x}", pfn);
+      pfns.push_back(pfn);
     }
   }
+  std::sort(pfns.begin(), pfns.end());
+  if (const auto twice = std::adjacent_find(pfns.begin(), pfns.end()); twice != pfns.end())
+    return fmt::format("two words name the page {:#x}", *twice);
   return {};
 }
 

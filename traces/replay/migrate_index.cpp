@@ -41,15 +41,15 @@ class MigrateIndex::Builder {
 
   void run() {
     for (uint32_t at = 0; at < trace_.size(); ++at) {
-      const EventView event = trace_[at];
-      const EventKind kind = kinds_.of(event);
+      const EventKind kind = kinds_.at(trace_, at);
+      const uint32_t task = trace_.events().task(at);
       // The next call with the same struct may be of another migration.
       if (kind == EventKind::lost_events)
         last_.clear();
       else if (kind == EventKind::task_exit)
-        end_task(event.task());
+        end_task(task);
       else
-        add(tasks_[event.task()], event, at);
+        add(tasks_[task], kind, at);
     }
     for (Stack& stack : tasks_)
       while (!stack.empty()) pop(stack, no_index);
@@ -69,12 +69,11 @@ class MigrateIndex::Builder {
     last_.erase(last_.lower_bound({task, 0}), last_.upper_bound({task, ~uint64_t{0}}));
   }
 
-  void add(Stack& stack, const EventView& event, uint32_t at) {
-    const EventKind kind = kinds_.of(event);
-    if (kind == EventKind::rf_in) return begin_walk(stack, event, at);
-    if (kind == EventKind::rf_out) return end_walk(stack, event);
-    if (is_entry(kind)) return begin(stack, event, kind, at);
-    if (is_return(kind)) return end(stack, event, kind, at);
+  void add(Stack& stack, EventKind kind, uint32_t at) {
+    if (kind == EventKind::rf_in) return begin_walk(stack, trace_[at], at);
+    if (kind == EventKind::rf_out) return end_walk(stack, trace_[at]);
+    if (is_entry(kind)) return begin(stack, trace_[at], kind, at);
+    if (is_return(kind)) return end(stack, trace_[at], kind, at);
     own(stack, at);
   }
 
@@ -131,6 +130,7 @@ class MigrateIndex::Builder {
     if (stack.size() >= max_open_migrations) stack.clear();
     stack.push_back({number, 0, {}});
     index_.calls_.push_back(call);
+    index_.member_[at] |= begins;
   }
 
   /// The call before it with the same struct learns that this one comes after it.
@@ -166,8 +166,8 @@ class MigrateIndex::Builder {
       call.first = static_cast<uint32_t>(index_.events_.size());
       call.count = static_cast<uint32_t>(open.own.size());
       index_.events_.insert(index_.events_.end(), open.own.begin(), open.own.end());
-      for (const uint32_t own : open.own) index_.member_[own] = true;
-      if (out != no_index) index_.member_[out] = true;
+      for (const uint32_t own : open.own) index_.member_[own] |= inside;
+      if (out != no_index) index_.member_[out] |= inside;
     }
     stack.pop_back();
   }
@@ -180,13 +180,14 @@ class MigrateIndex::Builder {
 };
 
 MigrateIndex::MigrateIndex(const Trace& trace, const EventKinds& kinds, const GapIndex& gaps)
-    : member_(trace.size(), false) {
+    : member_(trace.size(), 0) {
   Builder(trace, kinds, *this).run();
   const auto size = static_cast<uint32_t>(trace.size());
   for (TracedMigration& call : calls_) call.gap = gaps.during(call.in, call.out == no_index ? size : call.out);
 }
 
 uint32_t MigrateIndex::call_at(uint32_t in_event) const {
+  if ((member_[in_event] & begins) == 0) return no_index;
   const auto found =
       std::lower_bound(calls_.begin(), calls_.end(), in_event,
                        [](const TracedMigration& call, uint32_t event) { return call.in < event; });

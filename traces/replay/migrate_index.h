@@ -41,7 +41,7 @@ class MigrateIndex {
   /// The call that begins at this event; no_index when none.
   uint32_t call_at(uint32_t in_event) const;
   /// The event is replayed with a call: one of its own events or its return.
-  bool in_call(uint32_t event) const { return member_[event]; }
+  bool in_call(uint32_t event) const { return (member_[event] & inside) != 0; }
   /// The first migrate_hmm_range_setup of this task with this struct that begins after the event.
   uint32_t range_setup_after(uint32_t task, uint64_t args, uint32_t event) const;
 
@@ -50,7 +50,8 @@ class MigrateIndex {
 
   std::vector<TracedMigration> calls_;
   std::vector<uint32_t> events_;
-  std::vector<bool> member_;
+  static constexpr uint8_t inside = 1, begins = 2;
+  std::vector<uint8_t> member_;   ///< by event: `inside` a call, `begins` one
   std::map<std::pair<uint32_t, uint64_t>, std::vector<uint32_t>> range_setups_;  ///< by task and struct
 };
 

@@ -14,9 +14,13 @@ constexpr size_t max_zaps = 64;
 
 void OvertakenPtes::scan(uint32_t to) {
   for (; scanned_ < to; ++scanned_) {
+    if (trace_.events().task(scanned_) == task_) continue;
+    const EventKind kind = kinds_.at(trace_, scanned_);
+    if (kind != EventKind::set_migration_pte && kind != EventKind::remove_migration_pte && kind != EventKind::mn_start &&
+        kind != EventKind::mn_end)
+      continue;
     const EventView event = trace_[scanned_];
-    if (event.task() == task_) continue;
-    switch (kinds_.of(event)) {
+    switch (kind) {
       case EventKind::set_migration_pte:
       case EventKind::remove_migration_pte:
         changes_.push_back({scanned_, event.number("addr").value_or(0), event.number("pte").value_or(0)});

@@ -158,18 +158,20 @@ void RangeCall::read_array() {
   }
   show_window(traced_.in, 0, "pfns");
   // Runs of words that nothing shows.
-  for (size_t slot = 0; slot < unknown_in_.size();) {
-    const auto begin =
-        std::find(unknown_in_.begin() + static_cast<std::ptrdiff_t>(slot), unknown_in_.end(), true);
-    const auto end = std::find(begin, unknown_in_.end(), false);
-    if (begin == end) break;
-    const auto first = static_cast<uint64_t>(begin - unknown_in_.begin());
-    const auto count = static_cast<uint32_t>(end - begin);
-    recorder_.step(RuleId::trace_array_unknown, {first, count});
-    recorder_.fill(slot_word(first), count, 0, 0, Evidence::unknown);
-    slot = static_cast<size_t>(end - unknown_in_.begin());
+  std::sort(shown_in_.begin(), shown_in_.end());
+  shown_in_.emplace_back(pages_, pages_);
+  uint64_t first = 0;
+  bool all = true;
+  for (const auto& [begin, end] : shown_in_) {
+    if (begin > first) {
+      const auto count = static_cast<uint32_t>(begin - first);
+      recorder_.step(RuleId::trace_array_unknown, {first, count});
+      recorder_.fill(slot_word(first), count, 0, 0, Evidence::unknown);
+      all = false;
+    }
+    first = std::max(first, end);
   }
-  if (std::find(unknown_in_.begin(), unknown_in_.end(), true) == unknown_in_.end()) unknown_in_.clear();
+  if (all) unknown_in_.clear();
 }
 
 void RangeCall::show_window(uint32_t index, uint64_t first, std::string_view field) {
@@ -181,6 +183,7 @@ void RangeCall::show_window(uint32_t index, uint64_t first, std::string_view fie
   recorder_.step(RuleId::trace_array_shown, {first, count});
   recorder_.copy(slot_word(first), std::span(words).first(count), Evidence::observed);
   std::fill_n(unknown_in_.begin() + static_cast<std::ptrdiff_t>(first), count, false);
+  shown_in_.emplace_back(first, first + count);
 }
 
 /// Do requests in words that no window shows count?

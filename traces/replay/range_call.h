@@ -3,11 +3,13 @@
 /// write the one the trace shows; when it enters or leaves a function they compare it with the kernel's own
 /// entry or return. What counts as agreement is in traces/check/judge.h.
 
+#include <cerrno>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/walk/hooks.h"
@@ -40,6 +42,7 @@ class RangeCall final : public WalkHooks {
   void before_pte(uint64_t addr, uint64_t end) override;
   void before_hugetlb(uint64_t addr, uint64_t end, uint64_t page_size) override;
   std::optional<uint32_t> handle_mm_fault(uint64_t addr, uint32_t flags) override;
+  uint64_t faults_to_skip(uint64_t addr, uint64_t end) override;
   bool wait_for_migration(uint64_t addr) override;
   void entered(Function function, uint64_t addr, uint64_t end, uint64_t detail) override;
   void left(Function function, uint64_t addr, int64_t ret) override;
@@ -49,7 +52,7 @@ class RangeCall final : public WalkHooks {
 
   // range_call_events.cpp: the events of the call
   EventView event(uint32_t index) const { return replayer_.trace()[index]; }
-  EventKind kind(uint32_t index) const { return replayer_.kinds().of(event(index)); }
+  EventKind kind(uint32_t index) const { return replayer_.kinds().at(replayer_.trace(), index); }
   uint64_t number(uint32_t index, std::string_view field) const {
     return event(index).number(field).value_or(0);
   }
@@ -124,6 +127,7 @@ class RangeCall final : public WalkHooks {
   void check_return(uint32_t index, Function function, uint64_t addr, int64_t ret);
   uint32_t shown_fault(uint64_t addr, uint32_t flags);
   uint32_t unseen_fault(uint64_t addr, uint32_t flags);
+  bool unseen_fault_fails() { return *helper_result_ != -EBUSY && next_is(EventKind::fault_r); }
   std::optional<int64_t> helper_result();
 
   Replayer& replayer_;
@@ -152,6 +156,7 @@ class RangeCall final : public WalkHooks {
   std::optional<uint64_t> next_fault_;
   CallId floor_ = no_call;  ///< side events must leave this call and those above it open
 
+  std::vector<std::pair<uint64_t, uint64_t>> shown_in_;  ///< slots that events show at entry: first, end
   std::vector<bool> unknown_in_;  ///< slots that no event shows at entry; empty when all are shown
   bool requests_can_matter_ = false;
   std::vector<bool> written_;  ///< of those, the ones the engine wrote

@@ -246,16 +246,27 @@ uint32_t RangeCall::unseen_fault(uint64_t addr, uint32_t flags) {
                 fmt::format("no event shows how the fault at {:#x} ended; probe handle_mm_fault", addr));
     return vm_fault::sigbus;
   }
-  if (!world_.spend_unseen_fault()) {
+  if (world_.spend_unseen_faults(1) == 0) {
     judge_.lost(addr, "more faults without events than can be replayed");
     return vm_fault::sigbus;
   }
-  const bool failed = *result != -EBUSY && next_is(EventKind::fault_r);
+  const bool failed = unseen_fault_fails();
   const uint32_t ret = failed ? vm_fault::sigbus : 0;
   if (!unseen_noted_ || failed) recorder_.step(RuleId::trace_fault_unseen, {addr, flags, ret});
   unseen_noted_ = true;
   world_.forget_ptes(*space_, addr, addr + page_bytes);
   return ret;
+}
+
+/// Behind an unseen fault, all of them up to the next one that is shown.
+uint64_t RangeCall::faults_to_skip(uint64_t addr, uint64_t end) {
+  if (!judge_.in_step() || !unseen_noted_ || unseen_fault_fails()) return 0;
+  const std::optional<uint64_t> shown = next_fault();
+  if (shown && *shown >= addr && *shown < end) end = *shown & ~(page_bytes - 1);
+  if (end <= addr) return 0;
+  const uint64_t pages = world_.spend_unseen_faults((end - addr) >> page_bits);
+  world_.forget_ptes(*space_, addr, addr + (pages << page_bits));
+  return pages;
 }
 
 /// What the fault helper under way will return; nothing when no event shows it.

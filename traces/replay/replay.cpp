@@ -10,6 +10,13 @@ namespace hmmscope::traces {
 namespace {
 
 constexpr uint32_t events_a_progress = 1u << 14;
+/// With fewer, a thread costs more than it saves.
+constexpr size_t events_for_a_thread = 1u << 11;
+
+/// Where no more threads are to be had the index is made when it is asked for.
+std::launch how_to_index(const Trace& trace) {
+  return trace.size() < events_for_a_thread ? std::launch::deferred : std::launch::async | std::launch::deferred;
+}
 
 }  // namespace
 
@@ -19,11 +26,12 @@ Replayer::Replayer(const Trace& trace, const ReplayOptions& options, World& worl
       world_(world),
       kinds_(trace),
       gaps_(trace, kinds_),
+      coming_sequences_(std::async(how_to_index(trace), [this] { return SequenceIndex(trace_, kinds_, gaps_); })),
       start_(trace, kinds_),
       calls_(trace, kinds_, gaps_),
       migrations_(trace, kinds_, gaps_),
-      sequences_(trace, kinds_, gaps_),
       facts_(trace, kinds_, world.entries()),
+      sequences_(coming_sequences_.get()),
       side_events_(trace, kinds_, sequences_, world) {
   world.apply(facts_);
 }
@@ -93,8 +101,8 @@ void Replayer::dispatch(uint32_t index) {
   for (; next_gap_ < gaps_.gaps().size() && gaps_.gaps()[next_gap_].end <= index; ++next_gap_)
     lose_events(gaps_.gaps()[next_gap_], index);
   if (calls_.in_call(index) || migrations_.in_call(index)) return;
-  const uint32_t task = trace_[index].task();
-  if (kinds_.of(trace_[index]) == EventKind::rf_in) {
+  const uint32_t task = trace_.events().task(index);
+  if (kinds_.at(trace_, index) == EventKind::rf_in) {
     const uint32_t call = calls_.call_at(index);
     if (call != no_index) begin_call(task, [this, call] { run_call(call); });
   } else if (const uint32_t call = migrations_.call_at(index); call != no_index) {
@@ -122,7 +130,7 @@ void Replayer::side_event(uint32_t index, CallId floor) {
   if (migrations_.in_call(index)) return;
   if (const uint32_t call = migrations_.call_at(index); call != no_index) return run_migration(call);
   side_events_.replay(index, floor);
-  if (kinds_.of(trace_[index]) == EventKind::marker)
+  if (kinds_.at(trace_, index) == EventKind::marker)
     start_.mark(trace_[index].text("buf").value_or(""), world_);
 }
 

@@ -6,6 +6,7 @@
 /// task that begins meanwhile runs beside it (call_turns.h), so that all steps stand in the order of the trace.
 
 #include <cstdint>
+#include <future>
 #include <map>
 #include <memory>
 #include <string>
@@ -71,13 +72,14 @@ class Replayer {
   EventKinds kinds_;
   GapIndex gaps_;
   size_t next_gap_ = 0;  ///< of gaps_: the first that has not been passed
+  std::future<SequenceIndex> coming_sequences_;   ///< made while the others are
   StartState start_;
   CallIndex calls_;
   MigrateIndex migrations_;
   /// Migrations under way, by task and struct migrate_vma.
   std::map<std::pair<uint32_t, uint64_t>, std::shared_ptr<RunningMigration>> running_;
-  SequenceIndex sequences_;
   TraceFacts facts_;
+  SequenceIndex sequences_;
   SideEvents side_events_;
   uint32_t next_ = 0;         ///< first event that has not been passed
   uint32_t out_of_turn_ = 0;  ///< calls that run inside another one's waiting, without waiting themselves

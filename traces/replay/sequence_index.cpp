@@ -17,8 +17,8 @@ constexpr uint64_t later(uint64_t a, uint64_t b) { return static_cast<int64_t>(a
 std::unordered_map<uint64_t, uint64_t> owners_of_notifiers(const Trace& trace, const EventKinds& kinds) {
   std::unordered_map<uint64_t, uint64_t> owners;
   for (uint32_t index = 0; index < trace.size(); ++index) {
+    if (kinds.at(trace, index) != EventKind::rf_in) continue;
     const EventView event = trace[index];
-    if (kinds.of(event) != EventKind::rf_in) continue;
     const uint64_t owner = event.number("owner").value_or(0);
     const auto [entry, fresh] = owners.emplace(event.number("notifier").value_or(0), owner);
     if (!fresh && entry->second != owner) entry->second = 0;
@@ -40,7 +40,7 @@ class SequenceIndex::Builder {
   }
 
   void run() {
-    for (uint32_t at = 0; at < trace_.size(); ++at) add(trace_[at], at);
+    for (uint32_t at = 0; at < trace_.size(); ++at) add(at);
     for (Task& task : tasks_)
       for (const Running& callback : task.running) set(callback, no_time);
     for (auto& [notifier, lives] : index_.lives_)
@@ -74,25 +74,25 @@ class SequenceIndex::Builder {
     return lives.back();
   }
 
-  void add(const EventView& event, uint32_t at) {
-    Task& task = tasks_[event.task()];
-    const EventKind kind = kinds_.of(event);
+  void add(uint32_t at) {
+    Task& task = tasks_[trace_.events().task(at)];
+    const EventKind kind = kinds_.at(trace_, at);
     if (kind == EventKind::lost_events) return lose();
-    end_callbacks(task, event, kind, at);
+    if (!task.running.empty()) end_callbacks(task, trace_[at], kind, at);
     switch (kind) {
       case EventKind::mni_insert:
-        return insert(event, at);
+        return insert(trace_[at], at);
       case EventKind::mni_remove:
-        return remove(event, at);
+        return remove(trace_[at], at);
       case EventKind::mni_rb:
-        task.reading = event.number("sub").value_or(0);
+        task.reading = trace_[at].number("sub").value_or(0);
         return;
       case EventKind::mni_rb_r:
-        return read(task, event, at);
+        return read(task, trace_[at], at);
       case EventKind::callback:
-        return callback(task, event, at);
+        return callback(task, trace_[at], at);
       case EventKind::mn_start:
-        return start(task, event, at);
+        return start(task, trace_[at], at);
       case EventKind::mn_end:
         return end_invalidation(task);
       case EventKind::task_exit:

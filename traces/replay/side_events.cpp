@@ -68,7 +68,7 @@ SideEvents::SideEvents(const Trace& trace, const EventKinds& kinds, const Sequen
       world_(world),
       tasks_(trace.tasks().size()),
       last_event_(trace.tasks().size(), 0) {
-  for (uint32_t index = 0; index < trace.size(); ++index) last_event_[trace.events()[index].task] = index;
+  for (uint32_t index = 0; index < trace.size(); ++index) last_event_[trace.events().task(index)] = index;
 }
 
 void SideEvents::lose_events() {

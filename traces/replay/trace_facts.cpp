@@ -22,6 +22,24 @@ struct Task {
   uint64_t pmd_end = 0;
 };
 
+constexpr bool tells_facts(EventKind kind) {
+  switch (kind) {
+    case EventKind::w_test:
+    case EventKind::w_pmd:
+    case EventKind::h_pte:
+    case EventKind::ptes:
+    case EventKind::mv_setup_in:
+    case EventKind::hmm_setup_in:
+    case EventKind::mv_fin_in:
+    case EventKind::mv_setup_out:
+    case EventKind::mv_pages_in:
+    case EventKind::remove_migration_pte:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 TraceFacts::TraceFacts(const Trace& trace, const EventKinds& kinds, const EntryFormat& entries)
@@ -41,9 +59,11 @@ void TraceFacts::scan(const Trace& trace, const EventKinds& kinds, const EntryFo
       if ((words[k] & migrate_pfn_valid) != 0) add_owner(words[k] >> migrate_pfn_shift, owner);
   };
   for (uint32_t index = 0; index < trace.size(); ++index) {
+    const EventKind kind = kinds.at(trace, index);
+    if (!tells_facts(kind)) continue;
     const EventView event = trace[index];
     Task& task = tasks[event.task()];
-    switch (kinds.of(event)) {
+    switch (kind) {
       case EventKind::w_test:
         task.vm_flags = event.number("vm_flags").value_or(0);
         break;

@@ -32,6 +32,7 @@ void World::add_events() {
   // A marker's text becomes the name of its own kind, so that it can be read in the table of events.
   constexpr size_t max_markers = 16384;
   const EventKinds kinds(*trace_);
+  recorder_->expect_events(trace_->size());
   std::unordered_map<std::string, uint16_t> markers;
   for (uint32_t index = 0; index < trace_->size(); ++index) {
     const TraceEvent& event = trace_->events()[index];
@@ -63,7 +64,7 @@ void World::run_task(uint32_t task) {
 }
 
 void World::at(uint32_t index) {
-  run_task(trace_->events()[index].task);
+  run_task(trace_->events().task(index));
   recorder_->set_event(index);
 }
 

@@ -171,8 +171,12 @@ class World {
   bool spend_rmap_walk();
   /// False when looking at `count` more entries on behalf of one event would be too much.
   bool spend_entries(uint64_t count) { return spend(rmap_left_, count); }
-  /// False when one more fault without an event would be too much.
-  bool spend_unseen_fault() { return spend(unseen_faults_left_, 1); }
+  /// How many of `wanted` more faults without an event are not too much.
+  uint64_t spend_unseen_faults(uint64_t wanted) {
+    const uint64_t taken = std::min(wanted, unseen_faults_left_);
+    unseen_faults_left_ -= taken;
+    return taken;
+  }
   /// The words of a struct hmm_range at this kernel address.
   WordIndex range(AddressSpace& space, uint64_t address);
   /// The words of a subscription, made when first asked for.
