@@ -2,6 +2,7 @@
 // a failure comes again; each is read in a process of its own with a limit of address space and of CPU seconds, so that a
 // crash or a hang is one failed damage.
 #include <gtest/gtest.h>
+#include <zstd.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -248,6 +249,59 @@ TEST(DamagedDatPages, EveryPageOfEveryCpuIsLookedAt) {
   const auto cancelled = check_record_pages(file, "t.dat", pages, Progress{{}, &cancel});
   ASSERT_FALSE(cancelled);
   EXPECT_EQ(cancelled.error().message, "cancelled");
+}
+
+/// The chunks of packed CPUs are shared out among the threads: of all that is wrong, the first in the file is told.
+TEST(DamagedDatPages, OfPackedOnesTheFirstDamageIsTold) {
+  constexpr uint32_t cpus = 3, count = 40, pages_a_chunk = 128;
+  const std::string sound = page_of(12, {2, 7, 7}), cut = page_of(12, {3, 7, 7});
+  const auto number = [](std::string& bytes, auto value) { bytes.append(reinterpret_cast<const char*>(&value), sizeof value); };
+  const auto chunk = [&](uint32_t damaged_page) {
+    std::string plain, packed(ZSTD_compressBound(pages_a_chunk * sound.size()), '\0');
+    for (uint32_t k = 0; k < pages_a_chunk; ++k) plain += k == damaged_page ? cut : sound;
+    packed.resize(ZSTD_compress(packed.data(), packed.size(), plain.data(), plain.size(), 1));
+    std::string bytes;
+    number(bytes, static_cast<uint32_t>(packed.size()));
+    number(bytes, static_cast<uint32_t>(plain.size()));
+    return bytes + packed;
+  };
+  const std::string whole = chunk(pages_a_chunk);
+  struct Damage {
+    std::string bytes, says;
+  };
+  std::string impossible = whole, unpackable = whole, outside = whole;
+  impossible.replace(4, 4, std::string(4, '\0'));
+  unpackable[20] = static_cast<char>(~unpackable[20]);
+  outside.replace(0, 4, "\xff\xff\xff\x7f");
+  const Damage damages[] = {{chunk(77), "a page of CPU"}, {impossible, "impossible size"}, {unpackable, "cannot be unpacked"}, {outside, "outside the file"}};
+  const auto check = [&](const std::vector<std::pair<uint32_t, const Damage*>>& where) {
+    std::string file(1 << 20, '\0');   // makes it worth threads
+    RecordPages pages;
+    pages.compression = "zstd";
+    std::vector<uint64_t> offsets;
+    for (uint32_t cpu = 0; cpu < cpus; ++cpu) {
+      const uint64_t begin = file.size();
+      number(file, count);
+      for (uint32_t k = 0; k < count; ++k) {
+        offsets.push_back(file.size());
+        const auto damage = std::find_if(where.begin(), where.end(), [&](const auto& one) { return one.first == cpu * count + k; });
+        file += damage == where.end() ? whole : damage->second->bytes;
+      }
+      pages.cpus.push_back({cpu, begin, file.size() - begin});
+    }
+    pages.cpus.front().offset = offsets.front() - 4;
+    pages.cpus.push_back({cpus, 0, 0});
+    return std::pair(check_record_pages(file, "t.dat", pages, Progress{}), offsets);
+  };
+  EXPECT_TRUE(check({}).first);
+  std::mt19937 random(9);
+  for (const Damage& first : damages) {
+    const uint32_t at = random() % (cpus * count - 8);
+    const auto [found, offsets] = check({{at, &first}, {at + 1 + random() % 7, &damages[0]}, {cpus * count - 1, &damages[2]}});
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().offset, offsets[at]);
+    EXPECT_NE(found.error().to_string().find(first.says), std::string::npos) << found.error().to_string();
+  }
 }
 
 }  // namespace

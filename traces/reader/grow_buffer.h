@@ -64,8 +64,16 @@ class GrowBuffer final : public Bytes, public std::enable_shared_from_this<GrowB
       if (got == MAP_FAILED) continue;
       data_ = static_cast<char*>(got);
       reserved_ = wanted;
-      return;
+      return fill_in_huge_pages();
     }
+  }
+
+  /// A long trace takes a page fault for 2 MB instead of 512 of them.
+  void fill_in_huge_pages() {
+#ifdef MADV_HUGEPAGE
+    constexpr uint64_t from = uint64_t{8} << 20;
+    if (reserved_ > from) (void)::madvise(data_ + from, reserved_ - from, MADV_HUGEPAGE);
+#endif
   }
 
   const uint64_t most_;

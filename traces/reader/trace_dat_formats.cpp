@@ -83,8 +83,9 @@ Error odd(std::string_view name, uint64_t at) {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_plain(char c) { return c >= ' ' && c <= '~' && c != ';' && c != '"'; }
 
-/// See without_print_arguments; the text keeps its size.
-void leave_out_print_arguments(std::span<char> bytes) {
+/// See without_print_arguments; the text keeps its size. Returns how much of it is not blank. (Blanks, not ends of lines:
+/// the library makes a token of each of those.)
+size_t leave_out_print_arguments(std::span<char> bytes) {
   const std::string_view text(bytes.data(), bytes.size());
   const size_t print = text.find("\nprint");
   const size_t quote = print == std::string_view::npos ? print : text.find('"', print);
@@ -94,13 +95,15 @@ void leave_out_print_arguments(std::span<char> bytes) {
     while (keep != std::string_view::npos && text[keep - 1] == '\\');
   }
   if (keep == std::string_view::npos) keep = print;   // no text in quotes: nothing of it
-  if (keep == std::string_view::npos) return;
-  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(std::min(keep + 1, bytes.size())), bytes.end(), '\n');
+  if (keep == std::string_view::npos) return bytes.size();
+  const size_t kept = std::min(keep + 1, bytes.size());
+  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(kept), bytes.end(), ' ');
   for (size_t k = quote; k < keep && quote != std::string_view::npos; ++k) {
     const std::string_view here = text.substr(k, 3);
     if (here == "%ps" || here == "%pS") k += 2;
     else if (k != quote && (!is_plain(text[k]) || text[k] == '%' || text[k] == '\\')) bytes[k] = ' ';
   }
+  return kept;
 }
 
 /// Takes ";\toffset:12" and the like off the front; `key` with all that stands before the number.
@@ -213,7 +216,12 @@ Result<DatSection> checked_section(std::string_view file, std::string_view name,
   return *section;
 }
 
-/// That section, unpacked, with its arguments left out, behind the end of the file at `end`.
+template <class T>
+void append_number(std::string& bytes, T value) {
+  bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+/// That section, unpacked and without its arguments, behind the end of the file at `end`.
 Result<DatPatch> patched_section(std::string_view file, std::string_view name, const DatHeader& header, const DatOption& option,
                                  const DatSection& section, uint64_t end) {
   const auto place = load_number<uint64_t>(file, option.value_at);
@@ -227,21 +235,26 @@ Result<DatPatch> patched_section(std::string_view file, std::string_view name, c
     content = section.bytes;
   }
   bool sound = true;
+  std::string shorter;
+  uint64_t copied = 0;
   const auto leave_out = [&](uint64_t at, std::string_view text) {
     sound = sound && describes_fields(text);
-    leave_out_print_arguments(std::span(content).subspan(at, text.size()));
+    const size_t kept = leave_out_print_arguments(std::span(content).subspan(at, text.size()));
+    shorter.append(content, copied, at - sizeof(uint64_t) - copied);
+    append_number<uint64_t>(shorter, kept);
+    shorter.append(content, at, kept);
+    copied = at + text.size();
   };
   Walk walk(content, 0);
   if (option.id == ftrace_events_option) walk.texts(leave_out);
   else walk.systems(leave_out);
   if (!walk.whole()) return fail(outside(name, *place));
   if (!sound) return fail(odd(name, *place));
-  const uint64_t size = content.size();
-  std::string head(file.substr(*place, 16));
-  std::memset(head.data() + 2, 0, 2);   // flags: not packed
-  std::memcpy(head.data() + 8, &size, sizeof size);
-  content.insert(0, head);
-  return DatPatch{end, std::move(content)};
+  shorter.append(content, copied);
+  std::string bytes(file.substr(*place, 8));
+  std::memset(bytes.data() + 2, 0, 2);   // flags: not packed
+  append_number<uint64_t>(bytes, shorter.size());
+  return DatPatch{end, std::move(bytes) + shorter};
 }
 
 Result<std::vector<DatPatch>> patches_of_sections(std::string_view file, std::string_view name, const DatHeader& header) {

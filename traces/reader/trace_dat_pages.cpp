@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <future>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::string_view_literals;
 constexpr uint64_t most_in_a_chunk = uint64_t{64} << 20;
-constexpr uint64_t pages_a_look = 4096;   // pages between two looks at cancel
+constexpr uint64_t pages_a_look = 1024;   // pages between two looks at cancel
 constexpr uint64_t worth_a_thread = uint64_t{1} << 20;   // bytes of the file
 constexpr size_t most_threads = 4;
 
@@ -66,44 +66,133 @@ Result<std::optional<RecordPages>> buffer_of(std::string_view file, std::string_
   return std::optional<RecordPages>(std::move(*pages));
 }
 
-/// The pages of one CPU, one behind the other in `bytes`; offset_of gives their place in the file.
-template <class OffsetOf>
-Result<void> check_pages(std::string_view bytes, std::string_view name, const RecordPages& pages, uint32_t cpu, const Progress& progress, OffsetOf offset_of) {
-  for (uint64_t at = 0, count = 0; at < bytes.size(); at += pages.page_size, ++count) {
-    if (count % pages_a_look == 0 && progress.cancelled()) return fail("cancelled");
+/// Some pages of one CPU that can be checked by themselves.
+struct Piece {
+  uint64_t number = 0;       ///< in the order of the file
+  uint32_t cpu = 0;
+  uint64_t at = 0;           ///< in the file
+  std::string_view bytes;    ///< as they lie there
+  uint32_t unpacked = 0;     ///< bytes they have unpacked; 0: they are not packed
+};
+
+/// Hands out the pieces of all CPUs, one after the other, until one is damaged. What is told in the end is what is wrong
+/// with the first piece that is.
+class PieceQueue {
+ public:
+  PieceQueue(std::string_view file, std::string_view name, const RecordPages& pages) : file_(file), name_(name), pages_(pages) {}
+
+  /// Nothing when there is none any more.
+  std::optional<Piece> next() {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return std::nullopt;
+    auto piece = find_next();
+    if (!piece) {
+      stop(number_, std::move(piece).error());
+      return std::nullopt;
+    }
+    if (*piece) (*piece)->number = number_++;
+    return *piece;
+  }
+  void fail(uint64_t number, Error why) {
+    const std::lock_guard lock(mutex_);
+    stop(number, std::move(why));
+  }
+  /// When nobody works any more.
+  Result<void> result() && {
+    if (failed_) return tl::unexpected(std::move(*failed_));
+    return {};
+  }
+  Error wrong(uint32_t cpu, uint64_t at, std::string_view what) const {
+    return damaged(name_, at, fmt::format("the records of CPU {} {}", cpu, what));
+  }
+
+ private:
+  void stop(uint64_t number, Error why) {
+    stopped_ = true;
+    if (failed_ && failed_at_ < number) return;
+    failed_ = std::move(why);
+    failed_at_ = number;
+  }
+
+  Result<std::optional<Piece>> find_next() {
+    while (left_ == 0) {
+      if (cpu_ == pages_.cpus.size()) return std::optional<Piece>();
+      if (auto begun = begin(pages_.cpus[cpu_++]); !begun) return tl::unexpected(std::move(begun).error());
+    }
+    return pages_.compression.empty() ? plain_pages() : chunk();
+  }
+
+  Result<void> begin(const RecordPages::Cpu& cpu) {
+    if (cpu.size == 0) return {};
+    if (cpu.offset > file_.size() || cpu.size > file_.size() - cpu.offset)
+      return tl::unexpected(wrong(cpu.cpu, std::min<uint64_t>(cpu.offset, file_.size()), "lie outside the file (cut off?)"));
+    at_ = cpu.offset;
+    if (pages_.compression.empty()) {
+      if (at_ % pages_.page_size != 0) return tl::unexpected(wrong(cpu.cpu, at_, "begin inside a page"));
+      left_ = cpu.size;
+      return {};
+    }
+    const auto count = load_number<uint32_t>(file_, at_);
+    if (!count || *count == 0) return tl::unexpected(wrong(cpu.cpu, at_, "have no chunks"));
+    left_ = *count;
+    at_ += 4;
+    return {};
+  }
+
+  Result<std::optional<Piece>> plain_pages() {
+    const uint64_t size = std::min<uint64_t>(left_, pages_a_look * pages_.page_size);
+    Piece piece{0, pages_.cpus[cpu_ - 1].cpu, at_, file_.substr(at_, size), 0};
+    at_ += size;
+    left_ -= size;
+    return std::optional(piece);
+  }
+
+  Result<std::optional<Piece>> chunk() {
+    const uint32_t cpu = pages_.cpus[cpu_ - 1].cpu;
+    const auto packed = load_number<uint32_t>(file_, at_), size = load_number<uint32_t>(file_, at_ + 4);
+    if (!packed || !size || *packed > file_.size() - at_ - 8) return tl::unexpected(wrong(cpu, at_, "lie outside the file"));
+    if (*size == 0 || *size > most_in_a_chunk) return tl::unexpected(wrong(cpu, at_, "have a chunk of impossible size"));
+    if (*size % pages_.page_size != 0 && left_ != 1) return tl::unexpected(wrong(cpu, at_, "have a chunk that is no number of pages"));
+    Piece piece{0, cpu, at_, file_.substr(at_ + 8, *packed), *size};
+    at_ += 8 + uint64_t{*packed};
+    --left_;
+    return std::optional(piece);
+  }
+
+  const std::string_view file_, name_;
+  const RecordPages& pages_;
+  std::mutex mutex_;
+  size_t cpu_ = 0;        ///< the next one to begin
+  uint64_t at_ = 0;       ///< the next piece of the one before
+  uint64_t left_ = 0;     ///< of its chunks, or of its bytes
+  uint64_t number_ = 0;
+  bool stopped_ = false;
+  std::optional<Error> failed_;
+  uint64_t failed_at_ = 0;
+};
+
+/// The pages of a piece, one behind the other in `bytes`.
+Result<void> check_pages(std::string_view bytes, std::string_view name, const RecordPages& pages, const Piece& piece) {
+  for (uint64_t at = 0; at < bytes.size(); at += pages.page_size) {
     const auto what = page_damage(bytes.substr(at, pages.page_size), pages.page_size, pages.word);
-    if (what) return fail(damaged(name, offset_of(at), fmt::format("a page of CPU {} {}", cpu, *what)));
+    if (what) return fail(damaged(name, piece.at + (piece.unpacked == 0 ? at : 0), fmt::format("a page of CPU {} {}", piece.cpu, *what)));
   }
   return {};
 }
 
-Result<void> check_chunks(std::string_view file, std::string_view name, const RecordPages& pages, const RecordPages::Cpu& cpu, const Progress& progress) {
-  const auto wrong = [&](uint64_t at, std::string_view what) { return fail(damaged(name, at, fmt::format("the records of CPU {} {}", cpu.cpu, what))); };
-  const auto count = load_number<uint32_t>(file, cpu.offset);
-  if (!count || *count == 0) return wrong(cpu.offset, "have no chunks");
+/// Until there is none any more.
+void check_pieces(PieceQueue& queue, std::string_view name, const RecordPages& pages, const Progress& progress) {
   std::string room;
-  uint64_t at = cpu.offset + 4;
-  for (uint32_t k = 0; k < *count; ++k) {
-    const auto packed = load_number<uint32_t>(file, at), size = load_number<uint32_t>(file, at + 4);
-    if (!packed || !size || *packed > file.size() - at - 8) return wrong(at, "lie outside the file");
-    if (*size == 0 || *size > most_in_a_chunk) return wrong(at, "have a chunk of impossible size");
-    if (*size % pages.page_size != 0 && k + 1 != *count) return wrong(at, "have a chunk that is no number of pages");
-    room.resize(*size);
-    if (!unpack_chunk(pages.compression, file.substr(at + 8, *packed), room)) return wrong(at, "cannot be unpacked");
-    const auto checked = check_pages(room, name, pages, cpu.cpu, progress, [at](uint64_t) { return at; });
-    if (!checked) return checked;
-    at += 8 + uint64_t{*packed};
+  while (const auto piece = queue.next()) {
+    if (progress.cancelled()) return queue.fail(piece->number, Error{"cancelled", {}, 0, 0, false});
+    std::string_view bytes = piece->bytes;
+    if (piece->unpacked != 0) {
+      room.resize(piece->unpacked);
+      if (!unpack_chunk(pages.compression, bytes, room)) return queue.fail(piece->number, queue.wrong(piece->cpu, piece->at, "cannot be unpacked"));
+      bytes = room;
+    }
+    if (auto checked = check_pages(bytes, name, pages, *piece); !checked) return queue.fail(piece->number, std::move(checked).error());
   }
-  return {};
-}
-
-Result<void> check_cpu(std::string_view file, std::string_view name, const RecordPages& pages, const RecordPages::Cpu& cpu, const Progress& progress) {
-  if (cpu.size == 0) return {};
-  if (cpu.offset > file.size() || cpu.size > file.size() - cpu.offset)
-    return fail(damaged(name, std::min<uint64_t>(cpu.offset, file.size()), fmt::format("the records of CPU {} lie outside the file (cut off?)", cpu.cpu)));
-  if (!pages.compression.empty()) return check_chunks(file, name, pages, cpu, progress);
-  if (cpu.offset % pages.page_size != 0) return fail(damaged(name, cpu.offset, fmt::format("the records of CPU {} begin inside a page", cpu.cpu)));
-  return check_pages(file.substr(cpu.offset, cpu.size), name, pages, cpu.cpu, progress, [&](uint64_t at) { return cpu.offset + at; });
 }
 
 }  // namespace
@@ -145,22 +234,16 @@ Result<RecordPages> record_pages_of_table(std::string_view file, std::string_vie
 
 Result<void> check_record_pages(std::string_view file, std::string_view name, const RecordPages& pages, const Progress& progress) {
   uint64_t bytes = 0;
-  for (const RecordPages::Cpu& cpu : pages.cpus) bytes += cpu.size;
-  std::vector<Result<void>> checked(pages.cpus.size());
-  std::atomic<size_t> next = 0;
-  const auto work = [&] {
-    for (size_t k; (k = next.fetch_add(1)) < checked.size();) checked[k] = check_cpu(file, name, pages, pages.cpus[k], progress);
-  };
-  // A page says nothing of those of another CPU, and unpacking them all takes its time.
-  const size_t threads = bytes < worth_a_thread ? 1 : std::min<size_t>({std::max(1u, std::thread::hardware_concurrency()), most_threads, checked.size()});
+  for (const RecordPages::Cpu& cpu : pages.cpus) bytes += std::min<uint64_t>(cpu.size, file.size());
+  PieceQueue queue(file, name, pages);
+  // A page says nothing of others, and unpacking them all takes its time.
+  const size_t threads = bytes < worth_a_thread ? 1 : std::clamp<size_t>(std::thread::hardware_concurrency(), 1, most_threads);
+  const auto work = [&] { check_pieces(queue, name, pages, progress); };
   std::vector<std::future<void>> others;
-  for (size_t k = 1; k < threads; ++k) others.push_back(std::async(std::launch::async, work));
+  for (size_t k = 1; k < threads; ++k) others.push_back(std::async(std::launch::async | std::launch::deferred, work));
   work();
   for (std::future<void>& other : others) other.get();
-  for (Result<void>& one : checked) {
-    if (!one) return std::move(one);
-  }
-  return {};
+  return std::move(queue).result();
 }
 
 std::optional<std::string_view> page_damage(std::string_view page, uint32_t page_size, uint32_t word) {

@@ -40,7 +40,7 @@ Result<RecordPages> record_pages_of_sections(std::string_view file, std::string_
 Result<RecordPages> record_pages_of_table(std::string_view file, std::string_view name, uint64_t table, uint32_t cpus);
 
 /// Every page lies in the file, and every record in its page. Errors: the file's name and the offset of the page (of its
-/// chunk when it is packed); "cancelled". CPUs are checked by several threads, each of
+/// chunk when it is packed); "cancelled". Several threads share the work, each of
 /// which holds one unpacked chunk, of at most 64 MiB.
 Result<void> check_record_pages(std::string_view file, std::string_view name, const RecordPages& pages, const Progress& progress);
 
