@@ -34,4 +34,19 @@ inline size_t find_near(std::string_view payload, char c, size_t at) {
   return std::string_view::npos;
 }
 
+/// payload.find(c, at), unless `stop` comes first.
+inline size_t find_near(std::string_view payload, char c, char stop, size_t at) {
+  for (; at + 16 <= payload.size(); at += 16) {
+    const uint32_t found = equal_mask(payload.data() + at, c), stops = equal_mask(payload.data() + at, stop);
+    if ((found | stops) == 0) continue;
+    const auto first = static_cast<size_t>(std::countr_zero(found | stops));
+    return (found >> first & 1) != 0 ? at + first : std::string_view::npos;
+  }
+  for (; at < payload.size(); ++at) {
+    if (payload[at] == c) return at;
+    if (payload[at] == stop) break;
+  }
+  return std::string_view::npos;
+}
+
 }  // namespace hmmscope::traces

@@ -41,28 +41,38 @@ void FieldSplit::Name::learn(std::string_view name) {
   std::memset(mask, 0xff, name.size() + 1);
 }
 
-bool FieldSplit::Name::stands_at(const char* at, const char* readable) const {
-  if (mask[0] == 0 || readable - at < static_cast<std::ptrdiff_t>(sizeof bytes)) return false;
+bool FieldSplit::Name::stands_at(const char* at, const char* end_of_text) const {
+  if (mask[0] == 0 || end_of_text - at < static_cast<std::ptrdiff_t>(sizeof bytes)) return false;
   return (((load_word(at) ^ bytes[0]) & mask[0]) | ((load_word(at + 8) ^ bytes[1]) & mask[1])) == 0;
 }
 
-void FieldSplit::split(std::string_view payload, size_t behind) {
-  payload_ = payload;
-  readable_ = payload.data() + payload.size() + behind;
+void FieldSplit::split(std::string_view text) {
+  text_ = text;
   count_ = 0;
   next_value_ = first_value();
-  if (next_value_ == nullptr) scan_ = FieldScan(payload);
+  if (next_value_ == nullptr) scan_ = FieldScan(payload());
+}
+
+std::string_view FieldSplit::payload() const {
+  std::string_view line = text_.substr(0, text_.find('\n'));
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+bool FieldSplit::ends_at(const char* at) const {
+  const char* const end = text_.data() + text_.size();
+  if (at != end && *at == '\r') ++at;
+  return at == end || *at == '\n';
 }
 
 /// Behind the first '=', when the first name of before is in front of it.
 const char* FieldSplit::first_value() const {
   const Name& name = names_[0];
-  const size_t equals = find_near(payload_, '=', 0);
+  const size_t equals = find_near(text_, '=', '\n', 0);
   if (equals == std::string_view::npos || equals < name.size) return nullptr;
-  const size_t begin = equals - name.size;
-  const char* const at = payload_.data() + begin;
-  if (begin != 0 && at[-1] != ' ' && at[-1] != '(') return nullptr;
-  return name.stands_at(at, readable_) ? payload_.data() + equals + 1 : nullptr;
+  const char* const at = text_.data() + equals - name.size;
+  if (equals != name.size && at[-1] != ' ' && at[-1] != '(') return nullptr;
+  return name.stands_at(at, text_.data() + text_.size()) ? text_.data() + equals + 1 : nullptr;
 }
 
 std::optional<std::string_view> FieldSplit::find(std::string_view name) {
@@ -111,53 +121,53 @@ bool FieldSplit::next() {
   if (name.size() > 16 || !names_[count_].is(name, Key::of(name))) names_[count_].learn(name);
   const auto after = scan_.known_next();
   const Name& next_name = names_[count_ + 1];
-  if (after && after->equals - after->begin == next_name.size && next_name.stands_at(payload_.data() + after->begin, readable_))
-    next_value_ = payload_.data() + after->equals + 1;
+  const char* const text = text_.data();
+  if (after && after->equals - after->begin == next_name.size && next_name.stands_at(text + after->begin, text + text_.size()))
+    next_value_ = text + after->equals + 1;
   return true;
 }
 
 /// The next field is left to scan_.
 void FieldSplit::take_slowly() {
   if (next_value_ == nullptr) return;
-  const auto equals = static_cast<size_t>(next_value_ - payload_.data()) - 1;
-  scan_ = FieldScan(payload_, {equals - names_[count_].size, equals});
+  const auto equals = static_cast<size_t>(next_value_ - text_.data()) - 1;
+  scan_ = FieldScan(payload(), {equals - names_[count_].size, equals});
   next_value_ = nullptr;
 }
 
 /// A value of digits with the name of before behind it, or the end: no other '=' can be between, which is all that
 /// FieldScan looks for.
 bool FieldSplit::next_as_before() {
-  const char *const begin = next_value_, *const end = payload_.data() + payload_.size();
+  const char *const begin = next_value_, *const end = text_.data() + text_.size();
   const char* at = begin;
   Value& value = values_[count_];
   value.digits = Digits::unknown;
   if (at == end) return false;
   if (*at == '{') {
     const auto* const close = static_cast<const char*>(std::memchr(at + 1, '}', static_cast<size_t>(end - at - 1)));
-    if (close == nullptr) return false;
+    if (close == nullptr || std::memchr(at + 1, '\n', static_cast<size_t>(close - at - 1)) != nullptr) return false;
     value.text = {at + 1, static_cast<size_t>(close - at - 1)};
     at = close + 1;
   } else {
     const bool prefixed = end - at > 2 && at[0] == '0' && at[1] == 'x', negative = *at == '-';
     at += prefixed ? 2 : negative ? 1 : 0;
-    const HexRun run = read_hex_run({at, static_cast<size_t>(readable_ - at)});
+    const HexRun run = read_hex_run({at, static_cast<size_t>(end - at)});
+    if (run.digits == 0) return false;
     at += run.digits;
-    if (run.digits == 0 || at > end) return false;
     value.text = {begin, static_cast<size_t>(at - begin)};
     value.number = run.number;
     value.digits = prefixed ? Digits::prefixed : negative ? Digits::unknown : Digits::bare;
-    if (at + 1 < end && *at == ',') ++at;
+    if (at != end && *at == ',' && !ends_at(at + 1)) ++at;
   }
-  if (at == end) {   // the last one
-    scan_ = FieldScan();
-    next_value_ = nullptr;
+  const Name& next = names_[count_ + 1];
+  if (at != end && *at == ' ' && next.stands_at(at + 1, end)) {
+    next_value_ = at + 1 + next.size + 1;
     return true;
   }
-  if (*at != ' ' || !names_[count_ + 1].stands_at(at + 1, readable_)) return false;
-  next_value_ = at + 1 + names_[count_ + 1].size + 1;
-  if (next_value_ <= end) return true;
-  next_value_ = begin;   // the name goes on behind the payload: it is none
-  return false;
+  if (!ends_at(at)) return false;
+  scan_ = FieldScan();   // it was the last one
+  next_value_ = nullptr;
+  return true;
 }
 
 }  // namespace hmmscope::traces

@@ -17,9 +17,9 @@ namespace hmmscope::traces {
 
 class FieldSplit {
  public:
-  /// `payload` must live as long as what is found in it. `behind`: bytes after it that may be read; the first of them, if
-  /// there is one, is no digit. What was found before is forgotten but for its names.
-  void split(std::string_view payload, size_t behind = 0);
+  /// The payload is the first line of `text` (without its end, '\n' or "\r\n"), which must live as long as what is found in
+  /// it. Where the line ends is looked for only when it is asked. What was found before is forgotten but for its names.
+  void split(std::string_view text);
   /// As find_field(payload, name).
   std::optional<std::string_view> find(std::string_view name);
   /// The value as parse_number(value, bare_hex) reads it; one that begins with 0x is hex in any case. False when there is
@@ -43,7 +43,7 @@ class FieldSplit {
       return key.first == key_of_name.first && key.last == key_of_name.last && size == name.size() && (size <= 16 || text == name);
     }
     void learn(std::string_view name);
-    bool stands_at(const char* at, const char* readable) const;
+    bool stands_at(const char* at, const char* end_of_text) const;
   };
   enum class Digits : uint8_t {
     unknown,    ///< whether the value is a number was not looked at
@@ -60,14 +60,15 @@ class FieldSplit {
   bool next();
   bool next_as_before();
   const char* first_value() const;
+  bool ends_at(const char* at) const;
+  std::string_view payload() const;
   void take_slowly();
 
   static constexpr size_t most = 24;   ///< fields beyond are looked for one by one
   std::array<Name, most + 1> names_{};   ///< of this payload up to count_, then of those before
   std::array<Value, most> values_{};
   size_t count_ = 0;
-  std::string_view payload_;
-  const char* readable_ = nullptr;      ///< end of what may be read
+  std::string_view text_;
   const char* next_value_ = nullptr;    ///< behind names_[count_] and its '=', where that is known to be the next field
   FieldScan scan_;                      ///< else stands behind the last of values_
   Value beyond_;                        ///< the one that was found beyond them last

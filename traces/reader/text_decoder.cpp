@@ -72,8 +72,7 @@ FieldSplit& TextDecoder::fields_of(const TraceEvent& event) const {
   thread_local constinit std::array<Last, 32> kinds{};
   Last& last = kinds[event.kind % kinds.size()];
   if (last.decoder != id_ || last.offset != event.offset) {
-    const std::string_view payload = payload_of(event);
-    last.fields.split(payload, static_cast<size_t>(bytes_->view().end() - payload.end()));
+    last.fields.split(bytes_->view().substr(event.offset + event.fields_at));
     last.decoder = id_;
     last.offset = event.offset;
   }
