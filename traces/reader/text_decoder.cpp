@@ -69,7 +69,7 @@ FieldSplit& TextDecoder::fields_of(const TraceEvent& event) const {
     FieldSplit fields;
   };
   // One a kind: calls look at their entry and their return in turn, and the payloads of a kind are alike.
-  thread_local constinit std::array<Last, 32> kinds{};
+  thread_local constinit std::array<Last, 64> kinds{};
   Last& last = kinds[event.kind % kinds.size()];
   if (last.decoder != id_ || last.offset != event.offset) {
     last.fields.split(bytes_->view().substr(event.offset + event.fields_at));
