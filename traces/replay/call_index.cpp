@@ -15,10 +15,14 @@ struct CallIndex::TaskState {
     for (Open& one : open) one.after_gap = true;
     pending.clear();
   }
-  /// Only a fault makes a call inside another one. Where events were lost, a call that begins without one
-  /// shows that the call before it is over.
-  void close_stale() {
-    while (!open.empty() && open.back().after_gap && open.back().faults == 0) open.pop_back();
+  /// Only a fault makes a call inside another one. Where faults are shown, or events were lost, a call that begins without
+  /// one shows that the call before it is over. Calls `over` for each.
+  template <class Over>
+  void close_stale(bool faults_shown, Over over) {
+    while (!open.empty() && (faults_shown || open.back().after_gap) && open.back().faults == 0) {
+      over(open.back().call);
+      open.pop_back();
+    }
   }
   std::vector<Open> open;
   std::vector<std::pair<uint64_t, uint32_t>>
@@ -51,7 +55,13 @@ CallIndex::CallIndex(const Trace& trace, const EventKinds& kinds, const GapIndex
     }
     // A call that never returned leaves its entry behind; too many of them show that they are over.
     if (kind == EventKind::rf_in && task.open.size() >= max_open_calls) task.open.clear();
-    if (kind == EventKind::rf_in) task.close_stale();
+    const auto over = [&](uint32_t call) { calls_[call].over = index; };
+    if (kind == EventKind::rf_in) task.close_stale(kinds.has(EventKind::mmf), over);
+    // Back from the system call, back from whatever was called in it.
+    if (kind == EventKind::exit_ioctl || kind == EventKind::driver_ioctl_r) {
+      for (const TaskState::Open& open : task.open) over(open.call);
+      task.open.clear();
+    }
     if (kind == EventKind::mmf && !task.open.empty()) ++task.open.back().faults;
     if (kind == EventKind::mmf_r && !task.open.empty() && task.open.back().faults != 0) --task.open.back().faults;
     if (!task.open.empty() && kind != EventKind::rf_out) {

@@ -19,7 +19,8 @@ inline constexpr uint32_t no_index = ~uint32_t{0};
 /// One recorded call.
 struct TracedCall {
   uint32_t in = no_index;   ///< rf_in
-  uint32_t out = no_index;  ///< rf_out; no_index when the trace ends inside the call
+  uint32_t out = no_index;  ///< rf_out; no_index when no event shows it
+  uint32_t over = no_index; ///< without rf_out: an event of the task that shows that the call is over; no_index when none
   uint32_t task = 0;
   uint32_t parent = no_index;         ///< the call it is nested in
   uint32_t first = no_index;          ///< its first own event after rf_in; no_index when it has none

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "traces/replay/migrate_call.h"
+#include "traces/replay/missing_event.h"
 #include "traces/replay/event_kinds.h"
 #include "traces/replay/replayer.h"
 
@@ -122,6 +123,8 @@ void MigrateCall::part(uint64_t addr, uint64_t kernel, uint64_t engine, std::str
     return judge_.lost(addr, "the trace does not show the return of the call");
   if (refused_unseen())
     return judge_.lost(addr, "the kernel refused the arguments; no probe shows whether src, dst or the kind of the fault page is why");
+  std::string missing = missing_event(replayer_.trace(), replayer_.kinds(), replayer_.migrations().events(traced_), true);
+  if (traced_.gap == nullptr && !missing.empty()) return judge_.lost(addr, std::move(missing));
   judge_.other_way(addr, kernel, engine, std::move(reason));
 }
 

@@ -233,12 +233,18 @@ void RangeCall::finish(const RangeFaultResult& result) {
   judge_.finish(call_id_, kernel_ret);
 }
 
+std::string RangeCall::why_no_return() const {
+  if (traced_.gap != nullptr) return "no event shows its return: " + gap_text(*traced_.gap);
+  if (traced_.over != no_index)
+    return fmt::format("an event is missing: no rf_out shows its return, though by {} in line {} it is over",
+                       event(traced_.over).kind_name(), event(traced_.over).line());
+  return "the trace ends inside the call";
+}
+
 /// The trace ends inside the call. When the engine says that it never returns, that is no loss: the kernel
 /// went as far as this, and no further.
 void RangeCall::finish_without_return(const RangeFaultResult& result) {
-  if (!hung_)
-    judge_.lost(call_.start, traced_.gap == nullptr ? "the trace ends inside the call"
-                                                    : "no event shows its return: " + gap_text(*traced_.gap));
+  if (!hung_) judge_.lost(call_.start, why_no_return());
   judge_.finish(call_id_, result.ret);
 }
 

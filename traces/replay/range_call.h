@@ -90,6 +90,7 @@ class RangeCall final : public WalkHooks {
   void run_without_engine(std::string reason);
   void finish(const RangeFaultResult& result);
   void finish_without_return(const RangeFaultResult& result);
+  std::string why_no_return() const;
   void compare_array();
   void compare_migrate(const RangeFaultResult& result);
   void keep_kernel_array();

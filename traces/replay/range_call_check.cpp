@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "engine/fault/handle_mm_fault.h"
+#include "traces/replay/missing_event.h"
 #include "traces/replay/range_call.h"
 
 namespace hmmscope::traces {
@@ -59,8 +60,11 @@ std::string_view start_field(EventKind kind) {
 }  // namespace
 
 void RangeCall::part(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason) {
-  if (traced_.gap == nullptr && peek() == no_index && traced_.out == no_index)
-    return judge_.lost(addr, "the trace ends inside the call");
+  if (traced_.gap == nullptr && peek() == no_index && traced_.out == no_index) return judge_.lost(addr, why_no_return());
+  std::vector<uint32_t> events;
+  for (uint32_t own = traced_.first; own != no_index; own = replayer_.calls().next(own)) events.push_back(own);
+  std::string missing = missing_event(replayer_.trace(), replayer_.kinds(), events, traced_.out != no_index);
+  if (traced_.gap == nullptr && !missing.empty()) return judge_.lost(addr, std::move(missing));
   judge_.other_way(addr, kernel, engine, std::move(reason));
 }
 
