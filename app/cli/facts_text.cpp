@@ -21,6 +21,7 @@ std::string source_text(const Recording& recording, const traces::Fact& fact) {
     if (const uint64_t line = recording.line_of(fact.step); line != 0) text += fmt::format(", line {}", line);
     text += ")";
   }
+  if (fact.not_shown != 0) text += "; which page it is no event shows";
   if (!fact.probe.empty()) text += fmt::format("; {} would tell", fact.probe);
   return text;
 }
@@ -33,7 +34,27 @@ const Region* region_of(const Recording& recording, WordIndex word) {
 std::string value_text(const traces::Document& document, const traces::Fact& fact) {
   const Region* region = region_of(*document.recording, fact.first);
   if (fact.evidence == Evidence::unknown || region == nullptr) return {};
-  return fmt::format("  {:#x}  {}", fact.value, describe_word(document.model, region->kind, fact.value));
+  std::string text = describe_word(document.model, region->kind, fact.value);
+  if (fact.not_shown != 0) {
+    for (const std::string_view name : {"pfn 0x", "table 0x"}) {
+      const size_t at = text.find(name);
+      if (at == std::string::npos) continue;
+      const size_t number = at + name.size() - 2, end = text.find_first_not_of("0123456789abcdef", number + 2);
+      text.replace(number, (end == std::string::npos ? text.size() : end) - number, "?");
+    }
+  }
+  text = fmt::format("  {:#x}  {}", fact.value & ~fact.not_shown, text);
+  if (fact.count > 1 && fact.stride != 0) text += fmt::format("  (each {:#x} more)", fact.stride);
+  return text;
+}
+
+/// "pid 742: " where the name of the word does not say so.
+std::string space_text(const Recording& recording, WordIndex word) {
+  const Region* region = region_of(recording, word);
+  if (region == nullptr || region->kind == RegionKind::folio || region->kind == RegionKind::mm) return {};
+  for (const Region& space : recording.regions())
+    if (space.kind == RegionKind::mm && space.owner == region->owner) return space.name + ": ";
+  return {};
 }
 
 }  // namespace
@@ -47,7 +68,7 @@ std::string facts_text(const traces::Document& document, StepIndex at) {
   for (const traces::Fact& fact : traces::facts_at(document, at)) {
     words[fact.evidence] += fact.count;
     if (fact.evidence == Evidence::inferred) rules.emplace(fact.rule, fact.statement);
-    fmt::format_to(out, "  {}{}{}\n      {}\n", recording.word_name(fact.first),
+    fmt::format_to(out, "  {}{}{}{}\n      {}\n", space_text(recording, fact.first), recording.word_name(fact.first),
                    fact.count > 1 ? fmt::format(" .. +{}", fact.count - 1) : "", value_text(document, fact),
                    source_text(recording, fact));
   }
@@ -70,7 +91,9 @@ Json facts_json(const traces::Document& document, StepIndex at) {
       row["kind"] = region_kind_name(region->kind);
       row["space"] = region->owner;
     }
-    if (fact.evidence != Evidence::unknown) row["value"] = fmt::format("{:#x}", fact.value);
+    if (fact.evidence != Evidence::unknown) row["value"] = fmt::format("{:#x}", fact.value & ~fact.not_shown);
+    if (fact.evidence != Evidence::unknown && fact.stride != 0) row["stride"] = fmt::format("{:#x}", fact.stride);
+    if (fact.not_shown != 0) row["unknown_bits"] = fmt::format("{:#x}", fact.not_shown);
     if (fact.step != no_step) {
       row["rule"] = fact.rule;
       row["step"] = fact.step + 1;

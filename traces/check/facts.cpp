@@ -1,9 +1,13 @@
 #include "traces/check/facts.h"
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 
+#include "engine/encoding/x86_bits.h"
+#include "engine/machine/pfn_format.h"
 #include "engine/machine/words.h"
+#include "traces/replay/world.h"
 
 namespace hmmscope::traces {
 namespace {
@@ -30,7 +34,38 @@ bool is_state(RegionKind kind) {
          kind == RegionKind::folio || kind == RegionKind::mm || kind == RegionKind::range;
 }
 
-bool same_source(const Fact& a, const Fact& b) { return a.evidence == b.evidence && a.step == b.step; }
+/// One word means what the others do.
+bool is_list(RegionKind kind) {
+  return is_table(kind) || kind == RegionKind::hugetlb || kind == RegionKind::hmm_pfns || kind == RegionKind::migrate_src ||
+         kind == RegionKind::migrate_dst;
+}
+
+/// The word behind `run` continues it.
+bool continues(const Fact& run, const Fact& next, RegionKind kind) {
+  if (run.evidence != next.evidence || run.step != next.step || run.not_shown != next.not_shown) return false;
+  if (run.evidence == Evidence::unknown) return true;
+  if (!is_list(kind)) return false;
+  if (run.not_shown != 0) return ((run.value ^ next.value) & ~run.not_shown) == 0;
+  // Two words always have a stride; pages that follow each other have one of this kind.
+  const uint64_t stride = run.count == 1 ? next.value - run.value : run.stride;
+  return (stride == 0 || std::has_single_bit(stride)) && next.value == run.value + run.count * stride;
+}
+
+/// A page table or a page that is there, nobody has said where: the bits by which the replay tells it from others.
+uint64_t stand_in_bits(const Document& document, RegionKind kind, const Fact& fact) {
+  if (fact.evidence != Evidence::inferred) return 0;
+  if (kind == RegionKind::hmm_pfns) {
+    const Layout* layout = document.model.hmm_pfn;
+    if (layout == nullptr || (fact.value & layout->mask(Role::valid)) == 0) return 0;
+    const uint64_t pfn = layout->mask(Role::pfn);
+    return World::is_placeholder((fact.value & pfn) >> PfnFormat::from(document.model).pfn_shift) ? pfn : 0;
+  }
+  if (!is_table(kind) || !x86::pte_present(fact.value)) return 0;
+  const bool table = kind < RegionKind::pte && (fact.value & (x86::pse.mask() | x86::devmap.mask())) == 0;
+  return table || World::is_placeholder(x86::pte_pfn(fact.value)) ? x86::pfn.mask() : 0;
+}
+
+bool of_a_trace(const Recording& recording) { return !recording.events().empty(); }
 
 /// A VMA whose place is gone is none any more.
 bool is_gone(const Document& document, const Region& region, StepIndex at) {
@@ -48,8 +83,8 @@ void add_region(const Document& document, const Region& region, StepIndex at, st
     const Fact fact = fact_of(document, region.first + k, at);
     if (fact.step == no_step && !lists_untold(region.kind)) {
       flush();
-    } else if (run && same_source(*run, fact)) {
-      ++run->count;
+    } else if (run && continues(*run, fact, region.kind)) {
+      if (run->count++ == 1 && run->evidence != Evidence::unknown && run->not_shown == 0) run->stride = fact.value - run->value;
     } else {
       flush();
       run = fact;
@@ -103,15 +138,22 @@ Fact fact_of(const Document& document, WordIndex word, StepIndex at) {
   } else if (word < recording.initial().size()) {
     fact.value = recording.initial()[word];
   }
-  if (fact.evidence == Evidence::unknown && region != no_region)
-    fact.probe = probe_of(recording.regions()[region].kind);
+  if (region == no_region) return fact;
+  const RegionKind kind = recording.regions()[region].kind;
+  if (kind == RegionKind::mm && fact.evidence == Evidence::inferred && of_a_trace(recording)) fact.evidence = Evidence::unknown;
+  if (of_a_trace(recording)) fact.not_shown = stand_in_bits(document, kind, fact);
+  if (fact.evidence == Evidence::unknown || fact.not_shown != 0) fact.probe = probe_of(kind);
   return fact;
 }
 
 std::vector<Fact> facts_at(const Document& document, StepIndex at) {
   std::vector<Fact> facts;
-  for (const Region& region : document.recording->regions())
+  const bool trace = of_a_trace(*document.recording);
+  for (const Region& region : document.recording->regions()) {
+    // Counted from a beginning that the trace does not show.
+    if (region.kind == RegionKind::mm && trace) continue;
     if (is_state(region.kind) && !is_gone(document, region, at)) add_region(document, region, at, facts);
+  }
   return facts;
 }
 

@@ -1,0 +1,67 @@
+// What is listed as known at a moment: each word's own value, no page that nobody has named, no counter from an unseen start.
+#include <gtest/gtest.h>
+
+#include "engine/encoding/x86_bits.h"
+#include "tests/traces/trace_text.h"
+#include "traces/check/facts.h"
+
+namespace hmmscope::traces {
+namespace {
+
+std::shared_ptr<const Document> sample(std::string_view name) { return document_of(sample_text(samples_dir / name)); }
+
+TEST(Facts, SayOfEveryWordWhatItIs) {
+  for (const char* name : {"6.12-anon_write_huge.trace.txt.xz", "6.12-migrate_fault.trace.txt.xz", "6.12-anon_write_prot.trace.txt.xz"}) {
+    const auto document = sample(name);
+    ASSERT_NE(document, nullptr) << name;
+    const StepIndex steps = document->recording->steps();
+    size_t runs = 0, words = 0;
+    for (const StepIndex at : {steps / 3, steps / 2, steps}) {
+      for (const Fact& fact : facts_at(*document, at)) {
+        runs += fact.count > 1 && fact.evidence != Evidence::unknown;
+        for (uint32_t k = 0; k < fact.count; ++k, ++words) {
+          const Fact one = fact_of(*document, fact.first + k, at);
+          ASSERT_EQ(one.evidence, fact.evidence);
+          ASSERT_EQ(one.step, fact.step);
+          ASSERT_EQ(one.not_shown, fact.not_shown);
+          if (fact.evidence == Evidence::unknown) continue;
+          ASSERT_EQ(one.value & ~one.not_shown, (fact.value + k * fact.stride) & ~fact.not_shown) << document->recording->word_name(fact.first + k);
+        }
+      }
+    }
+    EXPECT_GT(runs, 10u) << name;
+    EXPECT_GT(words, 1000u) << name;
+  }
+}
+
+TEST(Facts, OfAPageThatOnlyFaultsTellOfLeaveItsPfnOpen) {
+  const auto document = sample("6.12-anon_write_prot.trace.txt.xz");
+  ASSERT_NE(document, nullptr);
+  size_t pages = 0, tables = 0, named = 0;
+  for (const Fact& fact : facts_at(*document, document->recording->steps() / 2)) {
+    const RegionKind kind = document->recording->regions()[document->recording->region_of(fact.first)].kind;
+    if (kind > RegionKind::pte || fact.evidence == Evidence::unknown || !x86::pte_present(fact.value)) continue;
+    if (fact.not_shown == 0) {
+      ++named;
+      EXPECT_LT(x86::pte_pfn(fact.value), uint64_t{1} << 33);
+      continue;
+    }
+    ++(kind == RegionKind::pte ? pages : tables);
+    EXPECT_EQ(fact.not_shown, x86::pfn.mask());
+    EXPECT_EQ(fact.evidence, Evidence::inferred);
+    EXPECT_FALSE(fact.probe.empty());
+  }
+  EXPECT_GT(pages, 0u);
+  EXPECT_GT(tables, 0u);
+  EXPECT_GT(named, 0u) << "those that the walks have shown";
+}
+
+TEST(Facts, CountNothingFromABeginningThatIsNotShown) {
+  const auto document = sample("6.12-anon_write_prot.trace.txt.xz");
+  ASSERT_NE(document, nullptr);
+  for (const Fact& fact : facts_at(*document, document->recording->steps()))
+    EXPECT_NE(document->recording->regions()[document->recording->region_of(fact.first)].kind, RegionKind::mm);
+}
+
+}  // namespace
+}  // namespace hmmscope::traces
