@@ -11,7 +11,7 @@
 #include <string>
 
 #include "engine/scenario/run.h"
-#include "tests/traces/replay_support.h"
+#include "tests/traces/trace_text.h"
 
 namespace hmmscope::traces {
 namespace {
@@ -186,15 +186,60 @@ TEST(Extract, WhatCannotBecomeAScenarioSaysWhy) {
   const auto none = open_document(samples_dir / "6.12-exclusive.trace.txt.xz");
   ASSERT_TRUE(none);
   EXPECT_FALSE(extract_call(**none, 1));
-  const auto diverged = open_document(samples_dir / "6.12-overlap-4k.trace.txt.xz", {"6.12", {}});
-  ASSERT_TRUE(diverged);
-  size_t refused = 0;
-  for (const ExtractableCall& call : extractable_calls(*(*diverged)->recording)) {
-    const auto text = extract_call(**diverged, call.number);
-    EXPECT_EQ(text.has_value(), call.verdict == Verdict::agreed);
-    if (!text) refused += text.error().line != 0 ? 1 : 0;
+}
+
+/// Run under the rules that the engine was given wrongly, the scenario fails as the check did; under the kernel's own it holds.
+TEST(Extract, OfADivergedCallTheKernelsWordsAreExpected) {
+  const auto path = samples_dir / "6.12-overlap-4k.trace.txt.xz";
+  const auto own = open_document(path), wrong = open_document(path, {"6.12", {}});
+  ASSERT_TRUE(own);
+  ASSERT_TRUE(wrong);
+  size_t diverged = 0;
+  for (const ExtractableCall& call : extractable_calls(*(*wrong)->recording)) {
+    if (call.verdict != Verdict::diverged) continue;
+    const auto text = extract_call(**wrong, call.number);
+    ASSERT_TRUE(text) << text.error().to_string();
+    EXPECT_THAT(*text, HasSubstr("Engine and kernel part here: "));
+    const auto parsed = scenario::parse(*text, "diverged");
+    ASSERT_TRUE(parsed) << parsed.error().to_string();
+    const auto outcome = scenario::run(*parsed, "");
+    ASSERT_TRUE(outcome) << outcome.error().to_string();
+    EXPECT_FALSE(outcome->failures.empty()) << call.number;
+    const auto kernels = scenario::run(*parsed, (*own)->model.id);
+    ASSERT_TRUE(kernels) << kernels.error().to_string();
+    EXPECT_TRUE(kernels->failures.empty()) << call.number << ": " << first_failure(*kernels);
+    ++diverged;
   }
-  EXPECT_GT(refused, 0u);
+  EXPECT_GT(diverged, 2u);
+}
+
+/// What the engine made up while it did not know what the kernel read is expected of nobody.
+TEST(Extract, OfAnUndecidedCallOnlyWhatEventsShowIsExpected) {
+  TraceText trace = sample_trace("6.12-snapshot.trace.txt");
+  std::erase_if(trace.events, [](const std::string& event) { return event.find(": h_pte") != std::string::npos; });
+  const std::string text = trace.text();
+  const auto document = document_of(text);
+  ASSERT_NE(document, nullptr);
+  const auto words = output_words(text);
+  ASSERT_FALSE(words.empty());
+  for (const ExtractableCall& call : extractable_calls(*document->recording)) {
+    if (call.function != Function::hmm_range_fault) continue;
+    ASSERT_EQ(call.verdict, Verdict::unknown);
+    const auto scenario = extract_call(*document, call.number);
+    ASSERT_TRUE(scenario) << scenario.error().to_string();
+    EXPECT_THAT(*scenario, HasSubstr("The trace leaves something open: no event shows the pte at 0x"));
+    const auto json = nlohmann::json::parse(*scenario);
+    std::map<uint64_t, std::string> expected;
+    for (const auto& op : json["operations"])
+      if (op["op"] == "expect" && op.contains("word"))
+        for (uint64_t k = 0; k < op["count"]; ++k) expected[op["index"].get<uint64_t>() + k] = op["word"];
+    for (const OutputWord& word : words) {
+      if (const auto found = expected.find(word.slot); found != expected.end()) {
+        EXPECT_EQ(std::stoull(found->second, nullptr, 16), word.value) << word.slot;
+      }
+    }
+    EXPECT_GT(expected.size(), 2u);
+  }
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ class CallFactCollector {
   Result<CallFacts> run() {
     if (auto done = arguments(); !done) return tl::unexpected(done.error());
     const StepIndex end = std::min(call_.end_step, recording_.steps());
-    for (StepIndex step = begin_; step < end; ++step) {
+    for (StepIndex step = begin_; step < end && !parted_; ++step) {
       if (!belongs(step)) continue;
       take(step);
       if (!failure_.empty()) return fail(failure_);
@@ -118,7 +118,7 @@ class CallFactCollector {
         facts_.own_device_pages[at(1)] = true;
         return;
       case RuleId::check_flow:
-        failure_ = "engine and kernel part inside it";
+        parted_ = true;
         return;
       default:
         return;
@@ -298,13 +298,17 @@ class CallFactCollector {
     cursor.seek(call_.first_step);
     const auto now = [&] { return cursor.words(array->first, array->count); };
     facts_.in.assign(now().begin(), now().end());
-    // What the engine could not know is written just behind the call.
+    // What the engine could not know, or has otherwise, is written just behind the call.
     StepIndex last = end;
-    while (last < recording_.steps() && (recording_.rule_of(last) == RuleId::check_unknown ||
-                                         recording_.rule_of(last) == RuleId::check_diverged))
-      ++last;
+    bool kernels_alone = false;
+    for (; last < recording_.steps(); ++last) {
+      const RuleId fired = recording_.rule_of(last);
+      if (fired == RuleId::trace_array_result) kernels_alone = true;
+      else if (fired != RuleId::check_unknown && fired != RuleId::check_diverged) break;
+    }
     cursor.seek(last);
     facts_.out.assign(now().begin(), now().end());
+    if (kernels_alone) find_shown(*array, last);
     // A sticky bit that came out of a word nobody saw go in was in it.
     const uint64_t sticky = document_.model.sticky_mask;
     for (StepIndex step = begin_; sticky != 0 && step < call_.first_step; ++step) {
@@ -314,6 +318,14 @@ class CallFactCollector {
         facts_.in[slot] |= facts_.out[slot] & sticky;
     }
     return std::move(facts_);
+  }
+
+  /// Where the engine did not come to the end, the words are the kernel's where an event shows them, and nobody's elsewhere.
+  void find_shown(const CallArray& array, StepIndex last) {
+    for (uint32_t k = 0; k < array.count; ++k) {
+      const auto write = document_.history->last_write(array.first + k, last);
+      facts_.shown_out.push_back(write && write->evidence == Evidence::observed && write->step >= call_.first_step);
+    }
   }
 
   const Recording& recording_;
@@ -328,6 +340,7 @@ class CallFactCollector {
   size_t changes_ = 0;
   uint64_t last_pmd_ = 0;   ///< address of the pmd shown last
   bool looked_ = false;
+  bool parted_ = false;     ///< engine and kernel went other ways
   std::string failure_;
 };
 

@@ -53,12 +53,13 @@ struct CallFacts {
   std::optional<uint64_t> huge_zero_pfn;      ///< when a 2M entry shows it
   std::map<uint64_t, bool> own_device_pages;  ///< device pfn -> belongs to the caller
   std::vector<uint64_t> in, out;              ///< the array
+  std::vector<bool> shown_out;                ///< the words of `out` that the kernel is known to have left; empty: all
   /// With the unified fault-and-migrate patches: flags of the struct migrate_vma that the range names.
   std::optional<uint64_t> prepares;
   std::vector<FactRefusal> refused;           ///< pages it could have prepared
 };
 
-/// Error when the engine did not follow the call to its end.
+/// Where the engine did not follow the kernel to the end, what was shown up to there; the results are the kernel's.
 Result<CallFacts> facts_of_call(const Document& document, CallId call);
 
 }  // namespace hmmscope::traces

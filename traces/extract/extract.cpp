@@ -32,8 +32,9 @@ class FaultWriter {
     root["hmmscope-scenario"] = 1;
     root["title"] = fmt::format("{}, call {}", document_.title, call_.number);
     root["description"] =
-        fmt::format("hmm_range_fault of {:#x}-{:#x}{}: what the kernel read, as a scenario.", facts_.start,
-                    facts_.end, call_.line != 0 ? fmt::format(" in line {} of the trace", call_.line) : "");
+        fmt::format("hmm_range_fault of {:#x}-{:#x}{}: what the kernel read, as a scenario.{}", facts_.start,
+                    facts_.end, call_.line != 0 ? fmt::format(" in line {} of the trace", call_.line) : "",
+                    scenario_parts::open_text(*document_.recording, call_.call));
     root["kernel"] = document_.model.id;
     if (const std::string config = document_.recording->meta("config"); !config.empty())
       root["config"] = config;
@@ -100,10 +101,15 @@ class FaultWriter {
     const uint64_t pfn_mask = document_.model.hmm_pfn->mask(Role::pfn),
                    order_mask = document_.model.hmm_pfn->mask(Role::order);
     const bool counts = (pfn_mask & 1) != 0 && (pfn_mask & order_mask) == 0;
+    const auto shown = [&](size_t at) { return facts_.shown_out.empty() || facts_.shown_out[at]; };
     for (size_t at = 0; at < words.size();) {
+      if (!shown(at)) {
+        ++at;
+        continue;
+      }
       size_t same = at + 1, counting = at + 1;
-      while (same < words.size() && words[same] == words[at]) ++same;
-      while (counts && counting < words.size() && words[counting] == words[at] + (counting - at) &&
+      while (same < words.size() && shown(same) && words[same] == words[at]) ++same;
+      while (counts && counting < words.size() && shown(counting) && words[counting] == words[at] + (counting - at) &&
              ((words[counting] ^ words[at]) & ~pfn_mask) == 0)
         ++counting;
       Json op = {{"op", "expect"}, {"array", "pfns"}, {"index", at}};
@@ -168,8 +174,6 @@ Result<std::string> extract_call(const Document& document, uint32_t number) {
     return fail(Error{fmt::format("call {} cannot become a scenario: {}", number, error.message),
                       document.path.string(), call.line, 0, false});
   };
-  if (call.verdict == Verdict::diverged)
-    return named(Error{"engine and kernel part inside it", {}, 0, 0, false});
   if (call.function == Function::migrate_vma_setup) {
     auto text = migration_scenario(document, call);
     if (!text) return named(text.error());

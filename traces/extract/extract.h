@@ -29,8 +29,9 @@ std::vector<ExtractableCall> extractable_calls(const Recording& recording);
 /// did, with the kernel's words; its `expect` operations say so. Words that no event shows are taken as 0. A
 /// migration's scenario goes on with pages and finalize where the trace has them; the pages it goes to are
 /// other ones, so that of them only flags are expected. A setup that a CPU fault made becomes the fault.
-/// Errors: there is no such call; the engine did not follow it to its end (why is in the message); it shows
-/// more than a scenario can hold.
+/// Of a call that did not agree the description says why; what the kernel is known to have left is expected all the same,
+/// so that the scenario of a diverged call fails where the engine says otherwise.
+/// Errors: there is no such call; it shows more than a scenario can hold, or less than one needs.
 Result<std::string> extract_call(const Document& document, uint32_t number);
 
 }  // namespace hmmscope::traces

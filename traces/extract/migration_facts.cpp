@@ -25,7 +25,7 @@ class MigrationFactCollector {
 
   Result<MigrationFacts> run() {
     if (auto done = arguments(); !done) return tl::unexpected(done.error());
-    if (auto done = followed(setup_); !done) return tl::unexpected(done.error());
+    facts_.agreed = followed(setup_).has_value();
     facts_.result = call_.result;
     facts_.refused = refusals(call_);
     facts_.src = words_at(call_.end_step, src_);
@@ -34,7 +34,7 @@ class MigrationFactCollector {
     if (facts_.pages.vmas.empty()) return fail("the recording does not show its VMA");
     find_entries();
     find_touch();
-    if (call_.result == 0 && !facts_.touch) later_calls();
+    if (call_.result == 0 && !facts_.touch && facts_.agreed) later_calls();
     note_devices();
     if (!failure_.empty()) return fail(failure_);
     return std::move(facts_);

@@ -36,11 +36,12 @@ struct MigrationFacts {
   std::vector<FactMeanwhile> meanwhile;  ///< before pages, in order of address
   std::vector<FactEntry> after;          ///< entries of the range after finalize
   std::optional<FactTouch> touch;        ///< made by a CPU fault
+  bool agreed = true;                    ///< else only what setup found and returned is told
 
   uint64_t npages_of_range() const { return (pages.end - pages.start) >> page_bits; }
 };
 
-/// `setup` is a judged call of migrate_vma_setup. Error when the engine did not follow it.
+/// `setup` is a judged call of migrate_vma_setup.
 Result<MigrationFacts> facts_of_migration(const Document& document, CallId setup);
 
 }  // namespace hmmscope::traces

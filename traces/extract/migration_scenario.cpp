@@ -35,9 +35,10 @@ class MigrationWriter {
     root["hmmscope-scenario"] = 1;
     root["title"] = fmt::format("{}, call {}", document_.title, call_.number);
     root["description"] = fmt::format(
-        "{} of {:#x}-{:#x}{}: the pages as the kernel found them, as a scenario.",
+        "{} of {:#x}-{:#x}{}: the pages as the kernel found them, as a scenario.{}",
         facts_.touch ? "The CPU fault behind migrate_vma_setup" : "The migration", facts_.pages.start,
-        facts_.pages.end, call_.line != 0 ? fmt::format(" in line {} of the trace", call_.line) : "");
+        facts_.pages.end, call_.line != 0 ? fmt::format(" in line {} of the trace", call_.line) : "",
+        scenario_parts::open_text(*document_.recording, call_.call));
     root["kernel"] = document_.model.id;
     root["allows"] = {"thrown-away-while-migrating"};   // what a kernel did is what its driver did with it
     if (const std::string config = document_.recording->meta("config"); !config.empty())
@@ -98,11 +99,11 @@ class MigrationWriter {
                   {"device", PageStates::caller},
                   {"select", scenario_parts::select(document_.model, facts_.select)},
                   {"expect", expected}};
-    if (facts_.result == 0)
+    if (facts_.result == 0 && facts_.agreed)
       setup["cpages"] = std::count_if(facts_.src.begin(), facts_.src.end(),
                                       [&](uint64_t word) { return format_.migrates(word); });
     operations.push_back(std::move(setup));
-    if (facts_.result != 0) return;
+    if (facts_.result != 0 || !facts_.agreed) return;
     expect_words(operations, facts_.src);
     if (!facts_.has_pages) return;
     meanwhile(operations);

@@ -61,4 +61,14 @@ nlohmann::ordered_json select(const KernelModel& model, uint64_t flags) {
   return names;
 }
 
+std::string open_text(const Recording& recording, CallId call) {
+  for (const CallCheck& check : recording.checks()) {
+    if (check.call != call || check.verdict == Verdict::agreed) continue;
+    if (check.verdict == Verdict::diverged)
+      return fmt::format(" Engine and kernel part here: {}. What is expected is what the kernel left.", check.reason);
+    return fmt::format(" The trace leaves something open: {}. What no event shows is not expected.", check.reason);
+  }
+  return {};
+}
+
 }  // namespace hmmscope::traces::scenario_parts

@@ -20,4 +20,7 @@ void hold(nlohmann::ordered_json& operations, const std::vector<FactRefusal>& re
 /// Flags of struct migrate_vma by name.
 nlohmann::ordered_json select(const KernelModel& model, uint64_t flags);
 
+/// Behind the description of a call that did not agree: " Engine and kernel part here: ..."; empty for others.
+std::string open_text(const Recording& recording, CallId call);
+
 }  // namespace hmmscope::traces::scenario_parts
