@@ -8,11 +8,11 @@
 namespace hmmscope::traces {
 namespace {
 
-std::shared_ptr<const Document> sample(std::string_view name) { return document_of(sample_text(samples_dir / name)); }
+std::shared_ptr<const Document> document_of_sample(const std::string& name) { return document_of(sample_text(samples_dir / name)); }
 
 TEST(Facts, SayOfEveryWordWhatItIs) {
   for (const char* name : {"6.12-anon_write_huge.trace.txt.xz", "6.12-migrate_fault.trace.txt.xz", "6.12-anon_write_prot.trace.txt.xz"}) {
-    const auto document = sample(name);
+    const auto document = document_of_sample(name);
     ASSERT_NE(document, nullptr) << name;
     const StepIndex steps = document->recording->steps();
     size_t runs = 0, words = 0;
@@ -35,7 +35,7 @@ TEST(Facts, SayOfEveryWordWhatItIs) {
 }
 
 TEST(Facts, OfAPageThatOnlyFaultsTellOfLeaveItsPfnOpen) {
-  const auto document = sample("6.12-anon_write_prot.trace.txt.xz");
+  const auto document = document_of_sample("6.12-anon_write_prot.trace.txt.xz");
   ASSERT_NE(document, nullptr);
   size_t pages = 0, tables = 0, named = 0;
   for (const Fact& fact : facts_at(*document, document->recording->steps() / 2)) {
@@ -57,7 +57,7 @@ TEST(Facts, OfAPageThatOnlyFaultsTellOfLeaveItsPfnOpen) {
 }
 
 TEST(Facts, CountNothingFromABeginningThatIsNotShown) {
-  const auto document = sample("6.12-anon_write_prot.trace.txt.xz");
+  const auto document = document_of_sample("6.12-anon_write_prot.trace.txt.xz");
   ASSERT_NE(document, nullptr);
   for (const Fact& fact : facts_at(*document, document->recording->steps()))
     EXPECT_NE(document->recording->regions()[document->recording->region_of(fact.first)].kind, RegionKind::mm);

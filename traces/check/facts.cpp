@@ -31,12 +31,13 @@ bool lists_untold(RegionKind kind) {
 /// What replays keep of the machine.
 bool is_state(RegionKind kind) {
   return is_table(kind) || lists_untold(kind) || kind == RegionKind::hugetlb || kind == RegionKind::vma ||
-         kind == RegionKind::folio || kind == RegionKind::mm || kind == RegionKind::range;
+         kind == RegionKind::folio || kind == RegionKind::mm || kind == RegionKind::range ||
+         kind == RegionKind::device_table;
 }
 
 /// One word means what the others do.
 bool is_list(RegionKind kind) {
-  return is_table(kind) || kind == RegionKind::hugetlb || kind == RegionKind::hmm_pfns || kind == RegionKind::migrate_src ||
+  return is_table(kind) || kind == RegionKind::hugetlb || kind == RegionKind::hmm_pfns || kind == RegionKind::device_table || kind == RegionKind::migrate_src ||
          kind == RegionKind::migrate_dst;
 }
 
@@ -54,7 +55,7 @@ bool continues(const Fact& run, const Fact& next, RegionKind kind) {
 /// A page table or a page that is there, nobody has said where: the bits by which the replay tells it from others.
 uint64_t stand_in_bits(const Document& document, RegionKind kind, const Fact& fact) {
   if (fact.evidence != Evidence::inferred) return 0;
-  if (kind == RegionKind::hmm_pfns) {
+  if (kind == RegionKind::hmm_pfns || kind == RegionKind::device_table) {
     const Layout* layout = document.model.hmm_pfn;
     if (layout == nullptr || (fact.value & layout->mask(Role::valid)) == 0) return 0;
     const uint64_t pfn = layout->mask(Role::pfn);
@@ -114,6 +115,8 @@ std::string_view probe_of(RegionKind kind) {
     case RegionKind::migrate_src:
     case RegionKind::migrate_dst:
       return "migrate_vma_setup, migrate_vma_pages and migrate_vma_finalize with their arrays (mv_setup_in and on)";
+    case RegionKind::device_table:
+      return "mmu_interval_read_begin (mni_rb_r), the driver's interval callback (hc_inv) and the system calls of its tasks (ioctl)";
     case RegionKind::notifier:
       return "mmu_interval_read_begin (mni_rb_r) and the driver's interval callback (hc_inv)";
     case RegionKind::mm:

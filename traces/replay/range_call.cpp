@@ -48,6 +48,7 @@ void RangeCall::run() {
 void RangeCall::read_arguments() {
   const uint32_t in = traced_.in;
   notifier_ = number(in, "notifier");
+  replayer_.mirrors().begins(traced_.task, notifier_, number(in, "start"), number(in, "end"));
   call_.start = number(in, "start");
   call_.end = number(in, "end");
   call_.default_flags = number(in, "default_flags");
@@ -231,6 +232,15 @@ void RangeCall::finish(const RangeFaultResult& result) {
     keep_kernel_array();
   }
   judge_.finish(call_id_, kernel_ret);
+  // What a walk has prepared for migration, the driver migrates before its device maps anything.
+  if (kernel_ret == 0 && call_.migrate == nullptr) tell_mirror();
+}
+
+/// The driver's device may map what the walk returned.
+void RangeCall::tell_mirror() {
+  Mirrors::Walk walk{space_, notifier_, call_.start, call_.end, call_.pfns, {}};
+  each_result_window([&](uint64_t first, std::span<const uint64_t> words) { walk.shown.emplace_back(first, static_cast<uint32_t>(words.size())); });
+  replayer_.mirrors().walked(traced_.task, std::move(walk));
 }
 
 std::string RangeCall::why_no_return() const {

@@ -94,6 +94,7 @@ class RangeCall final : public WalkHooks {
   void compare_array();
   void compare_migrate(const RangeFaultResult& result);
   void keep_kernel_array();
+  void tell_mirror();
   template <class Visit>
   void each_result_window(Visit visit);
   void find_written_slots();

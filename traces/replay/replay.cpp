@@ -32,7 +32,8 @@ Replayer::Replayer(const Trace& trace, const ReplayOptions& options, World& worl
       migrations_(trace, kinds_, gaps_),
       facts_(trace, kinds_, world.entries()),
       sequences_(coming_sequences_.get()),
-      side_events_(trace, kinds_, sequences_, world) {
+      mirrors_(world, trace.tasks().size()),
+      side_events_(trace, kinds_, sequences_, world, mirrors_) {
   world.apply(facts_);
 }
 
@@ -94,6 +95,7 @@ void Replayer::lose_events(const TraceGap& gap, uint32_t index) {
                                                      static_cast<uint64_t>(gap.to_ns)});
   world_.lose_events();
   side_events_.lose_events();
+  mirrors_.lose_events();
   for (auto& [key, running] : running_) running->gap = &gap;
 }
 

@@ -17,6 +17,7 @@
 #include "traces/replay/gap_index.h"
 #include "traces/replay/migrate_call.h"
 #include "traces/replay/migrate_index.h"
+#include "traces/replay/mirrors.h"
 #include "traces/replay/replay.h"
 #include "traces/replay/sequence_index.h"
 #include "traces/replay/side_events.h"
@@ -42,6 +43,7 @@ class Replayer {
   const TraceFacts& facts() const { return facts_; }
   World& world() { return world_; }
   SideEvents& side_events() { return side_events_; }
+  Mirrors& mirrors() { return mirrors_; }
   /// Replays what other tasks did before event `index`. Other calls may run meanwhile: which task the world is in
   /// is not what it was.
   void pass_until(uint32_t index);
@@ -80,6 +82,7 @@ class Replayer {
   std::map<std::pair<uint32_t, uint64_t>, std::shared_ptr<RunningMigration>> running_;
   TraceFacts facts_;
   SequenceIndex sequences_;
+  Mirrors mirrors_;
   SideEvents side_events_;
   uint32_t next_ = 0;         ///< first event that has not been passed
   uint32_t out_of_turn_ = 0;  ///< calls that run inside another one's waiting, without waiting themselves

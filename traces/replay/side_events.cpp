@@ -61,11 +61,12 @@ Function side_function(EventKind kind) {
 }  // namespace
 
 SideEvents::SideEvents(const Trace& trace, const EventKinds& kinds, const SequenceIndex& sequences,
-                       World& world)
+                       World& world, Mirrors& mirrors)
     : trace_(trace),
       kinds_(kinds),
       sequences_(sequences),
       world_(world),
+      mirrors_(mirrors),
       tasks_(trace.tasks().size()),
       last_event_(trace.tasks().size(), 0) {
   for (uint32_t index = 0; index < trace.size(); ++index) last_event_[trace.events().task(index)] = index;
@@ -208,6 +209,7 @@ void SideEvents::system_call(const EventView& event, EventKind kind, CallId floo
     default: {
       const int64_t result = event.integer("ret").value_or(0);
       const Syscall call = std::exchange(task.syscall, Syscall{});
+      if (kind == EventKind::exit_ioctl || kind == EventKind::driver_ioctl_r) mirrors_.back(event.task(), !failed(result));
       if (kind == EventKind::exit_clone) task.cloning = false;
       if (kind == EventKind::exit_mprotect) task.protecting = false;
       const bool changes = kind == EventKind::exit_mmap || kind == EventKind::exit_mremap ||

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "traces/replay/event_kinds.h"
+#include "traces/replay/mirrors.h"
 #include "traces/replay/sequence_index.h"
 #include "traces/replay/world.h"
 
@@ -15,7 +16,8 @@ namespace hmmscope::traces {
 
 class SideEvents {
  public:
-  SideEvents(const Trace& trace, const EventKinds& kinds, const SequenceIndex& sequences, World& world);
+  SideEvents(const Trace& trace, const EventKinds& kinds, const SequenceIndex& sequences, World& world,
+             Mirrors& mirrors);
 
   /// Events were lost: what began before may be over, what ends now may have begun among them.
   void lose_events();
@@ -57,6 +59,7 @@ class SideEvents {
   const EventKinds& kinds_;
   const SequenceIndex& sequences_;
   World& world_;
+  Mirrors& mirrors_;
   std::vector<Task> tasks_;
   std::vector<uint32_t> last_event_;  ///< of each task
 };

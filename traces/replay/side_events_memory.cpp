@@ -35,6 +35,7 @@ void SideEvents::notifier(const EventView& event, uint32_t index, EventKind kind
     }
     case EventKind::mni_remove: {
       const WordIndex words = world_.notifier(own, address);
+      mirrors_.removed(address);
       recorder.step(RuleId::trace_notifier_remove, {address});
       recorder.write(word_of(words, NotifierWord::state), static_cast<uint64_t>(NotifierState::removed),
                      Evidence::inferred);
@@ -80,6 +81,7 @@ void SideEvents::notifier(const EventView& event, uint32_t index, EventKind kind
                     {address, number(event, "start"), number(event, "end"), number(event, "event"), seq});
       const WordIndex word = word_of(world_.notifier(own, address), NotifierWord::invalidate_seq);
       if (records) recorder.write(word, seq, Evidence::observed);
+      mirrors_.invalidated(address, number(event, "start"), number(event, "end"), records);
       // Between an odd invalidate_seq and its end, the mm is being invalidated.
       if (AddressSpace* space = &own; seq != 0)
         recorder.write(space->word(MmWord::invalidate_seq), seq, Evidence::observed);
