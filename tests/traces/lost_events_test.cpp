@@ -140,6 +140,13 @@ TEST(LostEvents, MakeFactsUnknownUntilTheyAreSeenAgain) {
   }
   EXPECT_GT(vmas, 0u);
   EXPECT_GT(seen_again, 0u);
+  size_t tables = 0;
+  for (const Fact& fact : facts_at(*document, gap + 1)) {
+    if (document->recording->regions()[document->recording->region_of(fact.first)].kind > RegionKind::pte) continue;
+    EXPECT_EQ(fact.evidence, Evidence::unknown) << document->recording->word_name(fact.first);
+    ++tables;
+  }
+  EXPECT_GT(tables, 3u);
 }
 
 /// The header of an overwritten buffer: the oldest events are missing, each CPU's until its first one.

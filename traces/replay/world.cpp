@@ -185,6 +185,16 @@ void World::lose_events() {
     doubt_words(space->word(MmWord::invalidate_seq), 1);
   }
   for (const auto& [address, words] : notifiers_) doubt_words(words, static_cast<uint32_t>(NotifierWord::count_));
+  doubt_upper_tables();
+}
+
+/// Which tables there are above those of ptes, and which 2M and 1G pages.
+void World::doubt_upper_tables() {
+  for (const Region& region : machine_->memory().regions()) {
+    if (region.kind >= RegionKind::pte || !spend_entries(region.count)) continue;
+    for (uint32_t k = 0; k < region.count; ++k)
+      if (machine_->memory().words()[region.first + k] != 0) doubt_words(region.first + k, 1);
+  }
 }
 
 void World::doubt_space(const AddressSpace& space) {
