@@ -1,7 +1,10 @@
 // What is listed as known at a moment: each word's own value, no page that nobody has named, no counter from an unseen start.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "engine/encoding/x86_bits.h"
+#include "engine/machine/words.h"
 #include "tests/traces/trace_text.h"
 #include "traces/check/facts.h"
 
@@ -61,6 +64,27 @@ TEST(Facts, CountNothingFromABeginningThatIsNotShown) {
   ASSERT_NE(document, nullptr);
   for (const Fact& fact : facts_at(*document, document->recording->steps()))
     EXPECT_NE(document->recording->regions()[document->recording->region_of(fact.first)].kind, RegionKind::mm);
+}
+
+/// Who else maps a page that this task has unmapped, no event tells.
+TEST(Facts, CountNoMappingsOfAPageThatWasUnmapped) {
+  const auto document = document_of_sample("6.12-snapshot.trace.txt");
+  ASSERT_NE(document, nullptr);
+  const Recording& recording = *document->recording;
+  const auto counts = [&](StepIndex at) {
+    size_t mapped = 0;
+    for (const Region& region : recording.regions()) {
+      if (region.kind != RegionKind::folio) continue;
+      const Fact mapcount = fact_of(*document, word_of(region.first, FolioWord::mapcount), at);
+      mapped += mapcount.evidence != Evidence::unknown && mapcount.value != 0;
+    }
+    return mapped;
+  };
+  size_t most = 0;
+  for (StepIndex at = 0; at < recording.steps(); ++at)
+    if (recording.rule_of(at) == RuleId::trace_munmap || recording.rule_of(at) == RuleId::trace_range_shown) most = std::max(most, counts(at));
+  EXPECT_GT(most, 0u);
+  EXPECT_EQ(counts(recording.steps()), 0u) << "all is unmapped at the end";
 }
 
 }  // namespace

@@ -170,6 +170,7 @@ void World::exit(uint32_t task) {
   if (users != 0) return;
   forget(found->second);
   // Its mappings go with it: the reverse map must not find them any more.
+  doubt_folios(*found->second, 0, found->second->tables().limit());
   forget_ptes(*found->second);
   carve(*found->second, 0, found->second->tables().limit());
 }

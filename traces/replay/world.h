@@ -190,6 +190,7 @@ class World {
   void forget_words(WordIndex first, uint32_t count);
   void doubt_words(WordIndex first, uint32_t count);
   void doubt_upper_tables();
+  void doubt_folios(const AddressSpace& space, uint64_t start, uint64_t end);
   bool may_be_huge(const Vma& vma, uint64_t addr, uint64_t shown_flags) const;
   void carve(AddressSpace& space, uint64_t start, uint64_t end);
   void fault_on_unknown(AddressSpace& space, const Vma& vma, uint64_t addr, bool write);

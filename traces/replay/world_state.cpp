@@ -1,6 +1,7 @@
 // The half of World that turns shown VMAs and entries into words.
 #include <algorithm>
 
+#include "engine/machine/folio.h"
 #include "traces/replay/world.h"
 
 namespace hmmscope::traces {
@@ -126,7 +127,25 @@ void World::show_ptes(AddressSpace& space, uint64_t addr, std::span<const uint64
   facts_.set(first, static_cast<uint32_t>(shown.size()), pte_fact::all | pte_fact::seen);
 }
 
+/// The pages that [start, end) maps lose these mappings, and what others do with them no event tells.
+void World::doubt_folios(const AddressSpace& space, uint64_t start, uint64_t end) {
+  each_pte_table(space, start, end, [&](uint64_t, WordIndex first, uint32_t count) {
+    if (!spend_entries(count)) return;
+    for (uint32_t k = 0; k < count; ++k) {
+      const uint64_t pte = machine_->memory().words()[first + k];
+      if ((facts_.of(first + k) & pte_fact::pfn) == 0 || x86::pte_none(pte)) continue;
+      const bool device = !x86::pte_present(pte) && is_device_private(entries().swap.kind(pte));
+      if (!device && !x86::pte_present(pte)) continue;
+      const Folio folio = Folio::of(*machine_, device ? entries().swap.pfn(pte) : x86::pte_pfn(pte));
+      if (!folio) continue;
+      doubt_words(folio.word(FolioWord::refcount), 1);
+      doubt_words(folio.word(FolioWord::mapcount), 1);
+    }
+  });
+}
+
 void World::clear_ptes(AddressSpace& space, uint64_t start, uint64_t end) {
+  doubt_folios(space, start, end);
   forget_ptes(space, start, end);
   facts_.add_empty(space.id(), start, end);
   const uint64_t table_size = level_size(Level::pmd);
