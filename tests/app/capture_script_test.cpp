@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "tests/support/fake_machine.h"
 #include "tests/support/program.h"
 #include "traces/reader/source.h"
 #include "traces/replay/event_kinds.h"
@@ -21,67 +22,19 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using testing_support::btf_readme;
 using testing_support::content_of;
+using testing_support::FakeMachine;
+using testing_support::new_readme;
+using testing_support::old_readme;
 using testing_support::Ran;
 using testing_support::run_program;
 using testing_support::ScratchDirectory;
+using testing_support::source_root;
+using testing_support::walker;
 
-const std::filesystem::path source_root = HMMSCOPE_SOURCE_DIR;
-const std::string script = (source_root / "traces/capture/hmmscope-capture").string();
 const std::filesystem::path text_sample = source_root / "traces/samples/6.12-snapshot.trace.txt";
 const std::filesystem::path dat_sample = source_root / "traces/samples/dat/6.12-snapshot-v7.dat.xz";
-
-const std::string walker =
-    "hmm_range_fault\nhmm_vma_walk_test\nhmm_vma_walk_hole\nhmm_vma_walk_pud\nhmm_vma_walk_pmd\n"
-    "hmm_vma_walk_hugetlb_entry\nhmm_vma_fault.isra.0\nhmm_range_need_fault\nhandle_mm_fault\n"
-    "__mmu_notifier_invalidate_range_start\n__mmu_notifier_invalidate_range_end\nmmu_interval_read_begin\n"
-    "mmu_interval_notifier_insert\nmmu_interval_notifier_remove\nmigrate_vma_setup\nmigrate_vma_pages\n"
-    "migrate_vma_finalize\nmigrate_vma_collect_pmd\nmigrate_vma_collect_hole\nmigrate_device_range\n"
-    "migrate_device_pages\nmigrate_device_finalize\nmake_device_exclusive_range\n";
-const std::string old_readme = "\t  fetcharg: $arg<N>, $retval\n";
-const std::string new_readme = old_readme + "\t  kernel return probes support: $retval, $arg<N>, $comm\n";
-const std::string btf_readme = new_readme + "\t  <argname>[->field[->field|.field...]],\n";
-/// The configuration of the sample's kernel.
-const std::string config =
-    "CONFIG_DEVICE_PRIVATE=y\nCONFIG_MIGRATION=y\n# CONFIG_MEMORY_FAILURE is not "
-    "set\nCONFIG_PTE_MARKER_UFFD_WP=y\n"
-    "CONFIG_USERFAULTFD=y\nCONFIG_SWAP=y\nCONFIG_TRANSPARENT_HUGEPAGE=y\nCONFIG_HUGETLB_PAGE=y\n"
-    "CONFIG_ARCH_HAS_PTE_DEVMAP=y\n";
-
-/// A machine made of files.
-class FakeMachine {
- public:
-  FakeMachine(const std::string& release, const std::string& readme, const std::string& functions) {
-    for (const char* name :
-         {"tracing/options", "proc/sys/kernel", "proc/123/task/123", "proc/123/task/124", "boot", "tmp"})
-      std::filesystem::create_directories(path() / name);
-    scratch_.write("tracing/README", readme);
-    scratch_.write("tracing/available_filter_functions", functions);
-    for (const char* name : {"tracing/kprobe_events", "tracing/trace", "tracing/trace_pipe"})
-      scratch_.write(name, "");
-    scratch_.write("proc/sys/kernel/osrelease", release + "\n");
-    scratch_.write("proc/cpuinfo", "processor\t: 0\nprocessor\t: 1\n");
-    scratch_.write("boot/config-" + release, config);
-    scratch_.write("proc/123/maps", "7f0000000000-7f0000004000 rw-p 00000000 00:00 0 \n");
-  }
-  const std::filesystem::path& path() const { return scratch_.path(); }
-  void write(const std::string& name, const std::string& text) const { scratch_.write(name, text); }
-  std::string read(const std::string& name) const { return content_of(path() / name); }
-
-  Ran run(const std::string& arguments, const std::string& before = "") const {
-    const std::string here = path().string();
-    const std::string command = before + "HMMSCOPE_PROC=" + here + "/proc HMMSCOPE_BOOT=" + here +
-                                "/boot HMMSCOPE_ARCH=x86_64 TMPDIR=" + here + "/tmp sh '" + script +
-                                "' --tracefs " + here + "/tracing " + arguments + " >" + here + "/out 2>" +
-                                here + "/err";
-    const int status = std::system(command.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read("out"), read("err")};
-  }
-  bool left_nothing() const { return std::filesystem::is_empty(path() / "tmp"); }
-
- private:
-  ScratchDirectory scratch_;
-};
 
 /// Event name -> its arguments' names, from "p:group/event function name=... name=...".
 std::map<std::string, std::vector<std::string>> definitions(const std::string& text) {
@@ -99,7 +52,7 @@ std::map<std::string, std::vector<std::string>> definitions(const std::string& t
 }
 
 TEST(CaptureScript, IsPlainShell) {
-  for (const char* file : {"hmmscope-capture", "probes.sh"}) {
+  for (const char* file : {"hmmscope-capture", "probes.sh", "bundle.sh", "ownership.sh"}) {
     const std::string path = (source_root / "traces/capture" / file).string();
     EXPECT_EQ(std::system(("dash -n '" + path + "'").c_str()), 0) << file;
     EXPECT_EQ(
@@ -112,7 +65,7 @@ TEST(CaptureScript, BadUsageEndsWithTwo) {
   const FakeMachine machine("6.12.1", btf_readme, walker);
   for (const char* arguments :
        {"", "--moon", "--pid", "--pid x --dry-run", "--pid 99 --dry-run", "--pages 65 --all", "--all true",
-        "--seconds 0 --all", "--callback 'a;b' --all", "--method magic --all"}) {
+        "--seconds 0 --all", "--pid 123 --all --dry-run", "--cleanup --all", "--callback 'a;b' --all", "--method magic --all"}) {
     const Ran ran = machine.run(arguments);
     EXPECT_EQ(ran.code, 2) << arguments << ran.err;
     EXPECT_THAT(ran.err, HasSubstr("hmmscope-capture: ")) << arguments;
@@ -291,7 +244,7 @@ TEST(CaptureScript, AnErrorEndsItCleanly) {
   const FakeMachine machine("6.12.117-test", btf_readme, walker);
   EXPECT_EQ(machine.run("--no-instance --all -o " + (machine.path() / "no/such/place").string()).code, 1);
   EXPECT_TRUE(machine.left_nothing());
-  EXPECT_THAT(machine.read("tracing/kprobe_events"), HasSubstr("-:hmmscope/rf_in\n"));
+  EXPECT_THAT(machine.read("tracing/kprobe_events"), IsEmpty());
 
   // Somebody else's capture runs: its buffer stays.
   std::filesystem::create_directories(machine.path() / "tracing/instances/hmmscope");
@@ -309,7 +262,7 @@ TEST(CaptureScript, CleanupRemovesWhatAKilledCaptureLeft) {
   const std::string here = machine.path().string();
   for (const char* name : {"tmp/hmmscope-capture.killed", "tmp/hmmscope-capture.runnin", "proc/77"})
     std::filesystem::create_directories(machine.path() / name);
-  machine.write("tmp/hmmscope-capture.killed/pid", "76\n");
+  machine.write("tmp/hmmscope-capture.killed/pid", "4194305\n");
   machine.write("tmp/hmmscope-capture.killed/part", here + "/killed.hmmcap.part\n");
   machine.write("tmp/hmmscope-capture.runnin/pid", "77\n");
   machine.write("tmp/hmmscope-capture.runnin/part", here + "/running.hmmcap.part\n");
@@ -361,7 +314,7 @@ TEST(CaptureScript, AKernelThatRefusesEveryProbeEndsWithThree) {
   const FakeMachine machine("6.12.117-test", btf_readme, walker);
   std::filesystem::remove(machine.path() / "tracing/kprobe_events");
   std::filesystem::create_directory(machine.path() / "tracing/kprobe_events");  // cannot be written to
-  const Ran ran = machine.run("--all -o " + (machine.path() / "capture").string());
+  const Ran ran = machine.run("--no-instance --all -o " + (machine.path() / "capture").string());
   EXPECT_EQ(ran.code, 3);
   EXPECT_THAT(ran.err, HasSubstr("refused every probe"));
   EXPECT_TRUE(machine.left_nothing());

@@ -194,7 +194,8 @@ define_migration() {
   probe md_range migrate_device_range 'start_pfn=$arg2:x64 npages=$arg3:u64' ""
   probe md_pages migrate_device_pages 'npages=$arg3:u64' ""
   probe md_fin migrate_device_finalize 'npages=$arg3:u64' ""
-  probe excl_in make_device_exclusive_range 'mm=$arg1 start=$arg2 end=$arg3 owner=$arg5' ""
+  probe excl_in make_device_exclusive_range 'mm=$arg1 start=$arg2 end=$arg3 owner=$arg5' \
+    "the kernel has no make_device_exclusive_range (from 6.15 on it is make_device_exclusive): that a driver makes pages exclusive is not shown, their entries are first seen when a walk meets them"
   probe_return excl_out make_device_exclusive_range 'ret=$retval:s32 start=$arg2 end=$arg3 pages=+0($arg4):x64[64]' "" 'ret=$retval:s32'
 }
 
@@ -233,5 +234,6 @@ bpftrace_unobserved() {
   say_unobserved rf_in_b "words beyond the first 64 of an array are not shown"
   say_unobserved mn_start "invalidations and drivers' callbacks are not shown: whether -EBUSY was right stays undecided"
   say_unobserved mv_setup_in "migrations are not shown: owners of device pages are unknown"
+  [ "$target" = all ] || say_unobserved children "the bpftrace script traces the process alone: its children are not traced"
   say_unobserved tasks "mmap and its kind, fork, exec and exit are not shown: address spaces are known by the calls alone"
 }
