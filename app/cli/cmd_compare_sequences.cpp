@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <fstream>
 #include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/sequence_plot.h"
+#include "engine/base/output_file.h"
 #include "engine/rules/rule.h"
 
 namespace hmmscope::app {
@@ -61,10 +61,9 @@ class CompareSequencesCommand : public Command {
     const auto cells = compare_sequences(*mixes, *sizes);
     if (!cells) return output.bad_input(cells.error());
     if (!plot_.empty()) {
-      std::ofstream file(plot_, std::ios::binary);
-      file << sequence_plot(*cells, *model);
-      file.close();
-      if (!file) return output.bad_input({"cannot write the picture", plot_, 0, 0, false});
+      const std::string picture = sequence_plot(*cells, *model);
+      const auto written = write_output_file(plot_, {reinterpret_cast<const uint8_t*>(picture.data()), picture.size()});
+      if (!written) return output.bad_input(written.error());
     }
     output.print(output.json ? as_json(*cells, *model) : as_text(*cells, *model));
     const bool all_ended = std::all_of(cells->begin(), cells->end(), [](const SequenceCell& cell) { return cell.ended(); });

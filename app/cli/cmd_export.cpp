@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/command.h"
+#include "engine/base/output_file.h"
 #include "engine/recording/recording_file.h"
 #include "traces/document.h"
 #include "traces/export/export.h"
@@ -51,6 +52,7 @@ class ExportCommand : public Command {
       return output.bad_input(
           Error{"two tables do not go to standard output: choose one with --table", {}, 0, 0, false});
     }
+    if (const auto spared = spare_input(); !spared) return output.bad_input(spared.error());
     traces::OpenOptions options;
     options.kernel = kernel_;
     const auto opened = traces::open_document(file_, options);
@@ -64,16 +66,23 @@ class ExportCommand : public Command {
   }
 
  private:
+  using Writer = void (*)(const Document&, traces::Sink&);
+
+  bool writes_pfns_beside() const { return format_ == "csv" && table_.empty(); }
+
+  Result<void> spare_input() const {
+    if (output_ == "-") return {};
+    if (auto other = check_not_input(output_, file_); !other || !writes_pfns_beside()) return other;
+    return check_not_input(pfns_name(), file_);
+  }
+
   Result<void> write(const Document& document) {
     if (format_ == "hmmrec") return write_recording(document);
-    if (format_ == "csv") {
-      if (table_ == "pfns") return write_file(document, output_, traces::write_pfns_csv);
-      if (auto calls = write_file(document, output_, traces::write_calls_csv); !calls || table_ == "calls")
-        return calls;
-      return write_file(document, pfns_name(), traces::write_pfns_csv);
-    }
+    if (format_ == "csv" && table_ == "pfns") return write_files(document, {{output_, traces::write_pfns_csv}});
+    if (writes_pfns_beside())
+      return write_files(document, {{output_, traces::write_calls_csv}, {pfns_name(), traces::write_pfns_csv}});
     for (const ExportFormat& format : traces::export_formats())
-      if (format.name == format_) return write_file(document, output_, format.write);
+      if (format.name == format_) return write_files(document, {{output_, format.write}});
     return fail("no such format");
   }
 
@@ -90,13 +99,20 @@ class ExportCommand : public Command {
     return (*sink)->finish();
   }
 
-  Result<void> write_file(const Document& document, const std::string& path,
-                          void (*writer)(const Document&, traces::Sink&)) {
-    auto sink = FileSink::create(path);
-    if (!sink) return tl::unexpected(sink.error());
-    writer(document, **sink);
-    written_.push_back(path);
-    return (*sink)->finish();
+  /// All or none: what cannot be opened is known before one of them is replaced.
+  Result<void> write_files(const Document& document, const std::vector<std::pair<std::string, Writer>>& files) {
+    std::vector<std::unique_ptr<FileSink>> sinks;
+    for (const auto& [path, writer] : files) {
+      auto sink = FileSink::create(path);
+      if (!sink) return tl::unexpected(sink.error());
+      writer(document, **sink);
+      sinks.push_back(std::move(*sink));
+    }
+    for (size_t k = 0; k < sinks.size(); ++k) {
+      written_.push_back(files[k].first);
+      if (auto done = sinks[k]->finish(); !done) return done;
+    }
+    return {};
   }
 
   /// "run.csv" -> "run.pfns.csv"

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "app/cli/command.h"
+#include "engine/base/output_file.h"
 #include "traces/document.h"
 #include "traces/export/call_array.h"
 #include "traces/export/sink.h"
@@ -32,6 +33,9 @@ class ExtractCommand : public Command {
   int run(const Output& output) override {
     if (!call_ && !list_)
       return output.bad_input(Error{"which call? --call N, or --list to see them", {}, 0, 0, false});
+    if (!output_.empty() && output_ != "-") {
+      if (const auto other = check_not_input(output_, file_); !other) return output.bad_input(other.error());
+    }
     traces::OpenOptions options;
     options.kernel = kernel_;
     const auto opened = traces::open_document(file_, options);

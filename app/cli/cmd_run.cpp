@@ -6,6 +6,7 @@
 #include "app/cli/command.h"
 #include "app/cli/compare_kernels.h"
 #include "app/cli/step_text.h"
+#include "engine/base/output_file.h"
 #include "engine/recording/recording_file.h"
 #include "traces/document.h"
 
@@ -33,6 +34,9 @@ class RunCommand : public Command {
   int run(const Output& output) override {
     const std::vector<std::string> kernels = kernel_list(kernel_);
     if (kernels.size() > 1) return compare_kernels(output, file_, kernels);
+    if (!save_.empty()) {
+      if (const auto other = check_not_input(save_, file_); !other) return output.bad_input(other.error());
+    }
     traces::OpenOptions options;
     options.kernel = kernel_;
     options.schedule = schedule_;

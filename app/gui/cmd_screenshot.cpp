@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <QApplication>
+#include <QBuffer>
 #include <QEventLoop>
 #include <QImage>
 #include <QTimer>
@@ -15,6 +16,7 @@
 #include "app/gui/main_window.h"
 #include "app/gui/program_style.h"
 #include "app/gui/session.h"
+#include "engine/base/output_file.h"
 #include "ui/canvas/canvas.h"
 
 namespace hmmscope::app {
@@ -122,11 +124,11 @@ Result<void> draw_window(const Request& request, const DocumentPtr& document) {
   QEventLoop loop;
   QTimer::singleShot(250, &loop, &QEventLoop::quit);
   loop.exec();
-  const QPixmap picture = window.grab();
-  if (!picture.save(QString::fromStdString(request.out), "PNG")) {
-    return fail(Error{"cannot be written; check the folder and its permissions", request.out, 0, 0, false});
-  }
-  return {};
+  QByteArray png;
+  QBuffer buffer(&png);
+  if (!buffer.open(QIODevice::WriteOnly) || !window.grab().save(&buffer, "PNG"))
+    return fail(Error{"the picture cannot be made", request.out, 0, 0, false});
+  return write_output_file(request.out, {reinterpret_cast<const uint8_t*>(png.constData()), static_cast<size_t>(png.size())});
 }
 
 class ScreenshotCommand : public Command {
@@ -147,6 +149,7 @@ class ScreenshotCommand : public Command {
     arguments.option("-o,--output", request_.out, "The PNG to write").required();
   }
   int run(const Output& output) override {
+    if (const auto other = check_not_input(request_.out, request_.file); !other) return output.bad_input(other.error());
     traces::OpenOptions options;
     options.kernel = request_.kernel;
     const auto document = traces::open_document(request_.file, options);

@@ -2,7 +2,11 @@
 
 #include <QHash>
 #include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
 
+#include "engine/base/output_file.h"
 #include "engine/recording/recording_file.h"
 #include "traces/export/export.h"
 
@@ -29,15 +33,25 @@ class WatchedSink : public traces::Sink {
   bool cancelled_ = false;
 };
 
-Result<void> write_file(const traces::Document& document, const std::filesystem::path& path,
-                        void (*writer)(const traces::Document&, traces::Sink&),
-                        const traces::Progress& progress) {
-  auto file = traces::FileSink::create(path);
-  if (!file) return tl::unexpected(file.error());
-  WatchedSink watched(**file, progress);
-  writer(document, watched);
-  if (watched.cancelled()) return fail("cancelled");
-  return (*file)->finish();
+using Writer = void (*)(const traces::Document&, traces::Sink&);
+
+/// All or none: what cannot be opened is known before one of them is replaced.
+Result<void> write_files(const traces::Document& document, const std::vector<std::pair<std::filesystem::path, Writer>>& files,
+                         const traces::Progress& progress) {
+  std::vector<std::unique_ptr<traces::FileSink>> sinks;
+  for (const auto& [path, writer] : files) {
+    if (auto other = check_not_input(path, document.path); !other) return other;
+    auto file = traces::FileSink::create(path);
+    if (!file) return tl::unexpected(file.error());
+    WatchedSink watched(**file, progress);
+    writer(document, watched);
+    if (watched.cancelled()) return fail("cancelled");
+    sinks.push_back(std::move(*file));
+  }
+  for (const auto& sink : sinks) {
+    if (auto done = sink->finish(); !done) return done;
+  }
+  return {};
 }
 
 std::filesystem::path pfns_beside(const std::filesystem::path& path) {
@@ -78,12 +92,15 @@ const ExportChoice& choice_for(const QString& path, const ExportChoice& chosen) 
 
 Result<void> export_file(const traces::Document& document, const QString& name,
                          const std::filesystem::path& path, const traces::Progress& progress) {
-  if (name == QLatin1String("hmmrec")) return RecordingFile::save(*document.recording, path);
+  if (name == QLatin1String("hmmrec")) {
+    if (auto other = check_not_input(path, document.path); !other) return other;
+    return RecordingFile::save(*document.recording, path);
+  }
   for (const traces::ExportFormat& format : traces::export_formats()) {
     if (name.toStdString() != format.name) continue;
-    auto written = write_file(document, path, format.write, progress);
-    if (!written || name != QLatin1String("csv")) return written;
-    return write_file(document, pfns_beside(path), traces::write_pfns_csv, progress);
+    std::vector<std::pair<std::filesystem::path, Writer>> files = {{path, format.write}};
+    if (name == QLatin1String("csv")) files.emplace_back(pfns_beside(path), traces::write_pfns_csv);
+    return write_files(document, files, progress);
   }
   return fail("hmmscope has no such format");
 }

@@ -17,7 +17,7 @@ class RecordingFile {
  public:
   static constexpr uint64_t default_limit = uint64_t{8} << 30;
 
-  /// Writes beside `path` and renames, so that a failure leaves an existing file as it was.
+  /// As every output is written (engine/base/output_file.h): a failure leaves an existing file as it was.
   static Result<void> save(const Recording& recording, const std::filesystem::path& path);
   static Result<std::vector<uint8_t>> to_bytes(const Recording& recording);
   static Result<Recording> load(const std::filesystem::path& path);

@@ -4,12 +4,12 @@
 ///
 /// Ownership: the caller's. Threads: one.
 
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "engine/base/output_file.h"
 #include "engine/base/result.h"
 
 namespace hmmscope::traces {
@@ -26,27 +26,20 @@ class StringSink final : public Sink {
   std::string text;
 };
 
-/// Writes beside the file and renames at finish(), so that a failure leaves an existing file as it was. The
-/// path "-" is standard output.
+/// A file, written as every output is (engine/base/output_file.h): a failure leaves an existing one as it was. The path
+/// "-" is standard output.
 class FileSink final : public Sink {
  public:
   static Result<std::unique_ptr<FileSink>> create(const std::filesystem::path& path);
-  ~FileSink() override;
-  FileSink(const FileSink&) = delete;
-  FileSink& operator=(const FileSink&) = delete;
 
   void write(std::string_view bytes) override;
   Result<void> finish();
 
  private:
-  FileSink(std::filesystem::path path, std::filesystem::path part, std::FILE* file)
-      : path_(std::move(path)), part_(std::move(part)), file_(file) {}
-  bool is_standard_output() const { return part_.empty(); }
+  explicit FileSink(std::unique_ptr<OutputFile> file) : file_(std::move(file)) {}
 
-  std::filesystem::path path_, part_;
-  std::FILE* file_;
-  bool failed_ = false;
-  int error_ = 0;
+  std::unique_ptr<OutputFile> file_;   ///< nullptr: standard output
+  int error_ = 0;                      ///< errno of standard output's first failure
 };
 
 }  // namespace hmmscope::traces
