@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <new>
 #include <numeric>
@@ -65,18 +66,19 @@ std::string damage(std::string bytes, uint64_t number) {
   return bytes;
 }
 
-constexpr int whole = 0, refused = 1, no_memory = 2, nameless = 3, descriptor_left = 4;
+constexpr int whole = 0, refused = 1, no_memory = 2, nameless = 3, descriptor_left = 4, partial = 5;
 
 ptrdiff_t open_descriptors() {
   const std::filesystem::directory_iterator all("/proc/self/fd");
   return std::distance(begin(all), end(all));
 }
 
-/// What a reader does with all that a trace has; one of the above.
-int read_everything(const std::string& bytes) {
+/// What a reader does with all that a trace has, which are so many `events` when that is known; one of the above.
+int read_everything(const std::string& bytes, size_t events) {
   try {
     const auto trace = trace_of_text(bytes, "x.dat");
     if (!trace) return trace.error().message.empty() || trace.error().file != "x.dat" ? nameless : refused;
+    if (events != 0 && (*trace)->size() != events) return partial;
     uint64_t words[64], sum = 0;
     for (size_t index = 0; index < (*trace)->size(); ++index) {
       const EventView event = (**trace)[index];
@@ -90,19 +92,19 @@ int read_everything(const std::string& bytes) {
   }
 }
 
-/// As waitpid says it.
-int status_of_child(const std::string& bytes) {
+/// As waitpid says it. `address_space`: bytes the child may have, in all; `events`: of the file, when known.
+int status_of_child(const std::string& bytes, rlim_t address_space = rlim_t{1} << 30, size_t events = 0) {
   const pid_t child = ::fork();
   if (child == 0) {
 #ifndef HMMSCOPE_SANITIZED
-    const rlimit memory{rlim_t{1} << 30, rlim_t{1} << 30};
+    const rlimit memory{address_space, address_space};
     ::setrlimit(RLIMIT_AS, &memory);
 #endif
     const rlimit seconds{20, 20}, none{0, 0};
     ::setrlimit(RLIMIT_CPU, &seconds);
     ::setrlimit(RLIMIT_CORE, &none);
     const ptrdiff_t before = open_descriptors();
-    const int status = read_everything(bytes);
+    const int status = read_everything(bytes, events);
     ::_exit(open_descriptors() == before ? status : descriptor_left);
   }
   int status = -1;
@@ -130,6 +132,33 @@ TEST_P(DamagedDat, IsReadOrRefused) {
   EXPECT_GT(counts[whole], 0);     // a text that changed, say
   EXPECT_GT(counts[refused], 0);
 }
+
+#ifndef HMMSCOPE_SANITIZED
+rlim_t address_space_in_use() {
+  std::ifstream statm("/proc/self/statm");
+  rlim_t pages = 0;
+  statm >> pages;
+  return pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
+}
+
+/// Whatever memory there is, a file is read whole or refused: the library gives fewer records without a word, or crashes.
+TEST_P(DamagedDat, IsReadWholeOrRefusedWithLittleMemory) {
+  const std::string bytes = sample(GetParam());
+  const auto trace = trace_of_text(bytes, "x.dat");
+  ASSERT_TRUE(trace);
+  int counts[2] = {};
+  const rlim_t begin = address_space_in_use();
+  for (rlim_t more = 0; more < 40; ++more) {
+    const int status = status_of_child(bytes, begin + (more << 20), (*trace)->size());
+    ASSERT_TRUE(WIFEXITED(status)) << more << " MiB: signal " << WTERMSIG(status);
+    ASSERT_TRUE(WEXITSTATUS(status) == whole || WEXITSTATUS(status) == refused || WEXITSTATUS(status) == no_memory)
+        << more << " MiB: " << WEXITSTATUS(status);
+    ++counts[WEXITSTATUS(status) == whole ? 1 : 0];
+  }
+  EXPECT_GT(counts[0], 0);
+  EXPECT_GT(counts[1], 0);
+}
+#endif
 
 /// The first page of the first CPU with records, in version 6 whole pages at the end of the file.
 TEST(DamagedDatPages, AreNamedByTheirOffset) {
@@ -202,9 +231,11 @@ std::string page_of(uint64_t flags, const std::vector<uint32_t>& words, size_t s
 }
 
 TEST(DamagedDatPages, RecordsLieInTheirPage) {
-  const auto damage_of = [](const std::string& page) { return page_damage(page, 4096, 8).value_or(""); };
+  uint64_t records = 0;
+  const auto damage_of = [&](const std::string& page) { return page_damage(page, 4096, 8, records = 0).value_or(""); };
   EXPECT_EQ(damage_of(page_of(0, {})), "");
   EXPECT_EQ(damage_of(page_of(12, {2, 7, 7})), "");                       // 8 bytes
+  EXPECT_EQ(records, 1u);
   EXPECT_EQ(damage_of(page_of(12, {3, 7, 7})), "has a record that does not end in it");
   EXPECT_EQ(damage_of(page_of(16, {0, 12, 7, 7})), "");                   // 12 bytes, the count included
   EXPECT_EQ(damage_of(page_of(16, {0, 13, 7, 7})), "has a record that does not end in it");
@@ -212,6 +243,7 @@ TEST(DamagedDatPages, RecordsLieInTheirPage) {
   EXPECT_EQ(damage_of(page_of(16, {0, 0xfffffffc, 7, 7})), "has a record of impossible size");
   EXPECT_EQ(damage_of(page_of(4, {0, 12})), "ends inside a record");
   EXPECT_EQ(damage_of(page_of(16, {30, 5, 1, 7})), "");                   // a time in front of 4 bytes
+  EXPECT_EQ(records, 1u);
   EXPECT_EQ(damage_of(page_of(4, {31})), "ends inside a record");
   EXPECT_EQ(damage_of(page_of(16, {29, 8, 0, 29})), "");                  // room left empty, and at the end
   EXPECT_EQ(damage_of(page_of(16, {29, 0xffffffff, 0, 0})), "has empty room of impossible size");
@@ -236,7 +268,7 @@ TEST(DamagedDatPages, EveryPageOfEveryCpuIsLookedAt) {
   }
   ASSERT_GT(file.size(), size_t{2} << 20);
   const auto checked = [&] { return check_record_pages(file, "t.dat", pages, Progress{}); };
-  EXPECT_TRUE(checked());
+  EXPECT_EQ(checked(), uint64_t{cpus} * count);
   for (uint32_t cpu = cpus; cpu-- > 0;) {   // those behind it are damaged already
     const uint64_t at = pages.cpus[cpu].offset + (7 * cpu + 1) % count * sound.size();
     file.replace(at, cut.size(), cut);
@@ -293,7 +325,7 @@ TEST(DamagedDatPages, OfPackedOnesTheFirstDamageIsTold) {
     pages.cpus.push_back({cpus, 0, 0});
     return std::pair(check_record_pages(file, "t.dat", pages, Progress{}), offsets);
   };
-  EXPECT_TRUE(check({}).first);
+  EXPECT_EQ(check({}).first, uint64_t{cpus} * count * pages_a_chunk);
   std::mt19937 random(9);
   for (const Damage& first : damages) {
     const uint32_t at = random() % (cpus * count - 8);

@@ -14,6 +14,7 @@
 #include "traces/reader/grow_buffer.h"
 #include "traces/reader/intern.h"
 #include "traces/reader/record_decoder.h"
+#include "traces/reader/trace_dat_formats.h"
 #include "traces/reader/trace_dat_input.h"
 #include "traces/reader/trace_dat_sections.h"
 #include "traces/reader/tracecmd_api.h"
@@ -55,7 +56,8 @@ class DatCollector {
     formats_[0].fields.push_back({"count", 0, 8, 8, RecordField::Type::number, false});
   }
 
-  Result<Trace::Parts> run(tracecmd_input* handle) {
+  /// `count`: of the records there are.
+  Result<Trace::Parts> run(tracecmd_input* handle, uint64_t count) {
     tep_ = tracecmd_get_tep(handle);
     if (tep_ == nullptr) return fail(broken("has no event formats"));
     if (tep_is_file_bigendian(tep_)) return fail(broken("comes from a big-endian machine, which is not supported"));
@@ -64,7 +66,7 @@ class DatCollector {
     if (const tep_event* first = tep_get_first_event(tep_); first != nullptr) note_places(*first);
     if (!places_.known) return fail(broken("has no event formats, or ones without the type and the pid"));
     take_uname(tracecmd_get_uname(handle));
-    take_all(handle);
+    take_all(handle, count);
     if (!failure_.empty()) {
       if (watch_.owes(parts_.events.size())) watch_.hand_out(prefix());
       return fail(failure_ == "cancelled" ? Error{failure_, {}, 0, 0, false} : broken(failure_));
@@ -96,18 +98,20 @@ class DatCollector {
   }
 
   /// The CPUs' records in the order of time, equal times in the order of the CPUs: what tracecmd_iterate_events gives,
-  /// without asking every CPU for its next record again for each one.
-  void take_all(tracecmd_input* handle) {
+  /// without asking every CPU for its next record again for each one. The library gives no record when there is none, and
+  /// when memory is out.
+  void take_all(tracecmd_input* handle, uint64_t count) {
     struct Free {
       void operator()(tep_record* record) const { tracecmd_free_record(record); }
     };
     std::vector<std::unique_ptr<tep_record, Free>> heads;
     for (int cpu = 0; cpu < static_cast<int>(std::min(parts_.info.cpus, 1u << 16)); ++cpu) heads.emplace_back(tracecmd_read_data(handle, cpu));
-    while (true) {
+    for (uint64_t taken = 0;; ++taken) {
       size_t first = heads.size();
       for (size_t cpu = 0; cpu < heads.size(); ++cpu) {
         if (heads[cpu] != nullptr && (first == heads.size() || heads[cpu]->ts < heads[first]->ts)) first = cpu;
       }
+      if (first == heads.size() && taken < count) stop(fmt::format("ends early, after {} of {} records: memory is out", taken, count));
       if (first == heads.size() || !take(*heads[first])) return;
       heads[first].reset();   // in front of the next: the library keeps one page a CPU
       heads[first].reset(tracecmd_read_data(handle, static_cast<int>(first)));
@@ -129,7 +133,7 @@ class DatCollector {
     std::string_view bytes(static_cast<const char*>(record.data), static_cast<size_t>(record.size));
     bytes.remove_prefix(std::min<size_t>(bytes.size(), known->common));
     note_symbols(*known, bytes);
-    return push(record, bytes, *known, task_on(static_cast<uint32_t>(record.cpu), pid));
+    return push(record, bytes, *known, task_on(static_cast<uint32_t>(record.cpu), pid)) && failure_.empty();
   }
 
   bool take_lost(const tep_record& record) {
@@ -212,6 +216,8 @@ class DatCollector {
     const auto [found, fresh] = task_by_pid_.try_emplace(pid, 0);
     if (fresh) {
       const char* comm = tep_data_comm_from_pid(tep_, pid);
+      // The library says so in place of a name.
+      if (comm != nullptr && std::string_view(comm).starts_with("<not enough memory")) stop("cannot be read: memory is out");
       found->second = tasks_.find_or_add(pid, 0, comm != nullptr ? comm : "<...>");
     }
     return found->second;
@@ -280,7 +286,7 @@ class DatCollector {
     return format;
   }
 
-  /// Symbols are looked up while the library's table is there, each address once.
+  /// Each address is looked up once.
   void note_symbols(Known& known, std::string_view bytes) {
     for (SymbolField& field : known.symbols) {
       uint64_t address = 0;
@@ -288,11 +294,7 @@ class DatCollector {
       std::memcpy(&address, bytes.data() + field.offset, 8);
       if (address == field.last) continue;
       field.last = address;
-      const auto [found, fresh] = symbols_.try_emplace(address);
-      if (!fresh) continue;
-      if (table_) continue;  // looked up at the end
-      const char* name = tep_find_function(tep_, address);
-      if (name != nullptr) found->second = fmt::format("{}+{:#x}", name, address - tep_find_function_address(tep_, address));
+      symbols_.try_emplace(address);   // looked up at the end
     }
   }
 
@@ -373,11 +375,13 @@ class TraceDat final : public TraceSource {
 
   Result<Trace::Parts> read(std::shared_ptr<const Bytes> bytes, std::string_view name, ReadWatch& watch) const override {
     tracecmd_set_loglevel(TEP_LOG_NONE);
-    const std::optional<SymbolTablePlace> symbols = find_symbol_table(bytes->view());
+    const auto header = dat_header(bytes->view());
+    const std::optional<SymbolTablePlace> symbols =
+        header && !header->has_sections ? symbol_table_of_headers(bytes->view(), *header) : find_symbol_table(bytes->view());
     const ReturnFreedMemory at_the_end;
-    const auto input = open_trace_dat(bytes->view(), name, symbols, watch.progress());
-    if (!input) return tl::unexpected(input.error());
-    return DatCollector(bytes->view(), symbols, name, watch).run(input->get());
+    const auto opened = open_trace_dat(bytes->view(), name, symbols, watch.progress());
+    if (!opened) return tl::unexpected(opened.error());
+    return DatCollector(bytes->view(), symbols, name, watch).run(opened->input.get(), opened->records);
   }
 };
 

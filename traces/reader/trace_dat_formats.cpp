@@ -173,6 +173,17 @@ Result<void> patches_of_options(Walk& walk, std::string_view name, std::vector<D
   return {};
 }
 
+/// The headers of version 6 up to the symbols.
+template <class Page, class Event>
+void walk_descriptions(Walk& walk, Page page, Event event) {
+  walk.expect("header_page\0"sv);
+  walk.text(page);
+  walk.expect("header_event\0"sv);
+  walk.text([](uint64_t, std::string_view) {});
+  if (walk.whole()) walk.texts(event);
+  if (walk.whole()) walk.systems(event);
+}
+
 Result<std::vector<DatPatch>> patches_of_headers(std::string_view file, std::string_view name, const DatHeader& header) {
   std::vector<DatPatch> patches;
   std::optional<uint64_t> wrong;
@@ -183,20 +194,15 @@ Result<std::vector<DatPatch>> patches_of_headers(std::string_view file, std::str
     check(at, text);
     patches.push_back({at, without_print_arguments(text)});
   };
-  const auto skip = [](uint64_t, std::string_view) {};
-  Walk walk(file, header.page_size_at + 4);
-  walk.expect("header_page\0"sv);
-  walk.text(check);
-  walk.expect("header_event\0"sv);
-  walk.text(skip);
-  if (walk.whole()) walk.texts(leave_out);
-  if (walk.whole()) walk.systems(leave_out);
-  if (walk.whole()) walk.text<uint32_t>(skip);   // symbols
-  // The library looks two bytes in front of a string without quotes, and a NUL ends its search for strings.
-  if (walk.whole()) walk.text<uint32_t>([&](uint64_t at, std::string_view text) {
+  // A NUL ends the library's search for symbols and strings. (It looks two bytes in front of a string without quotes.)
+  const auto end_at_once = [&](uint64_t at, std::string_view text) {
     if (!text.empty()) patches.push_back({at, std::string(1, '\0')});
-  });
-  if (walk.whole()) walk.text(skip);   // names of tasks
+  };
+  Walk walk(file, header.page_size_at + 4);
+  walk_descriptions(walk, check, leave_out);
+  if (walk.whole()) walk.text<uint32_t>(end_at_once);   // symbols
+  if (walk.whole()) walk.text<uint32_t>(end_at_once);   // trace_printk()'s strings
+  if (walk.whole()) walk.text([](uint64_t, std::string_view) {});   // names of tasks
   if (!walk.whole()) return fail(outside(name, walk.at()));
   if (wrong) return fail(odd(name, *wrong));
   if (const auto options = patches_of_options(walk, name, patches); !options) return tl::unexpected(options.error());
@@ -283,6 +289,15 @@ Result<std::vector<DatPatch>> patches_of_sections(std::string_view file, std::st
 }
 
 }  // namespace
+
+std::optional<SymbolTablePlace> symbol_table_of_headers(std::string_view file, const DatHeader& header) {
+  if (header.has_sections || header.big_endian) return std::nullopt;
+  const auto skip = [](uint64_t, std::string_view) {};
+  Walk walk(file, header.page_size_at + 4);
+  walk_descriptions(walk, skip, skip);
+  if (!walk.whole()) return std::nullopt;
+  return SymbolTablePlace{0, walk.at()};
+}
 
 DatPatch without_option(uint64_t at) {
   return {at, std::string(reinterpret_cast<const char*>(&unused_option), sizeof unused_option)};

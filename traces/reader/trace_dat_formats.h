@@ -2,9 +2,11 @@
 /// The texts that describe the events of a trace.dat file, as libtraceevent is given them: without the arguments of the
 /// printed form, which nothing here prints. The library parses those expressions and the conversions of the text, and some
 /// damaged ones make 1.7 crash (a division by zero, a missing operand); so do descriptions of fields that no kernel writes,
-/// which are refused. Nor is it given trace_printk()'s strings, in front of which it reads.
+/// which are refused. Nor is it given trace_printk()'s strings, in front of which it reads, or a symbol table
+/// (trace_dat_sections.h).
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +29,9 @@ DatPatch without_option(uint64_t at);
 /// of the file. Errors: a text that does not lie in the file or its section, and an option the library would stumble over,
 /// with its offset.
 Result<std::vector<DatPatch>> patches_for_library(std::string_view file, std::string_view name, const DatHeader& header);
+
+/// The symbol table of a file of version 6; nothing when its headers are not understood.
+std::optional<SymbolTablePlace> symbol_table_of_headers(std::string_view file, const DatHeader& header);
 
 /// A description of the same size, blank behind the text in quotes that follows "print fmt:". Of the conversions in it only
 /// %ps and %pS are left, which tell that a field is a function.

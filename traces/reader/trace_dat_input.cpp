@@ -40,6 +40,16 @@ Error refused(std::string_view name) {
   return without_place("is no complete trace.dat file: libtracecmd cannot open it (truncated or damaged)", name);
 }
 
+/// The library crashes when it gets no memory for the descriptions of events. What it takes is a few times their size.
+bool has_room_for(const std::vector<DatPatch>& descriptions) {
+  size_t room = size_t{8} << 20;
+  for (const DatPatch& each : descriptions) room += 4 * each.bytes.size();
+  void* const probe = ::mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (probe == MAP_FAILED) return false;
+  ::munmap(probe, room);
+  return true;
+}
+
 /// Of version 6 the library finds where the headers end, and how many CPUs there are.
 Result<RecordPages> pages_behind_headers(tracecmd_input* handle, int fd, std::string_view file, std::string_view name) {
   const off_t table = ::lseek(fd, 0, SEEK_CUR);
@@ -51,11 +61,15 @@ Result<RecordPages> pages_behind_headers(tracecmd_input* handle, int fd, std::st
 
 /// tracecmd_open_fd in its three steps, with the pages checked in between. libtracecmd 1.3 crashes when it closes a file
 /// whose data could not be set up, so such a handle is given up instead, but for the file behind it.
-Result<TraceDatInput> open_trace_dat(std::string_view file, std::string_view name, const std::optional<SymbolTablePlace>& symbols,
+Result<OpenTraceDat> open_trace_dat(std::string_view file, std::string_view name, const std::optional<SymbolTablePlace>& symbols,
                                      const Progress& progress) {
+  uint64_t records = 0;
   const auto check = [&](const Result<RecordPages>& pages) -> Result<void> {
     if (!pages) return tl::unexpected(pages.error());
-    return check_record_pages(file, name, *pages, progress);
+    const auto counted = check_record_pages(file, name, *pages, progress);
+    if (!counted) return tl::unexpected(counted.error());
+    records = *counted;
+    return {};
   };
   const auto header = dat_header(file);
   if (!header) return fail(refused(name));
@@ -65,9 +79,13 @@ Result<TraceDatInput> open_trace_dat(std::string_view file, std::string_view nam
   }
   auto patches = patches_for_library(file, name, *header);
   if (!patches) return tl::unexpected(patches.error());
-  if (symbols) patches->push_back(without_option(symbols->option));
+  if (symbols && header->has_sections) patches->push_back(without_option(symbols->option));
   const int fd = anonymous_file(file, *patches);
   if (fd < 0) return fail(without_place("cannot be handed to libtracecmd (no anonymous file)", name));
+  if (!has_room_for(*patches)) {
+    ::close(fd);
+    return fail(without_place("cannot be read: memory is out", name));
+  }
   TraceDatInput input(tracecmd_alloc_fd(fd, tracecmd_load_no_plugins));
   if (input == nullptr || tracecmd_read_headers(input.get(), 0) < 0) return fail(refused(name));
   if (!header->has_sections) {
@@ -78,7 +96,7 @@ Result<TraceDatInput> open_trace_dat(std::string_view file, std::string_view nam
     ::close(fd);
     return fail(refused(name));
   }
-  return input;
+  return OpenTraceDat{std::move(input), records};
 }
 
 }  // namespace hmmscope::traces

@@ -1,6 +1,7 @@
 #pragma once
 /// A trace.dat file opened with libtracecmd, its pages of records checked.
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -17,9 +18,14 @@ struct CloseTraceDat {
 };
 using TraceDatInput = std::unique_ptr<tracecmd_input, CloseTraceDat>;
 
-/// `symbols`: the table the library shall not read. The library reads a copy of `file`. Errors: the file is damaged, of
+struct OpenTraceDat {
+  TraceDatInput input;
+  uint64_t records = 0;   ///< in its pages: the library ends early, without a word, when memory is out
+};
+
+/// `symbols`: the table of version 7 the library shall not read (that of version 6 it never does). The library reads a copy of `file`. Errors: the file is damaged, of
 /// another machine, or cut off (the offset where known); no anonymous file; "cancelled".
-Result<TraceDatInput> open_trace_dat(std::string_view file, std::string_view name, const std::optional<SymbolTablePlace>& symbols,
+Result<OpenTraceDat> open_trace_dat(std::string_view file, std::string_view name, const std::optional<SymbolTablePlace>& symbols,
                                      const Progress& progress);
 
 }  // namespace hmmscope::traces

@@ -97,10 +97,14 @@ class PieceQueue {
     const std::lock_guard lock(mutex_);
     stop(number, std::move(why));
   }
-  /// When nobody works any more.
-  Result<void> result() && {
+  void count(uint64_t records) {
+    const std::lock_guard lock(mutex_);
+    records_ += records;
+  }
+  /// When nobody works any more: the records of all pieces.
+  Result<uint64_t> result() && {
     if (failed_) return tl::unexpected(std::move(*failed_));
-    return {};
+    return records_;
   }
   Error wrong(uint32_t cpu, uint64_t at, std::string_view what) const {
     return damaged(name_, at, fmt::format("the records of CPU {} {}", cpu, what));
@@ -166,18 +170,20 @@ class PieceQueue {
   uint64_t at_ = 0;       ///< the next piece of the one before
   uint64_t left_ = 0;     ///< of its chunks, or of its bytes
   uint64_t number_ = 0;
+  uint64_t records_ = 0;
   bool stopped_ = false;
   std::optional<Error> failed_;
   uint64_t failed_at_ = 0;
 };
 
-/// The pages of a piece, one behind the other in `bytes`.
-Result<void> check_pages(std::string_view bytes, std::string_view name, const RecordPages& pages, const Piece& piece) {
+/// The pages of a piece, one behind the other in `bytes`: how many records they have.
+Result<uint64_t> check_pages(std::string_view bytes, std::string_view name, const RecordPages& pages, const Piece& piece) {
+  uint64_t records = 0;
   for (uint64_t at = 0; at < bytes.size(); at += pages.page_size) {
-    const auto what = page_damage(bytes.substr(at, pages.page_size), pages.page_size, pages.word);
+    const auto what = page_damage(bytes.substr(at, pages.page_size), pages.page_size, pages.word, records);
     if (what) return fail(damaged(name, piece.at + (piece.unpacked == 0 ? at : 0), fmt::format("a page of CPU {} {}", piece.cpu, *what)));
   }
-  return {};
+  return records;
 }
 
 /// Until there is none any more.
@@ -191,7 +197,9 @@ void check_pieces(PieceQueue& queue, std::string_view name, const RecordPages& p
       if (!unpack_chunk(pages.compression, bytes, room)) return queue.fail(piece->number, queue.wrong(piece->cpu, piece->at, "cannot be unpacked"));
       bytes = room;
     }
-    if (auto checked = check_pages(bytes, name, pages, *piece); !checked) return queue.fail(piece->number, std::move(checked).error());
+    auto checked = check_pages(bytes, name, pages, *piece);
+    if (!checked) return queue.fail(piece->number, std::move(checked).error());
+    queue.count(*checked);
   }
 }
 
@@ -232,7 +240,7 @@ Result<RecordPages> record_pages_of_table(std::string_view file, std::string_vie
   return pages;
 }
 
-Result<void> check_record_pages(std::string_view file, std::string_view name, const RecordPages& pages, const Progress& progress) {
+Result<uint64_t> check_record_pages(std::string_view file, std::string_view name, const RecordPages& pages, const Progress& progress) {
   uint64_t bytes = 0;
   for (const RecordPages::Cpu& cpu : pages.cpus) bytes += std::min<uint64_t>(cpu.size, file.size());
   PieceQueue queue(file, name, pages);
@@ -246,7 +254,7 @@ Result<void> check_record_pages(std::string_view file, std::string_view name, co
   return std::move(queue).result();
 }
 
-std::optional<std::string_view> page_damage(std::string_view page, uint32_t page_size, uint32_t word) {
+std::optional<std::string_view> page_damage(std::string_view page, uint32_t page_size, uint32_t word, uint64_t& records) {
   constexpr uint32_t size_mask = (1u << 27) - 1, lost = 1u << 31, lost_stored = 1u << 30;
   constexpr uint32_t type_mask = 31, padding = 29, first_time = 30;
   const uint64_t start = 8 + uint64_t{word};
@@ -256,14 +264,15 @@ std::optional<std::string_view> page_damage(std::string_view page, uint32_t page
   const uint64_t size = flags & size_mask;
   if (size > room - start) return "claims more records than fit in it";
   if ((flags & lost) != 0 && (flags & lost_stored) != 0 && room - start - size < word) return "has no room for its number of lost records";
-  const std::string_view records = page.substr(start, size);
+  const std::string_view used = page.substr(start, size);
   for (uint64_t at = 0; at < size;) {
-    const auto head = load_number<uint32_t>(records, at);
+    const auto head = load_number<uint32_t>(used, at);
     if (!head) return "ends inside a record";
     const uint32_t type = *head & type_mask;
     at += 4;
     if (type != 0 && type < padding) {
       at += 4 * uint64_t{type};
+      ++records;
     } else {
       const auto second = load_number<uint32_t>(page, start + at);
       if (!second || (type != padding && size - at < 4)) return "ends inside a record";
@@ -276,6 +285,7 @@ std::optional<std::string_view> page_damage(std::string_view page, uint32_t page
       } else {
         if (*second < 4 || *second > size_mask) return "has a record of impossible size";
         at += (uint64_t{*second} + 3) & ~uint64_t{3};
+        ++records;
       }
     }
     if (at > size) return "has a record that does not end in it";

@@ -39,12 +39,12 @@ Result<RecordPages> record_pages_of_sections(std::string_view file, std::string_
 /// Of a file of version 6: `table` is the offset behind its headers, where the places of `cpus` CPUs are listed.
 Result<RecordPages> record_pages_of_table(std::string_view file, std::string_view name, uint64_t table, uint32_t cpus);
 
-/// Every page lies in the file, and every record in its page. Errors: the file's name and the offset of the page (of its
-/// chunk when it is packed); "cancelled". Several threads share the work, each of
-/// which holds one unpacked chunk, of at most 64 MiB.
-Result<void> check_record_pages(std::string_view file, std::string_view name, const RecordPages& pages, const Progress& progress);
+/// Every page lies in the file, and every record in its page: how many records there are, times and empty room not counted.
+/// Errors: the file's name and the offset of the page (of its chunk when it is packed); "cancelled". Several threads share
+/// the work, each of which holds one unpacked chunk, of at most 64 MiB.
+Result<uint64_t> check_record_pages(std::string_view file, std::string_view name, const RecordPages& pages, const Progress& progress);
 
-/// The bytes of one page. What is wrong, nothing when all is well.
-std::optional<std::string_view> page_damage(std::string_view page, uint32_t page_size, uint32_t word);
+/// The bytes of one page, whose records are added to `records`. What is wrong, nothing when all is well.
+std::optional<std::string_view> page_damage(std::string_view page, uint32_t page_size, uint32_t word, uint64_t& records);
 
 }  // namespace hmmscope::traces

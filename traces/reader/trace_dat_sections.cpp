@@ -114,6 +114,11 @@ std::optional<SymbolTablePlace> find_symbol_table(std::string_view file) {
 
 Result<SymbolTable> symbol_table_text(std::string_view file, const SymbolTablePlace& place) {
   const auto damaged = [] { return fail("the symbol table is damaged"); };
+  if (place.option == 0) {
+    const auto size = load_number<uint32_t>(file, place.section);
+    if (!size || *size > file.size() - place.section - 4) return damaged();
+    return SymbolTable{nullptr, file.substr(place.section + 4, *size)};
+  }
   const auto section = section_at(file, place.section);
   if (!section || section->id != symbols_id) return damaged();
   SymbolTable table;

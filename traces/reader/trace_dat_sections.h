@@ -1,8 +1,8 @@
 #pragma once
 /// The sections of a trace.dat file of version 7, as far as reading needs them without libtracecmd: where the
 /// options are, and the symbol table. The library reads and sorts the whole symbol table when it opens a file
-/// (tens of megabytes); a trace mentions a few of its symbols. So the library gets a copy without the table,
-/// and the symbols are looked up in the table's own text afterwards.
+/// (tens of megabytes, and it crashes when it does not get them); a trace mentions a few of its symbols. So the library
+/// gets a copy without the table, and the symbols are looked up in the table's own text afterwards.
 ///
 /// Layout (trace-cmd's trace-cmd.dat.v7.5): header; options in chained sections, each option a 2-byte id, a
 /// 4-byte size and its value; a section is a 2-byte id, 2-byte flags (1: compressed), a 4-byte name, an
@@ -70,13 +70,12 @@ std::optional<T> load_number(std::string_view bytes, uint64_t at) {
   return value;
 }
 
-/// Where the symbol table of a version 7 file is, and the option that names it.
+/// Where the symbol table of a file is.
 struct SymbolTablePlace {
-  uint64_t option = 0;   ///< offset of the option's id
-  uint64_t section = 0;  ///< offset of the section
+  uint64_t option = 0;   ///< version 7: offset of the id of the option that names it; 0: version 6
+  uint64_t section = 0;  ///< offset of the section; in version 6 of the table's size, behind which it follows
 };
-/// Nothing when the file has another version, no table, or is not understood: then the library reads all of
-/// it.
+/// Nothing when the file has another version than 7, no table, or is not understood.
 std::optional<SymbolTablePlace> find_symbol_table(std::string_view file);
 
 /// The option id that no version of trace-cmd uses: readers skip it.
