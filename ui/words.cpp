@@ -7,8 +7,17 @@
 
 #include "engine/model/word_layout.h"
 #include "engine/rules/rule.h"
+#include "ui/unseen.h"
 
 namespace hmmscope::ui {
+namespace {
+
+/// Of a word that nothing wrote.
+Evidence evidence_at_start(const ViewContext& view) {
+  return is_of_trace(view.cursor->recording()) ? Evidence::unknown : Evidence::computed;
+}
+
+}  // namespace
 
 bool has_recording(const ViewContext& view) {
   return view.document != nullptr && view.document->recording != nullptr && view.cursor != nullptr;
@@ -24,7 +33,10 @@ LastWrite last_write(const ViewContext& view, WordIndex word) {
     result.before = change->before;
     result.after = change->after;
     result.evidence = change->evidence;
+    result.before_evidence = word_at(view, word, change->step).evidence;
     result.in_current_step = change->step == view.cursor->current_step();
+  } else {
+    result.evidence = result.before_evidence = evidence_at_start(view);
   }
   return result;
 }
@@ -38,6 +50,8 @@ WordAt word_at(const ViewContext& view, WordIndex word, StepIndex position) {
   if (const auto write = view.document->history->last_write(word, position)) {
     result.value = write->after;
     result.evidence = write->evidence;
+  } else {
+    result.evidence = evidence_at_start(view);
   }
   return result;
 }
@@ -65,7 +79,9 @@ uint64_t address_of(const ViewContext& view, WordIndex word) {
 std::string describe_word(const ViewContext& view, WordIndex word, uint64_t value) {
   const Region* region = region_of(view, word);
   if (region == nullptr) return hex(value);
-  return hmmscope::describe_word(view.document->model, region->kind, value, view.layout);
+  const std::string text = hmmscope::describe_word(view.document->model, region->kind, value, view.layout);
+  const StandIns stand_ins(view.cursor->recording(), layout_of(view, word, value));
+  return stand_ins.bits(value) != 0 ? without_pfn(text) : text;
 }
 
 std::optional<uint64_t> operand(const ViewContext& view, std::string_view name) {

@@ -14,9 +14,10 @@ bool has_recording(const ViewContext& view);
 
 /// What the value of a word rests on: its last write at or before the current step.
 struct LastWrite {
-  StepIndex step = no_step;  ///< no_step: never written, before == after == the initial value
+  StepIndex step = no_step;  ///< no_step: never written, before == after == the initial value, unknown in a trace
   uint64_t before = 0, after = 0;
-  Evidence evidence = Evidence::computed;
+  Evidence evidence = Evidence::computed;         ///< of `after`
+  Evidence before_evidence = Evidence::computed;  ///< of `before`
   bool in_current_step = false;
 };
 LastWrite last_write(const ViewContext& view, WordIndex word);
@@ -36,7 +37,7 @@ const Region* region_of(const ViewContext& view, WordIndex word);
 /// The virtual address a word of a table or an array stands for; 0 for other words.
 uint64_t address_of(const ViewContext& view, WordIndex word);
 /// One line in the layout that reads the word now: "VALID WRITE order 9 pfn 0x12345", "swap type 0 offset
-/// 0x5".
+/// 0x5"; "pfn not shown by any event" where a trace has a stand-in for it.
 std::string describe_word(const ViewContext& view, WordIndex word, uint64_t value);
 /// The operand of the current step with that name; nullopt when its rule has none.
 std::optional<uint64_t> operand(const ViewContext& view, std::string_view name);

@@ -18,8 +18,8 @@ constexpr ActionRow rows[] = {
      "Make an editable scenario of this one, or of the kernel call at this step, and toggle bits in it"},
     {"file.export_png", "File", "Export &panel as PNG…", "Ctrl+E", Icon::none, false,
      "Save the panel that has the focus as a picture"},
-    {"file.cancel", "File", "&Cancel loading", "Ctrl+.", Icon::none, false,
-     "Stop the load or the export that is under way"},
+    {"file.cancel", "File", "&Cancel loading", "Ctrl+.; Esc", Icon::none, false,
+     "Stop the load, the export or the trying of kernels that is under way"},
     {"file.quit", "File", "&Quit", "Ctrl+Q", Icon::none, true, "Close hmmscope; the place is remembered"},
 
     {"edit.undo", "Edit", "&Undo", "Ctrl+Z", Icon::none, false,

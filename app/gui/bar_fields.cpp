@@ -105,8 +105,11 @@ void StepField::accept() {
 
 bool StepField::eventFilter(QObject* watched, QEvent* event) {
   if (event->type() == QEvent::FocusOut) show_position(position_, steps_);
-  if (event->type() == QEvent::KeyPress && static_cast<QKeyEvent*>(event)->key() == Qt::Key_Escape) {
-    number_->clearFocus();
+  const bool key = event->type() == QEvent::KeyPress || event->type() == QEvent::ShortcutOverride;
+  if (key && static_cast<QKeyEvent*>(event)->key() == Qt::Key_Escape) {
+    // Here it gives up the number, not the work that is under way.
+    event->accept();
+    if (event->type() == QEvent::KeyPress) number_->clearFocus();
     return true;
   }
   return QFrame::eventFilter(watched, event);

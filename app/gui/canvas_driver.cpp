@@ -112,7 +112,7 @@ bool CanvasDriver::handle(QEvent* event) {
       invalidate();
       return false;
     case QEvent::ShortcutOverride: {
-      // Arrows and their like belong to the canvas that has the focus, before they are shortcuts of the
+      // Up, down and their like belong to the canvas that has the focus, before they are shortcuts of the
       // window.
       const bool ours = CanvasInputState::canvas_key(*static_cast<QKeyEvent*>(event)).has_value();
       if (ours) event->accept();

@@ -45,11 +45,12 @@ void CanvasInputState::leave() { input_.mouse_x = input_.mouse_y = -1; }
 std::optional<ui::Key> CanvasInputState::canvas_key(const QKeyEvent& event) {
   const Qt::KeyboardModifiers modifiers = event.modifiers() & ~(Qt::KeypadModifier | Qt::ShiftModifier);
   if (modifiers != Qt::NoModifier) return std::nullopt;
+  const bool shift = event.modifiers().testFlag(Qt::ShiftModifier);
   switch (event.key()) {
     case Qt::Key_Left:
-      return ui::Key::left;
+      return shift ? std::optional(ui::Key::left) : std::nullopt;
     case Qt::Key_Right:
-      return ui::Key::right;
+      return shift ? std::optional(ui::Key::right) : std::nullopt;
     case Qt::Key_Up:
       return ui::Key::up;
     case Qt::Key_Down:
@@ -67,8 +68,6 @@ std::optional<ui::Key> CanvasInputState::canvas_key(const QKeyEvent& event) {
       return ui::Key::enter;
     case Qt::Key_Space:
       return ui::Key::space;
-    case Qt::Key_Escape:
-      return ui::Key::escape;
     case Qt::Key_Plus:
     case Qt::Key_Equal:
       return ui::Key::plus;

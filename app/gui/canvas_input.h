@@ -23,7 +23,8 @@ class CanvasInputState {
   void focus(bool focused) { input_.focused = focused; }
   /// True when the canvas takes this key.
   bool key(const QKeyEvent& event);
-  /// The key a canvas would take; nothing when it belongs to the window (Tab, shortcuts).
+  /// The key a canvas would take; nothing when it belongs to the window (Tab, shortcuts). Left and right step wherever
+  /// the focus is: with Shift they move within the panel.
   static std::optional<ui::Key> canvas_key(const QKeyEvent& event);
 
   const ui::CanvasInput& current() const { return input_; }

@@ -166,12 +166,20 @@ QString summarise_checks(const traces::Document& document) {
     const auto failed = static_cast<uint64_t>(document.failures.size());
     return QObject::tr("%1 expectations: %2 did not hold").arg(grouped(document.expectations), grouped(failed));
   }
-  uint64_t count[3] = {0, 0, 0};
-  const auto checks = document.recording->checks();
-  for (const CallCheck& check : checks) ++count[static_cast<size_t>(check.verdict)];
-  if (checks.empty()) return QObject::tr("This recording holds no kernel calls to check.");
-  return QObject::tr("%1 calls: %2 agreed, %3 diverged, %4 unknown")
-      .arg(grouped(count[0] + count[1] + count[2]), grouped(count[0]), grouped(count[1]), grouped(count[2]));
+  // Calls, as the command line counts them: a call has a check for each word that differs.
+  const auto text = [](const QString& calls, const traces::CheckCounts& counts) {
+    return QObject::tr("%1: %2 agreed, %3 diverged, %4 unknown")
+        .arg(calls, grouped(counts.agreed), grouped(counts.diverged), grouped(counts.unknown));
+  };
+  const traces::CheckCounts counts = traces::count_checks(*document.recording),
+                            migrate = traces::count_migrate_checks(*document.recording);
+  QStringList parts;
+  if (counts.calls != 0)
+    parts << text(QString::fromStdString(ui::counted(counts.calls, "call", "calls")), counts);
+  if (migrate.calls != 0)
+    parts << text(QString::fromStdString(ui::counted(migrate.calls, "migrate call", "migrate calls")), migrate);
+  if (parts.isEmpty()) return QObject::tr("This recording holds no kernel calls to check.");
+  return parts.join(QStringLiteral("; "));
 }
 
 QString describe_facts(const traces::Document& document, WordIndex word, StepIndex position) {

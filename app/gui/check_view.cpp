@@ -15,6 +15,7 @@
 #include "app/gui/fonts.h"
 #include "app/gui/task.h"
 #include "app/gui/text_format.h"
+#include "app/gui/trial_progress.h"
 
 namespace hmmscope::app {
 namespace {
@@ -170,9 +171,15 @@ void CheckView::set_zoom(double zoom) {
           .arg(mono.family()));
   const QFontMetrics metrics(mono);
   table_->verticalHeader()->setDefaultSectionSize(metrics.height() + 6);
-  const int widths[] = {12, 12, 20, 22, 40};
-  for (int i = 0; i < column_count; ++i) table_->setColumnWidth(i, metrics.averageCharWidth() * widths[i]);
+  fit_columns();
   describe();
+}
+
+void CheckView::fit_columns() {
+  const int character = QFontMetrics(table_->font()).averageCharWidth();
+  table_->resizeColumnsToContents();
+  for (int i = 0; i < column_count; ++i)
+    table_->setColumnWidth(i, std::clamp(table_->columnWidth(i), character * 8, character * 48));
 }
 
 void CheckView::refill() {
@@ -182,6 +189,7 @@ void CheckView::refill() {
   }
   const bool open = document_ != nullptr;
   model_->set_recording(open ? document_->recording : nullptr, !differing_->isChecked());
+  fit_columns();
   if (model_->rowCount() > 0) table_->selectRow(0);
   describe();
 }
@@ -236,7 +244,13 @@ void CheckView::try_models() {
   task_.start(
       tr("Trying other kernels"),
       [document = document_, found](const traces::Progress& progress) -> Result<void> {
-        auto trials = traces::try_models(*document, progress);
+        const auto models = kernel_models();
+        const auto others = std::count_if(models.begin(), models.end(), [&](const KernelModel& model) {
+          return model.id != document->model.id;
+        });
+        TrialProgress shown(progress, static_cast<size_t>(others));
+        auto trials =
+            traces::try_models(*document, shown.of_model(), [&](std::string_view model) { shown.begin(model); });
         if (!trials) return tl::unexpected(trials.error());
         *found = std::move(*trials);
         return {};

@@ -52,6 +52,7 @@ class CheckView : public QWidget {
  private:
   bool can_branch() const;
   void refill();
+  void fit_columns();  ///< as wide as what they hold, within reason
   void describe();
   void go_to_row(int row);
   void follow_link(const QString& link);

@@ -155,6 +155,10 @@ bool CommandPalette::eventFilter(QObject* watched, QEvent* event) {
     focus_before_ = nullptr;
     hide();
   }
+  if (event->type() == QEvent::ShortcutOverride && static_cast<QKeyEvent*>(event)->key() == Qt::Key_Escape) {
+    event->accept();  // it closes the palette; the work under way goes on
+    return true;
+  }
   if (event->type() == QEvent::KeyPress) {
     const auto& key = *static_cast<QKeyEvent*>(event);
     const int page = std::max(1, list_->height() / std::max(1, list_->sizeHintForRow(0)) - 1);

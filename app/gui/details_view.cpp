@@ -4,6 +4,7 @@
 
 #include "app/gui/check_text.h"
 #include "app/gui/text_format.h"
+#include "ui/unseen.h"
 #include "ui/words.h"
 
 namespace hmmscope::app {
@@ -41,7 +42,7 @@ QString call_lines(const Recording& recording, CallId call) {
   return html;
 }
 
-QString write_lines(const Session& session, const WriteView& write) {
+QString write_lines(const Session& session, StepIndex step, const WriteView& write) {
   const Recording& recording = *session.recording();
   QString html =
       QStringLiteral("<p>%1, %2</p>")
@@ -52,14 +53,20 @@ QString write_lines(const Session& session, const WriteView& write) {
   for (uint32_t k = 0; k < std::min(write.count, words_shown); ++k) {
     const WordIndex word = write.first + k;
     const uint64_t before = write.old_at(k), after = write.new_at(k);
+    const uint64_t unseen_before = ui::unseen_bits(view, word, before, ui::word_at(view, word, step).evidence),
+                   unseen = ui::unseen_bits(view, word, after, write.evidence);
     html += QStringLiteral(
                 "<tr><td style='padding-right:14px'><code>%1</code></td><td><code>%2 → %3</code></td></tr>")
-                .arg(QString::fromStdString(recording.word_name(word)).toHtmlEscaped(), hex_word(before),
-                     hex_word(after));
-    const auto meaning = [&](uint64_t value) {
-      return QString::fromStdString(describe(ui::layout_of(view, word, value), value)).toHtmlEscaped();
+                .arg(QString::fromStdString(recording.word_name(word)).toHtmlEscaped(),
+                     QString::fromStdString(ui::hex_seen(before, unseen_before)),
+                     QString::fromStdString(ui::hex_seen(after, unseen)));
+    const auto meaning = [&](uint64_t value, uint64_t hidden) {
+      if (hidden == ~0ull) return QStringLiteral("?");
+      const std::string text = describe(ui::layout_of(view, word, value), value);
+      return QString::fromStdString(hidden == 0 ? text : ui::without_pfn(text)).toHtmlEscaped();
     };
-    html += QStringLiteral("<tr><td></td><td>%1 → %2</td></tr>").arg(meaning(before), meaning(after));
+    html += QStringLiteral("<tr><td></td><td>%1 → %2</td></tr>")
+                .arg(meaning(before, unseen_before), meaning(after, unseen));
   }
   html += QStringLiteral("</table>");
   if (write.count > words_shown) {
@@ -96,7 +103,7 @@ QString describe_step(const Session& session) {
     html += QStringLiteral("</table>");
   }
   for (uint32_t i = 0; i < recording->write_count(step); ++i)
-    html += write_lines(session, recording->write(step, i));
+    html += write_lines(session, step, recording->write(step, i));
   if (recording->write_count(step) == 0) html += QObject::tr("<p>This step decides; it writes nothing.</p>");
   if (const EventIndex event = recording->event_of(step); event != no_event) {
     const Event& seen = recording->events()[event];
@@ -111,9 +118,16 @@ QString describe_focus(const Session& session) {
   const WordIndex word = session.focused_word();
   if (word == no_word) return {};
   const ui::ViewContext view = session.view();
-  const uint64_t now = session.cursor()->load(word);
+  const ui::LastWrite write = ui::last_write(view, word);
+  const uint64_t now = write.after, unseen = ui::unseen_bits(view, word, now, write.evidence);
+  if (write.evidence == Evidence::unknown) {
+    return QStringLiteral("<hr><p><b>%1</b></p>")
+               .arg(QString::fromStdString(session.recording()->word_name(word)).toHtmlEscaped()) +
+           describe_facts(*session.document(), word, session.position());
+  }
   QString html = QStringLiteral("<hr><p><b>%1</b> <code>%2</code></p><p>%3</p>")
-                     .arg(QString::fromStdString(session.recording()->word_name(word)).toHtmlEscaped(), hex_word(now),
+                     .arg(QString::fromStdString(session.recording()->word_name(word)).toHtmlEscaped(),
+                          QString::fromStdString(ui::hex_seen(now, unseen)),
                           QString::fromStdString(ui::describe_word(view, word, now)).toHtmlEscaped());
   return html + describe_facts(*session.document(), word, session.position());
 }

@@ -5,6 +5,7 @@
 #include <QKeyEvent>
 #include <QLabel>
 #include <QLineEdit>
+#include <QStyledItemDelegate>
 #include <QTableView>
 #include <QTimer>
 #include <QVBoxLayout>
@@ -16,6 +17,21 @@
 #include "app/gui/theme.h"
 
 namespace hmmscope::app {
+namespace {
+
+/// Processes of one program differ in the end of "name-pid": what does not fit is left out of the middle.
+class MiddleElided : public QStyledItemDelegate {
+ public:
+  using QStyledItemDelegate::QStyledItemDelegate;
+
+ protected:
+  void initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const override {
+    QStyledItemDelegate::initStyleOption(option, index);
+    option->textElideMode = Qt::ElideMiddle;
+  }
+};
+
+}  // namespace
 
 EventView::EventView(Session& session, QWidget* parent)
     : QWidget(parent),
@@ -36,6 +52,7 @@ EventView::EventView(Session& session, QWidget* parent)
   table_->setSelectionMode(QAbstractItemView::SingleSelection);
   table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
   table_->setTabKeyNavigation(false);
+  table_->setItemDelegateForColumn(EventModel::task, new MiddleElided(this));
   table_->verticalHeader()->hide();
   table_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
   table_->horizontalHeader()->setStretchLastSection(true);
@@ -129,14 +146,6 @@ void EventView::show_count() {
 }
 
 bool EventView::eventFilter(QObject* watched, QEvent* event) {
-  if (event->type() == QEvent::ShortcutOverride) {
-    // Plain arrows walk the table here; elsewhere they step.
-    const auto& key = *static_cast<QKeyEvent*>(event);
-    if (key.modifiers() == Qt::NoModifier && (key.key() == Qt::Key_Left || key.key() == Qt::Key_Right)) {
-      event->accept();
-      return true;
-    }
-  }
   if (event->type() == QEvent::KeyPress) {
     const int key = static_cast<QKeyEvent*>(event)->key();
     if (key == Qt::Key_Return || key == Qt::Key_Enter) {

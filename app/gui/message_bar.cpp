@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "app/gui/text_format.h"
+#include "app/gui/trial_progress.h"
 
 namespace hmmscope::app {
 
@@ -77,8 +78,9 @@ void ProgressBar::start(const QString& what) {
 
 namespace {
 
-/// "34.1 of 812.0 MB" where the numbers are bytes, else "1 200 of 34 000".
+/// "34.1 of 812.0 MB" where the numbers are bytes, "40 %" of trials, else "1 200 of 34 000".
 QString amount(const QString& stage, quint64 done, quint64 total) {
+  if (TrialProgress::is_stage(stage.toStdString())) return QObject::tr("%1 %").arg(done * 100 / std::max<quint64>(1, total));
   if (!stage.startsWith(QLatin1String("reading")) && stage != QLatin1String("unpacking") &&
       !stage.contains(QLatin1String("bytes")))
     return total == 0 ? grouped(done) : QObject::tr("%1 of %2").arg(grouped(done), grouped(total));

@@ -7,6 +7,8 @@
 #include "app/gui/details_view.h"
 #include "app/gui/event_model.h"
 #include "app/gui/search.h"
+#include "app/gui/trial_progress.h"
+#include "engine/recording/recorder.h"
 #include "tests/gui/small_document.h"
 
 namespace hmmscope::app {
@@ -96,6 +98,52 @@ TEST(CheckModel, DescriptionShowsBothWordsAndTheDifferingBits) {
   EXPECT_TRUE(html.contains(QStringLiteral("0x0000000000000002")));
   EXPECT_TRUE(html.contains(QStringLiteral("0x0000000000000001")));
   EXPECT_TRUE(summarise_checks(*document).contains(QStringLiteral("1 diverged")));
+}
+
+TEST(CheckModel, ACallWithManyDifferencesCountsOnce) {
+  Memory memory;
+  Recorder recorder(memory);
+  CallCheck check;
+  check.verdict = Verdict::diverged;
+  check.call = recorder.enter(Function::hmm_range_fault);
+  check.step = recorder.step(RuleId::pte_none_zero);
+  recorder.leave(0);
+  for (int word = 0; word < 3; ++word) recorder.add_check(check);
+  check.verdict = Verdict::agreed;
+  check.call = recorder.enter(Function::migrate_vma_setup);
+  check.step = recorder.step(RuleId::setup_done);
+  recorder.leave(0);
+  recorder.add_check(check);
+  traces::Document document;
+  document.kind = traces::SourceKind::trace;
+  document.recording = std::make_shared<const Recording>(std::move(recorder).finish());
+  EXPECT_EQ(summarise_checks(document), QStringLiteral("1 call: 0 agreed, 1 diverged, 0 unknown; "
+                                                       "1 migrate call: 1 agreed, 0 diverged, 0 unknown"));
+}
+
+TEST(TrialProgress, NamesTheModelAndNeverGoesBack) {
+  std::string stage;
+  uint64_t at = 0, all = 0;
+  traces::Progress whole;
+  whole.report = [&](std::string_view what, uint64_t done, uint64_t total) {
+    EXPECT_GE(done, at);
+    EXPECT_LE(done, total);
+    stage = what;
+    at = done;
+    all = total;
+  };
+  TrialProgress trials(whole, 2);
+  trials.begin("6.1");
+  const traces::Progress model = trials.of_model();
+  for (const char* part : {"reading", "replay", "keyframes", "history"}) {
+    for (const uint64_t done : {0, 50, 100}) model.at(part, done, 100);
+  }
+  EXPECT_EQ(stage, "model 1 of 2: 6.1");
+  EXPECT_EQ(at * 2, all);
+  trials.begin("6.16");
+  model.at("reading", 0, 0);
+  EXPECT_EQ(stage, "model 2 of 2: 6.16");
+  EXPECT_EQ(at * 2, all);
 }
 
 TEST(Details, TellTheRuleTheCallPathAndBothValues) {

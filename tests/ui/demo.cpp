@@ -104,6 +104,25 @@ void add_events(Recorder& recorder) {
   recorder.add_event(event);
 }
 
+/// A trace knows nothing before an event tells: empties the memory, to be told again by tell().
+std::vector<uint64_t> take_words(World& world) {
+  const auto span = world.memory.words();
+  std::vector<uint64_t> words(span.begin(), span.end());
+  for (WordIndex word = 0; word < words.size(); ++word) world.memory.store(word, 0);
+  return words;
+}
+
+/// One step that shows every word but some ptes and the array, which calls show.
+void tell(Recorder& recorder, const World& world, const std::vector<uint64_t>& words) {
+  step(recorder, RuleId::trace_pagemap_at_start);
+  for (WordIndex word = 0; word < words.size(); ++word) {
+    const bool pte = word >= world.pte && word < world.array;
+    const bool array = word >= world.array && word < world.notifier;
+    if (array || (pte && evidence_of(true, word - world.pte) == Evidence::unknown)) continue;
+    recorder.write(word, words[word], Evidence::observed);
+  }
+}
+
 /// Walks slots [first, last) from the ptes; stops at a swap entry that must be faulted and returns its index.
 uint32_t walk_ptes(Recorder& recorder, const World& world, uint32_t first, uint32_t last, bool traced) {
   recorder.enter(Function::walk_page_range, {base + first * 4096ull, base + last * 4096ull});
@@ -174,9 +193,11 @@ std::shared_ptr<const traces::Document> walk_document(bool traced) {
   for (uint32_t i = 0; i < 400; ++i) {
     if (i % 37 == 30) world.memory.store(world.pte + i, world.memory.load(world.pte + i) & ~1ull);
   }
+  const std::vector<uint64_t> words = traced ? take_words(world) : std::vector<uint64_t>();
   Recorder recorder(world.memory);
   if (traced) add_events(recorder);
   recorder.enter(traced ? Function::kernel_trace : Function::scenario);
+  if (traced) tell(recorder, world, words);
   recorder.enter(Function::ioctl);
   for (uint32_t part = 0; part < 3; ++part) {
     const CallId call = range_fault(recorder, world, part * 128, part * 128 + 128, traced);

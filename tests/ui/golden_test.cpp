@@ -83,7 +83,7 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 constexpr Case cases[] = {
     {"walk", "walk", Case::engine, 60, -1, 900, 330},
-    {"walk-trace", "walk", Case::trace, 180, -1, 900, 330},
+    {"walk-trace", "walk", Case::trace, 181, -1, 900, 330},
     {"walk-overlap", "walk", Case::overlap, 2, -1, 900, 330},
     {"walk-small", "walk", Case::engine, 60, -1, 640, 220},
     {"walk-empty", "walk", Case::none, 0, -1, 900, 330},
@@ -98,8 +98,8 @@ constexpr Case cases[] = {
     {"history-word", "history", Case::trace, -1, -1, 420, 310},
     {"history-small", "history", Case::engine, 60, -1, 260, 220},
     {"timeline", "timeline", Case::engine, 60, -1, 1660, 210},
-    {"timeline-trace", "timeline", Case::trace, 300, -1, 1660, 210},
-    {"timeline-small", "timeline", Case::trace, 300, -1, 900, 150},
+    {"timeline-trace", "timeline", Case::trace, 301, -1, 1660, 210},
+    {"timeline-small", "timeline", Case::trace, 301, -1, 900, 150},
 };
 
 class PanelGolden : public testing::TestWithParam<Case> {

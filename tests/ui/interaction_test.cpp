@@ -85,6 +85,19 @@ TEST(Bits, ADivergedStepShowsBothWords) {
   EXPECT_NE(table.rows[0][2], table.rows[0][3]);
 }
 
+TEST(Bits, OtherLayoutsReadTheKernelsWordWhereTheEnginesDiffers) {
+  const auto document = walk_document(true);
+  Stage stage("bits", document, diverged_position(*document));
+  const Table table = stage.canvas().panel().table(stage.view);
+  const auto checks = document->recording->checks();
+  const auto check = std::find_if(checks.begin(), checks.end(), [](const CallCheck& c) { return c.verdict == Verdict::diverged; });
+  ASSERT_NE(check, checks.end());
+  const auto row = std::find_if(table.rows.begin(), table.rows.end(), [](const auto& r) { return r[0] == "hmm-6.16"; });
+  ASSERT_NE(row, table.rows.end());
+  EXPECT_EQ((*row)[2], describe(*find_layout("hmm-6.16"), check->kernel));
+  EXPECT_EQ((*row)[3], "");
+}
+
 TEST(Bits, AClickOnALayoutAsksForIt) {
   Stage stage("bits", overlap_document(), 2);
   stage.size = {900, 310, 1};

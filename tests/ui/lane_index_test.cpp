@@ -80,6 +80,35 @@ TEST(LaneIndex, OverlappingCallsOfTasksAreJoined) {
   EXPECT_EQ(index.spans(Lane::range_fault)[0].end, 4u);
 }
 
+TEST(LaneIndex, ACheckIsInTheLaneOfTheCallItIsAbout) {
+  Memory memory;
+  Recorder recorder(memory);
+  recorder.enter(Function::kernel_trace);
+  const CallId setup = recorder.enter(Function::migrate_vma_setup);
+  recorder.step(RuleId::setup_done);
+  recorder.leave(0);
+  recorder.step(RuleId::check_unknown);  // a word of it; the check names the step after
+  CallCheck check;
+  check.call = setup;
+  check.step = recorder.step(RuleId::check_agreed);
+  recorder.add_check(check);
+  recorder.step(RuleId::trace_marker);
+  const CallId range = recorder.enter(Function::hmm_range_fault);
+  recorder.step(RuleId::pte_none_zero);
+  recorder.leave(0);
+  check.call = range;
+  check.step = recorder.step(RuleId::check_agreed);
+  recorder.add_check(check);
+  recorder.leave();
+  const Recording recording = std::move(recorder).finish();
+  const LaneIndex index(recording);
+  ASSERT_EQ(index.spans(Lane::migration).size(), 1u);
+  EXPECT_EQ(index.spans(Lane::migration)[0].end, 3u);
+  ASSERT_EQ(index.spans(Lane::range_fault).size(), 1u);
+  EXPECT_EQ(index.spans(Lane::range_fault)[0].begin, 4u);
+  EXPECT_EQ(index.spans(Lane::range_fault)[0].end, 6u);
+}
+
 /// Longest run of pixels of the colour in the row of the verdict lane.
 int widest_red(const Image& image, Color color) {
   int widest = 0;

@@ -152,13 +152,15 @@ std::string_view candidate_name(CandidateKind kind) {
   return "";
 }
 
-Result<std::vector<ModelTrial>> try_models(const Document& document, const Progress& progress) {
+Result<std::vector<ModelTrial>> try_models(const Document& document, const Progress& progress,
+                                           const std::function<void(std::string_view model)>& begins) {
   if (document.kind != SourceKind::trace) return fail("only a trace can be run again under other models");
   if (is_standard_input(document.path))
     return fail("standard input cannot be read again: save the trace to a file");
   std::vector<ModelTrial> trials;
   for (const KernelModel& model : kernel_models()) {
     if (model.id == document.model.id) continue;
+    if (begins) begins(model.id);
     OpenOptions options;
     options.kernel = model.id;
     options.progress = progress;

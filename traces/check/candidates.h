@@ -5,6 +5,7 @@
 /// Threads: any. trying models replays the trace once a model: do it off the UI thread.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -25,8 +26,10 @@ struct ModelTrial {
 };
 
 /// Replays the trace that `document` came from under every other built-in model. Error when it cannot be read
-/// again (standard input, a saved recording), or when cancelled.
-Result<std::vector<ModelTrial>> try_models(const Document& document, const Progress& progress = {});
+/// again (standard input, a saved recording), or when cancelled. `begins` is told each model before it is tried; may be
+/// empty.
+Result<std::vector<ModelTrial>> try_models(const Document& document, const Progress& progress = {},
+                                           const std::function<void(std::string_view model)>& begins = {});
 
 enum class CandidateKind : uint8_t {
   other_model,

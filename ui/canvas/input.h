@@ -26,7 +26,6 @@ enum class Key : uint8_t {
   page_down,
   enter,
   space,
-  escape,
   plus,
   minus
 };

@@ -52,8 +52,8 @@ std::string field_value(const Field& field, uint64_t value) {
   }
 }
 
-std::vector<Bracket> place_brackets(const Painter& p, const BitGrid& grid, const Layout& layout,
-                                    std::optional<uint64_t> word) {
+std::vector<Bracket> place_brackets(const Painter& p, const BitGrid& grid, const Layout& layout, uint64_t word,
+                                    uint64_t unseen) {
   std::vector<const Field*> fields;
   for (const Field& field : layout.fields) {
     if (field.shift + field.width <= grid.bits) fields.push_back(&field);
@@ -81,7 +81,8 @@ std::vector<Bracket> place_brackets(const Painter& p, const BitGrid& grid, const
       Bracket& b = *row[i];
       const float next = i + 1 < row.size() ? row[i + 1]->x0 : grid.right(0) + 8;
       const float from = std::max(taken + 4, b.x0 - grid.pitch / 2), room = next - 5 - from;
-      const std::string value = word ? field_value(*b.field, b.field->get(*word)) : "?", name = b.field->name;
+      const bool seen = (b.field->mask() & unseen) == 0;
+      const std::string value = seen ? field_value(*b.field, b.field->get(word)) : "?", name = b.field->name;
       const bool flag = b.field->width == 1;
       const std::string candidates[] = {flag ? name : name + " = " + value, name,
                                         flag ? initials(name) : initials(name) + "=" + value, initials(name),

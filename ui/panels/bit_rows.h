@@ -37,10 +37,10 @@ struct Bracket {
 std::string initials(std::string_view name);
 /// A field's value for people: flags 0/1, pfns and addresses hex, small numbers decimal.
 std::string field_value(const Field& field, uint64_t value);
-/// Brackets for the fields of a layout with the values in `word`, or with names alone when nobody knows the word; wide
-/// gaps are used for longer labels.
-std::vector<Bracket> place_brackets(const Painter& p, const BitGrid& grid, const Layout& layout,
-                                    std::optional<uint64_t> word);
+/// Brackets for the fields of a layout with the values in `word`, "?" where it has `unseen` bits; wide gaps are used for
+/// longer labels.
+std::vector<Bracket> place_brackets(const Painter& p, const BitGrid& grid, const Layout& layout, uint64_t word,
+                                    uint64_t unseen);
 /// "bit 57: DMA_MAPPED and ORDER[1] share it"
 std::string overlap_text(const Overlap& overlap);
 

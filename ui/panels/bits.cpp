@@ -11,6 +11,7 @@
 #include "ui/panels/evidence.h"
 #include "ui/panels/other_layouts.h"
 #include "ui/panels/panels.h"
+#include "ui/unseen.h"
 #include "ui/words.h"
 
 namespace hmmscope::ui {
@@ -27,9 +28,19 @@ struct Shown {
   Evidence evidence = Evidence::computed;
   std::string note;
   bool diverged = false;
-  bool unknown = false;        ///< the trace does not show the second word
-  bool first_unknown = false;  ///< nor the first
+  uint64_t unseen = 0;        ///< bits of the second word that nothing shows
+  uint64_t first_unseen = 0;  ///< and of the first
+
+  bool unknown() const { return unseen == ~0ull; }
+  /// The word that other layouts read: the kernel's own where engine and kernel part.
+  uint64_t word_to_read() const { return diverged ? first : second; }
+  uint64_t unseen_to_read() const { return diverged ? first_unseen : unseen; }
 };
+
+/// A field's value for people: "?" when a bit of it is unseen.
+std::string seen_value(const Field& field, uint64_t word, uint64_t unseen) {
+  return (field.mask() & unseen) != 0 ? "?" : field_value(field, field.get(word));
+}
 
 class BitsPanel final : public Panel {
  public:
@@ -43,11 +54,11 @@ class BitsPanel final : public Panel {
   static Shown shown(const ViewContext& view, WordIndex word, const CheckIndex& checks);
   void draw_row(Painter& p, const ViewContext& view, const BitGrid& grid, const Layout& layout,
                 const Shown& shown, bool second, float y) const;
-  float draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, std::optional<uint64_t> word, float y,
+  float draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, const Shown& shown, float y,
                       float& labels_end) const;
   float draw_notes(Painter& p, const BitGrid& grid, const Layout& layout, const Shown& shown, float y) const;
   void draw_note_beside(Painter& p, const Layout& layout, const Shown& shown, float x, float y) const;
-  void draw_others(Painter& p, const Layout& layout, uint64_t word, const Rect& area, Intents& intents);
+  void draw_others(Painter& p, const Layout& layout, const Shown& shown, const Rect& area, Intents& intents);
   void bit_tooltip(Painter& p, const Layout& layout, int bit, std::optional<uint64_t> value,
                    bool editable) const;
 
@@ -92,10 +103,10 @@ std::string BitsPanel::subtitle(const ViewContext& view) const {
 Shown BitsPanel::shown(const ViewContext& view, WordIndex word, const CheckIndex& checks) {
   Shown shown;
   const LastWrite write = last_write(view, word);
+  Evidence first_evidence = write.before_evidence;
   shown.first = write.before;
   shown.second = write.after;
   shown.evidence = write.evidence;
-  shown.marked = write.before ^ write.after;
   if (write.step == no_step)
     shown.note = "not written yet";
   else if (!write.in_current_step)
@@ -103,16 +114,13 @@ Shown BitsPanel::shown(const ViewContext& view, WordIndex word, const CheckIndex
   if (watched_bits(view, word) == ~0ull) shown.note += shown.note.empty() ? "breakpoint" : ", breakpoint";
   if (write.evidence == Evidence::inferred)
     shown.note += shown.note.empty() ? "inferred, not seen in the trace" : ", inferred";
-  shown.unknown = write.evidence == Evidence::unknown;
-  if (shown.unknown) shown.marked = 0;
   if (view.compared) {
     const WordAt then = word_at(view, word, *view.compared);
     shown.first_name = "step " + grouped(*view.compared);
     shown.second_name = "now, step " + grouped(view.cursor->position());
     shown.first = then.value;
-    shown.first_unknown = then.evidence == Evidence::unknown;
-    shown.marked = shown.unknown || shown.first_unknown ? 0 : shown.first ^ shown.second;
-    if (shown.marked == 0 && !shown.unknown && !shown.first_unknown)
+    first_evidence = then.evidence;
+    if (then.value == write.after && then.evidence != Evidence::unknown && write.evidence != Evidence::unknown)
       shown.note += shown.note.empty() ? "the same" : ", the same";
   }
   const StepIndex step = view.cursor->current_step();
@@ -122,12 +130,14 @@ Shown BitsPanel::shown(const ViewContext& view, WordIndex word, const CheckIndex
     shown.second_name = "engine";
     shown.first = check->kernel;
     shown.second = check->engine;
-    shown.marked = (check->kernel ^ check->engine) & check->known;
+    shown.evidence = first_evidence = Evidence::computed;
     shown.note = "differ: " + differing_fields(layout_of(view, word, check->kernel), check->kernel,
                                                check->engine, check->known);
     shown.diverged = true;
-    shown.unknown = shown.first_unknown = false;
   }
+  shown.unseen = unseen_bits(view, word, shown.second, shown.evidence);
+  shown.first_unseen = unseen_bits(view, word, shown.first, first_evidence);
+  shown.marked = (shown.first ^ shown.second) & (shown.diverged ? check->known : ~(shown.unseen | shown.first_unseen));
   return shown;
 }
 
@@ -165,7 +175,7 @@ void BitsPanel::draw_row(Painter& p, const ViewContext& view, const BitGrid& gri
     const bool named = field != nullptr && field->role != Role::pfn && field->role != Role::none;
     const bool marked = (shown.marked >> bit & 1) != 0;
     const Color color = named ? t.field(field->role) : mix(t.surface, t.text_faint, 150);
-    const bool nobody_knows = second ? shown.unknown : shown.first_unknown;
+    const bool nobody_knows = ((second ? shown.unseen : shown.first_unseen) >> bit & 1) != 0;
     const Evidence evidence = nobody_knows                 ? Evidence::unknown
                               : second && !shown.diverged ? shown.evidence
                                                           : Evidence::computed;
@@ -199,10 +209,11 @@ void BitsPanel::draw_row(Painter& p, const ViewContext& view, const BitGrid& gri
 }
 
 /// Height used; `labels_end` is the right end of the second lane's labels, 0 when there is no second lane.
-float BitsPanel::draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, std::optional<uint64_t> word,
-                               float y, float& labels_end) const {
+float BitsPanel::draw_brackets(Painter& p, const BitGrid& grid, const Layout& layout, const Shown& shown, float y,
+                               float& labels_end) const {
   const Theme& t = p.theme();
-  const auto brackets = place_brackets(p, grid, layout, word);
+  const auto brackets = place_brackets(p, grid, layout, shown.second, shown.unseen);
+  const uint64_t seen = shown.second & ~shown.unseen;
   labels_end = 0;
   for (const Bracket& b : brackets) {
     const float top = y + (b.lane == 0 ? 0 : 20);
@@ -212,7 +223,7 @@ float BitsPanel::draw_brackets(Painter& p, const BitGrid& grid, const Layout& la
     p.vertical(b.x0, top, top + 4, ink);
     p.vertical(b.x1 - p.hairline(), top, top + 4, ink);
     p.text(b.label_x, top + 6, b.label, Font::mono_tiny,
-           b.field->get(word.value_or(0)) != 0 ? ink : mix(t.surface, ink, 225));
+           (b.field->mask() & shown.unseen) == 0 && b.field->get(seen) != 0 ? ink : mix(t.surface, ink, 225));
   }
   return labels_end > 0 ? 42.0f : 22.0f;
 }
@@ -223,7 +234,7 @@ void BitsPanel::draw_note_beside(Painter& p, const Layout& layout, const Shown& 
   std::string text;
   bool live = false;
   for (const Overlap& overlap : overlaps(layout)) {
-    live |= ((shown.unknown ? 0 : shown.second) & overlap.mask) != 0;
+    live |= (shown.second & ~shown.unseen & overlap.mask) != 0;
     text += (text.empty() ? "" : "; ") + overlap_text(overlap);
   }
   if (!live) text += " (clear here)";
@@ -239,7 +250,7 @@ float BitsPanel::draw_notes(Painter& p, const BitGrid& grid, const Layout& layou
   for (const Overlap& overlap : overlaps(layout)) {
     const int low = std::countr_zero(overlap.mask), high = 63 - std::countl_zero(overlap.mask);
     if (high >= grid.bits) continue;
-    const bool live = ((shown.unknown ? 0 : shown.second) & overlap.mask) != 0;
+    const bool live = (shown.word_to_read() & ~shown.unseen_to_read() & overlap.mask) != 0;
     const Color ink = live ? t.bad : t.text_muted;
     p.fill({grid.left(high), y + used + 6, grid.right(low) - grid.left(high), 4}, ink, 2);
     const std::string text = overlap_text(overlap) + (live ? "" : " (clear here)");
@@ -254,20 +265,20 @@ float BitsPanel::draw_notes(Painter& p, const BitGrid& grid, const Layout& layou
   return used;
 }
 
-void BitsPanel::draw_others(Painter& p, const Layout& layout, uint64_t word, const Rect& area,
-                            Intents& intents) {
+void BitsPanel::draw_others(Painter& p, const Layout& layout, const Shown& shown, const Rect& area, Intents& intents) {
   const Theme& t = p.theme();
   constexpr float row = 20;
   const bool titled = area.h >= 25 + 2 * row;
   const float head = titled ? 25 : 3;
   if (area.h < head + row) return;
-  auto readings = other_readings(layout, word);
+  auto readings = other_readings(layout, shown.word_to_read(), shown.unseen_to_read());
   // Where there is room for few, not for the one that is drawn above already.
   if (!titled) std::erase_if(readings, [](const OtherReading& reading) { return reading.in_force; });
   if (readings.empty()) return;
   p.horizontal(area.x, area.right(), area.y, t.border);
   if (titled)
-    p.text_in({area.x, area.y + 6, area.w, 18}, "Same word, other layouts", Font::strong, t.text_muted);
+    p.text_in({area.x, area.y + 6, area.w, 18},
+              shown.diverged ? "The kernel's word, other layouts" : "Same word, other layouts", Font::strong, t.text_muted);
   const Rect list{area.x, area.y + head, area.w, area.h - head};
   const float total = row * static_cast<float>(readings.size()),
               most = std::max(0.0f, total - std::floor(list.h / row) * row);
@@ -321,9 +332,10 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
   const bool compact = all.h < compact_below;
   const float label_height = compact ? 18 : 20;
   float y = compact ? 3 : 8;
-  const auto heading = [&](const std::string& name, uint64_t value, const std::string& note, bool unknown) {
+  const auto heading = [&](const std::string& name, uint64_t value, const std::string& note, uint64_t unseen) {
     const Rect row{16, y, all.w - 32, label_height};
-    const float number = p.text_in(row, unknown ? "unknown" : hex(value, 16), Font::mono,
+    const bool unknown = unseen == ~0ull;
+    const float number = p.text_in(row, hex_seen(value, unseen), Font::mono,
                                    unknown ? t.warning : t.text, Align::right);
     float x = 16 + p.text_in(row, name, Font::strong, t.text) + 12;
     const std::string meaning =
@@ -332,17 +344,16 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
     x += p.text_in({x, y, row.right() - number - 12 - x, label_height}, text, Font::mono_small, t.text_muted);
     y += label_height;
   };
-  heading(shown.first_name, shown.first, "", shown.first_unknown);
+  heading(shown.first_name, shown.first, "", shown.first_unseen);
   const float first_y = y + 2;
   draw_row(p, view, grid, first_layout, shown, false, first_y);
   y += cell_height + (compact ? 3 : 8);
-  heading(shown.second_name, shown.second, shown.diverged ? "" : shown.note, shown.unknown);
+  heading(shown.second_name, shown.second, shown.diverged ? "" : shown.note, shown.unseen);
   const float second_y = y + 2;
   draw_row(p, view, grid, layout, shown, true, second_y);
   y += cell_height + 5;
   float labels_end = 0;
-  const float brackets =
-      draw_brackets(p, grid, layout, shown.unknown ? std::nullopt : std::optional(shown.second), y, labels_end);
+  const float brackets = draw_brackets(p, grid, layout, shown, y, labels_end);
   if (compact && labels_end > 0 && !shown.diverged) {
     draw_note_beside(p, layout, shown, labels_end + 14, y + 20);
     y += brackets + 2;
@@ -350,16 +361,17 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
     y += brackets;
     y += draw_notes(p, grid, layout, shown, y) + (compact ? 2 : 6);
   }
-  if (!shown.unknown) draw_others(p, layout, shown.second, {16, y, all.w - 32, all.h - y - 4}, intents);
+  const Layout& read = shown.diverged ? first_layout : layout;
+  if (!shown.unknown()) draw_others(p, read, shown, {16, y, all.w - 32, all.h - y - 4}, intents);
 
   for (const float row_y : {first_y, second_y}) {
     const Rect row{16, row_y - 3, all.w - 32, cell_height + 6};
     if (!p.hovered(row)) continue;
     const int bit = grid.bit_at(p.input().mouse_x);
     if (bit < 0) continue;
-    const bool first = row_y == first_y, unknown = first ? shown.first_unknown : shown.unknown;
+    const bool first = row_y == first_y, unseen = ((first ? shown.first_unseen : shown.unseen) >> bit & 1) != 0;
     bit_tooltip(p, first ? first_layout : layout, bit,
-                unknown ? std::nullopt : std::optional(first ? shown.first : shown.second), view.editable);
+                unseen ? std::nullopt : std::optional(first ? shown.first : shown.second), view.editable);
     if (p.clicked(row))
       intents.push_back({.kind = Intent::Kind::select_bit, .word = word, .bit = bit, .text = {}});
   }
@@ -379,7 +391,7 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
 }
 
 Table BitsPanel::table(const ViewContext& view) const {
-  Table table{{"field", "bits", "before", "after", "meaning"}, {}};
+  Table table{{"field", "bits", "before", "after", "meaning", "evidence"}, {}};
   const WordIndex word = focused_word(view);
   if (word == no_word) return table;
   CheckIndex checks;
@@ -387,23 +399,28 @@ Table BitsPanel::table(const ViewContext& view) const {
   const Shown shown = BitsPanel::shown(view, word, checks);
   table.header[2] = shown.first_name;
   table.header[3] = shown.second_name;
-  const std::string name = view.cursor->recording().word_name(word), first = shown.first_unknown ? "unknown" : hex(shown.first, 16);
-  if (shown.unknown) {
-    table.rows.push_back(
-        {name, "63-0", first, "unknown", "no probe of the trace shows this word"});
+  const std::string name = view.cursor->recording().word_name(word), first = hex_seen(shown.first, shown.first_unseen),
+                    known(evidence_name(shown.evidence));
+  if (shown.unknown()) {
+    table.rows.push_back({name, "63-0", first, "unknown", "no probe of the trace shows this word", known});
     return table;
   }
-  table.rows.push_back(
-      {name, "63-0", first, hex(shown.second, 16), describe_word(view, word, shown.second)});
-  for (const Field& field : layout_of(view, word, shown.second).fields) {
+  const Layout& layout = layout_of(view, word, shown.second);
+  table.rows.push_back({name, "63-0", first, hex_seen(shown.second, shown.unseen),
+                        describe_word(view, word, shown.second), known});
+  for (const Field& field : layout.fields) {
     const std::string bits = field.width == 1
                                  ? std::to_string(field.shift)
                                  : fmt::format("{}-{}", field.shift + field.width - 1, field.shift);
-    table.rows.push_back({field.name, bits, shown.first_unknown ? "unknown" : field_value(field, field.get(shown.first)),
-                          field_value(field, field.get(shown.second)), field.meaning});
+    const bool unseen = (field.mask() & shown.unseen) != 0;
+    table.rows.push_back({field.name, bits, seen_value(field, shown.first, shown.first_unseen),
+                          seen_value(field, shown.second, shown.unseen), field.meaning,
+                          unseen ? std::string(evidence_name(Evidence::unknown)) : known});
   }
-  for (const OtherReading& reading : other_readings(layout_of(view, word, shown.second), shown.second)) {
-    table.rows.push_back({reading.layout->id, "63-0", "", reading.fields, reading.remark});
+  const Layout& read = layout_of(view, word, shown.word_to_read());
+  for (const OtherReading& reading : other_readings(read, shown.word_to_read(), shown.unseen_to_read())) {
+    table.rows.push_back({reading.layout->id, "63-0", shown.diverged ? reading.fields : "",
+                          shown.diverged ? "" : reading.fields, reading.remark, ""});
   }
   return table;
 }

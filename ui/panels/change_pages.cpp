@@ -2,7 +2,16 @@
 
 #include <algorithm>
 
+#include "ui/unseen.h"
+
 namespace hmmscope::ui {
+
+uint32_t telling_write(const History& history, WordIndex word) {
+  if (!is_of_trace(history.recording())) return no_write;
+  const auto first = history.writes(word).next();
+  return first && first->evidence != Evidence::unknown ? first->number : no_write;
+}
+
 namespace {
 
 constexpr size_t mark_every = 4096;      ///< writes between marks
@@ -20,6 +29,7 @@ bool ChangePages::show(const History* history, WordIndex word, uint64_t mask) {
   count_ = 0;
   rows_.clear();
   complete_ = history == nullptr;
+  telling_ = complete_ ? no_write : telling_write(*history, word);
   if (!complete_) scan_ = history->writes(word);
   advance();
   return true;

@@ -10,9 +10,14 @@
 
 namespace hmmscope::ui {
 
+/// The number of the first write of a word of a trace, which makes it known even where it leaves its value; no_write when
+/// there is none, or the word is known from the start.
+uint32_t telling_write(const History& history, WordIndex word);
+
 class ChangePages {
  public:
-  /// Changes of `word` in `mask`; nothing when it is that already. `history` may be nullptr (no changes) and must
+  /// Changes of `word` in `mask`, and in a recording of a trace the first write, which makes the word known; nothing when
+  /// it is that already. `history` may be nullptr (no changes) and must
   /// outlive the pages otherwise. True when it was another.
   bool show(const History* history, WordIndex word, uint64_t mask);
   /// Lays marks over some more writes; false when all are done.
@@ -31,12 +36,15 @@ class ChangePages {
     uint32_t write;
     size_t rank;
   };
-  bool matches(const WordWrite& write) const { return ((write.before ^ write.after) & mask_) != 0; }
+  bool matches(const WordWrite& write) const {
+    return write.number == telling_ || ((write.before ^ write.after) & mask_) != 0;
+  }
   void load(size_t k);
 
   const History* history_ = nullptr;
   WordIndex word_ = no_word;
   uint64_t mask_ = 0;
+  uint32_t telling_ = no_write;  ///< the write that makes an unknown word known
   History::Writes scan_;
   std::vector<Mark> marks_;
   size_t count_ = 0;

@@ -8,6 +8,7 @@
 #include "ui/canvas/painter.h"
 #include "ui/panels/change_pages.h"
 #include "ui/panels/panels.h"
+#include "ui/unseen.h"
 #include "ui/words.h"
 
 namespace hmmscope::ui {
@@ -51,6 +52,18 @@ std::string what(const ViewContext& view, WordIndex word) {
   return view.selection.bit >= 0 ? fmt::format("bit {} of {}", view.selection.bit, name) : name;
 }
 
+/// The word, or the bits of the mask in it, as text: "?" for what nobody knows.
+std::string value_text(uint64_t value, uint64_t mask, uint64_t unseen, bool one_bit) {
+  if ((unseen & mask) == mask) return "?";
+  if (one_bit) return (value & mask) != 0 ? "1" : "0";
+  return unseen != 0 ? hex_seen(value, unseen) : hex(value);
+}
+
+/// Bits of a word that nobody knew before a step.
+uint64_t unseen_before(const ViewContext& view, WordIndex word, const Change& change) {
+  return unseen_bits(view, word, change.before, word_at(view, word, change.step).evidence);
+}
+
 std::string HistoryPanel::subtitle(const ViewContext& view) const {
   const WordIndex word = focused_word(view);
   return word == no_word ? "" : what(view, word);
@@ -87,7 +100,10 @@ void HistoryPanel::draw(const ViewContext& view, Intents& intents) {
   }
   const size_t found = changes_.count();
   std::string count = grouped(found) + (changes_.complete() ? "" : "+") + (found == 1 ? " change" : " changes");
-  if (found == 0 && changes_.complete()) count = "never changed in this recording";
+  if (found == 0 && changes_.complete()) {
+    const bool told = word_at(view, word, view.cursor->recording().steps()).evidence != Evidence::unknown;
+    count = told ? "never changed in this recording" : "not shown by the trace";
+  }
   p.text_in({16, y, all.w - 32, 16}, count, Font::small, t.text_faint);
   y += low ? 18 : 23;
   const bool buttons = all.h >= 130;
@@ -152,21 +168,19 @@ void HistoryPanel::draw_row(Painter& p, const ViewContext& view, size_t row, con
   const Change* change = row == 0 ? nullptr : &changes_.at(row - 1);
   const uint64_t value = change == nullptr ? start : change->after;
   const uint64_t before = change == nullptr ? value : change->before;
-  const Evidence evidence = change == nullptr ? Evidence::computed : change->evidence;
+  const Evidence evidence = change == nullptr ? word_at(view, word_, 0).evidence : change->evidence;
+  const uint64_t unseen = unseen_bits(view, word_, value, evidence);
   const bool set = (value & mask_) != 0;
   const Color ink = current ? t.accent : future ? t.text_faint : t.text_muted;
   // Known is a full circle, inferred a ring with a dot, unknown a ring.
   if (evidence == Evidence::inferred)
     p.disc(x, y, 3, ink);
-  else if (one_bit && evidence != Evidence::unknown && set)
+  else if (one_bit && (unseen & mask_) == 0 && set)
     p.disc(x, y, radius, mix(t.surface, ink, 70));
   p.ring(x, y, radius, ink, current ? 2 : 1.25f);
   if (one_bit && evidence != Evidence::inferred) {
     p.text_in({x - radius, y - radius, 2 * radius, 2 * radius},
-              evidence == Evidence::unknown ? "?"
-              : set                         ? "1"
-                                            : "0",
-              Font::mono_small,
+              value_text(value, mask_, unseen, true), Font::mono_small,
               current  ? t.on_accent_fill
               : future ? t.text_muted
                        : t.text,
@@ -180,9 +194,10 @@ void HistoryPanel::draw_row(Painter& p, const ViewContext& view, size_t row, con
   const Color detail = current ? t.on_accent_fill : t.text_faint;
   const std::string name = change == nullptr ? "start" : "step " + grouped(change->step + 1);
   const float used = p.text_in(text, name, Font::mono_small, heading);
-  const std::string after = evidence == Evidence::unknown ? "?" : one_bit ? (set ? "1" : "0") : hex(value);
-  std::string values = one_bit ? fmt::format("{} \xE2\x86\x92 {}", (before & mask_) != 0 ? 1 : 0, after)
-                               : hex(before) + " \xE2\x86\x92 " + after;
+  const std::string after = value_text(value, mask_, unseen, one_bit);
+  const uint64_t unseen_then = change == nullptr ? unseen : unseen_before(view, word_, *change);
+  const std::string earlier = value_text(before, mask_, unseen_then, one_bit);
+  std::string values = earlier + " \xE2\x86\x92 " + after;
   if (change == nullptr) values = after;
   const float room = text.w - used - 8;
   if (!one_bit && p.width(values, Font::mono_small) > room) values = "\xE2\x86\x92 " + after;
@@ -196,7 +211,7 @@ void HistoryPanel::draw_row(Painter& p, const ViewContext& view, size_t row, con
                                                    : "Step " + grouped(change->step + 1) + ": " +
                                                          std::string(recording.rule_name(change->step))};
   lines.emplace_back(reason);
-  if (!one_bit && change != nullptr) lines.push_back(hex(before, 16) + " \xE2\x86\x92 " + hex(value, 16));
+  if (!one_bit && change != nullptr) lines.push_back(hex_seen(before, unseen_then) + " \xE2\x86\x92 " + hex_seen(value, unseen));
   if (change != nullptr) lines.push_back("evidence: " + std::string(evidence_name(evidence)));
   lines.emplace_back("Click: go there");
   p.tooltip(std::move(lines));
@@ -258,13 +273,15 @@ Table HistoryPanel::table(const ViewContext& view) const {
   constexpr size_t limit = 10000;  // a screen reader's table, not an export
   const Recording& recording = view.cursor->recording();
   const uint64_t mask = mask_of(view.selection);
+  const uint32_t telling = telling_write(*view.document->history, word);
   auto writes = view.document->history->writes(word);
   for (auto write = writes.next(); write && table.rows.size() < limit; write = writes.next()) {
-    if (((write->before ^ write->after) & mask) == 0) continue;
+    if (write->number != telling && ((write->before ^ write->after) & mask) == 0) continue;
     const Change change{recording.step_of_write(write->number), write->before, write->after, write->evidence};
     table.rows.push_back({std::to_string(change.step + 1), std::string(recording.rule_name(change.step)),
-                          std::string(rule(recording.rule_of(change.step)).statement), hex(change.before, 16),
-                          hex(change.after, 16), std::string(evidence_name(change.evidence))});
+                          std::string(rule(recording.rule_of(change.step)).statement), hex_seen(change.before, unseen_before(view, word, change)),
+                          hex_seen(change.after, unseen_bits(view, word, change.after, change.evidence)),
+                          std::string(evidence_name(change.evidence))});
   }
   return table;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 namespace hmmscope::ui {
 namespace {
@@ -81,18 +82,53 @@ struct Found {
 };
 using FoundLanes = std::array<Found, static_cast<size_t>(Lane::count_)>;
 
+bool is_check(RuleId id) {
+  return id == RuleId::check_agreed || id == RuleId::check_diverged || id == RuleId::check_flow ||
+         id == RuleId::check_unknown;
+}
+
+/// The lane of the steps in which calls were judged: that of the call, whichever function it is of, though the rules
+/// are written down with hmm_range_fault. A call is judged in one run of steps, some of which have no check of their own.
+class JudgedLanes {
+ public:
+  explicit JudgedLanes(const Recording& recording) : recording_(recording) {
+    for (const CallCheck& check : recording.checks()) {
+      if (check.step >= recording.steps() || check.call >= recording.calls().size()) continue;
+      lanes_.emplace_back(check.step, lane_of(recording.calls()[check.call].function));
+    }
+    std::sort(lanes_.begin(), lanes_.end());
+  }
+
+  /// Of a step whose rule is_check(). Steps are asked for in ascending order.
+  Lane at(StepIndex step) {
+    if (step < end_) return lane_;
+    end_ = step;
+    while (end_ < recording_.steps() && is_check(recording_.rule_of(end_))) ++end_;
+    const auto found = std::lower_bound(lanes_.begin(), lanes_.end(), std::pair{step, Lane{}});
+    lane_ = found != lanes_.end() && found->first < end_ ? found->second : Lane::count_;
+    return lane_;
+  }
+
+ private:
+  const Recording& recording_;
+  std::vector<std::pair<StepIndex, Lane>> lanes_;  ///< by step
+  StepIndex end_ = 0;                              ///< of the run that was asked for last
+  Lane lane_ = Lane::count_;
+};
+
 /// Steps outside the calls above that still belong to a lane by their rule (a trace shows some functions only
 /// by one event), and the time each entry spends as a migration entry.
 bool add_steps(const Recording& recording, FoundLanes& found, const Proceed& proceed) {
   std::vector<Lane> lane_of_rule(rules().size());
   for (size_t i = 0; i < lane_of_rule.size(); ++i)
     lane_of_rule[i] = lane_of(rule(static_cast<RuleId>(i)).function);
+  JudgedLanes judged(recording);
   std::unordered_map<uint64_t, StepIndex> migrating;
   const StepIndex steps = recording.steps();
   for (StepIndex step = 0; step < steps; ++step) {
     if (!may_proceed(proceed, step)) return false;
     const RuleId id = recording.rule_of(step);
-    const Lane lane = lane_of_rule[static_cast<size_t>(id)];
+    const Lane lane = is_check(id) ? judged.at(step) : lane_of_rule[static_cast<size_t>(id)];
     if (lane != Lane::count_) {
       auto& spans = found[static_cast<size_t>(lane)].steps;
       if (!spans.empty() && spans.back().end == step)

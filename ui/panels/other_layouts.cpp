@@ -6,6 +6,8 @@
 #include <array>
 #include <string_view>
 
+#include "ui/unseen.h"
+
 namespace hmmscope::ui {
 namespace {
 
@@ -67,7 +69,7 @@ OtherReading judge(const Layout& own, const Layout& other, uint64_t word) {
 
 }  // namespace
 
-std::vector<OtherReading> other_readings(const Layout& own, uint64_t word) {
+std::vector<OtherReading> other_readings(const Layout& own, uint64_t word, uint64_t unseen) {
   std::vector<const Layout*> others;
   for (const std::string_view id : references) {
     const Layout* layout = find_layout(id);
@@ -81,6 +83,9 @@ std::vector<OtherReading> other_readings(const Layout& own, uint64_t word) {
   readings.reserve(others.size() + 1);
   readings.push_back(own_reading(own, word));
   for (const Layout* layout : others) readings.push_back(judge(own, *layout, word));
+  for (OtherReading& reading : readings) {
+    if ((reading.layout->mask(Role::pfn) & unseen) != 0) reading.fields = without_pfn(std::move(reading.fields), "pfn ?");
+  }
   return readings;
 }
 

@@ -19,7 +19,7 @@ struct OtherReading {
 };
 
 /// Readings of `word`, which was written with `own`: own first, then the reference layouts first (5.9, as
-/// posted, merged, RFC), then the others of the family with the same word size.
-std::vector<OtherReading> other_readings(const Layout& own, uint64_t word);
+/// posted, merged, RFC), then the others of the family with the same word size. A pfn with `unseen` bits reads "?".
+std::vector<OtherReading> other_readings(const Layout& own, uint64_t word, uint64_t unseen = 0);
 
 }  // namespace hmmscope::ui

@@ -121,13 +121,21 @@ std::vector<PathLevel> page_path(const ViewContext& view, const RegionIndex& ind
     const WordIndex word = word_at(*table, address);
     const uint64_t value = view.cursor->load(word);
     if (kind == RegionKind::hugetlb && value == 0) continue;
-    path.push_back({table, word, word - table->first, value});
+    const Evidence evidence = last_write(view, word).evidence;
+    path.push_back({table, word, word - table->first, value, evidence});
     if (kind == RegionKind::pte) break;
+    if (evidence == Evidence::unknown) continue;
     if (kind == RegionKind::pud || kind == RegionKind::pmd) {
       if (value == 0 || !continues_below(layout_of(view, word, value))) break;
     }
   }
   return path;
+}
+
+std::string process_of(const ViewContext& view, const RegionIndex& index, uint32_t owner) {
+  if (!has_recording(view) || index.owners(RegionKind::mm).size() < 2) return {};
+  const auto spaces = index.owned(RegionKind::mm, owner);
+  return spaces.empty() ? std::string() : spaces.front()->name;
 }
 
 std::optional<uint64_t> named_word(const ViewContext& view, const Region& region, std::string_view name) {

@@ -35,10 +35,11 @@ struct PathLevel {
   WordIndex word;  ///< the entry for the address
   uint32_t index;  ///< of the entry in its table
   uint64_t value;
+  Evidence evidence;  ///< of the value
 };
 
 /// The entries that lead to the address, top level first; ends where the walk ends (leaf, non-present or
-/// empty entry) or where the recording knows no further table. Of several tables that covered the address in
+/// empty entry, when it is known) or where the recording knows no further table. Of several tables that covered the address in
 /// the course of the recording, the one in use at the cursor: with a non-empty entry, else written last.
 std::vector<PathLevel> page_path(const ViewContext& view, const RegionIndex& index, uint32_t owner,
                                  uint64_t address);
@@ -48,6 +49,8 @@ WordIndex word_at(const Region& region, uint64_t address);
 /// Of several regions that cover the address: the one whose word was written last at the cursor; nullptr for
 /// none.
 const Region* latest(const ViewContext& view, const std::vector<const Region*>& regions, uint64_t address);
+/// The name of the process whose address space it is ("pid 740"); empty when the recording has only one.
+std::string process_of(const ViewContext& view, const RegionIndex& index, uint32_t owner);
 /// A named word of a struct-like region (notifier, range, vma, mm); nullopt when the kind has no such word.
 std::optional<uint64_t> named_word(const ViewContext& view, const Region& region, std::string_view name);
 

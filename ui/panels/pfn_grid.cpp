@@ -23,6 +23,7 @@ Color state_color(const Theme& t, SlotState state) {
       return t.field(Role::migrate);
     case SlotState::bare:
       return t.field(Role::none);
+    case SlotState::unplaced:
     case SlotState::readable:
       return t.field(Role::valid);
     case SlotState::writable:
@@ -44,6 +45,7 @@ std::string_view slot_state_name(SlotState state) {
   constexpr std::string_view names[] = {"0 (empty)",
                                         "not shown by the trace",
                                         "request (VALID, no pfn)",
+                                        "VALID, pfn not shown by any event",
                                         "not VALID, bits set",
                                         "VALID",
                                         "VALID WRITE",
@@ -53,12 +55,13 @@ std::string_view slot_state_name(SlotState state) {
   return names[static_cast<size_t>(state)];
 }
 
-SlotClassifier::SlotClassifier(const Layout& layout)
+SlotClassifier::SlotClassifier(const Recording& recording, const Layout& layout)
     : error_(layout.mask(Role::error)),
       sticky_(layout.sticky_mask()),
       valid_(layout.mask(Role::valid)),
       write_(layout.mask(Role::write)),
-      pfn_(layout.mask(Role::pfn)) {
+      pfn_(layout.mask(Role::pfn)),
+      stand_ins_(recording, layout) {
   for (const Overlap& overlap : overlaps(layout)) clash_ |= overlap.mask;
 }
 
@@ -98,7 +101,7 @@ void PfnGrid::update(const ViewContext& view, const Region& array, const Rect& a
   computed_per_cell_ = per_cell_;
   totals_ = {};
   cells_.assign((array.count + per_cell_ - 1) / per_cell_, {});
-  const SlotClassifier classify(layout);
+  const SlotClassifier classify(*recording, layout);
   const auto words = view.cursor->words(array.first, array.count);
   evidence_.update(view, array);
   for (uint32_t i = 0; i < array.count; ++i) {
@@ -135,6 +138,11 @@ void PfnGrid::draw_cell(Painter& p, const Rect& rect, const SlotCell& cell) cons
   }
   if (cell.worst == SlotState::requested || cell.worst == SlotState::unknown) {
     p.outline(rect, color);
+    return;
+  }
+  if (cell.worst == SlotState::unplaced) {
+    p.outline(rect, color);
+    p.fill({rect.mid_x() - 1, rect.mid_y() - 1, 2, 2}, color);
     return;
   }
   if (cell.evidence == Evidence::inferred)
@@ -188,7 +196,7 @@ void PfnGrid::interact(Painter& p, const ViewContext& view, const Region& array,
     const size_t cell = size_t{row} * columns_ + column;
     if (cell < cells_.size()) {
       // A click on an aggregate goes to the first of its worst entries.
-      const SlotClassifier classify(*layout_);
+      const SlotClassifier classify(*recording_, *layout_);
       const auto first = static_cast<uint32_t>(cell) * per_cell_,
                  end = std::min(first + per_cell_, array.count);
       uint32_t slot = first;
@@ -209,7 +217,8 @@ void PfnGrid::interact(Painter& p, const ViewContext& view, const Region& array,
       if (evidence_[slot] == Evidence::unknown) {
         lines.push_back(fmt::format("[{}] unknown: no probe showed it", slot));
       } else {
-        lines.push_back(fmt::format("[{}] {}", slot, hex(value, 16)));
+        const uint64_t unseen = unseen_bits(view, array.first + slot, value, evidence_[slot]);
+        lines.push_back(fmt::format("[{}] {}", slot, hex_seen(value, unseen)));
         lines.push_back(describe_word(view, array.first + slot, value));
       }
       lines.push_back(fmt::format("address {}", hex(array.address + slot * array.stride)));

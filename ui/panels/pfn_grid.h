@@ -7,6 +7,7 @@
 
 #include "ui/canvas/painter.h"
 #include "ui/panels/slot_evidence.h"
+#include "ui/unseen.h"
 #include "ui/view.h"
 
 namespace hmmscope::ui {
@@ -16,6 +17,7 @@ enum class SlotState : uint8_t {
   zero,
   unknown,
   requested,
+  unplaced,  ///< VALID, of a page whose pfn no event shows
   bare,
   readable,
   writable,
@@ -33,10 +35,10 @@ struct SlotCell {
   Evidence evidence = Evidence::computed;  ///< the least certain of the entries in the worst state
 };
 
-/// Masks of one layout, so that classifying an entry is a few ANDs.
+/// Masks of one layout of a recording, so that classifying an entry is a few ANDs.
 class SlotClassifier {
  public:
-  explicit SlotClassifier(const Layout& layout);
+  SlotClassifier(const Recording& recording, const Layout& layout);
   SlotState operator()(uint64_t word) const {
     if (word == 0) return SlotState::zero;
     if ((word & clash_) != 0) return SlotState::clash;
@@ -44,11 +46,13 @@ class SlotClassifier {
     if ((word & sticky_) != 0) return SlotState::flagged;
     if ((word & valid_) == 0) return SlotState::bare;
     if ((word & pfn_) == 0) return SlotState::requested;
+    if (stand_ins_.bits(word) != 0) return SlotState::unplaced;
     return (word & write_) != 0 ? SlotState::writable : SlotState::readable;
   }
 
  private:
   uint64_t clash_ = 0, error_, sticky_, valid_, write_, pfn_;
+  StandIns stand_ins_;
 };
 
 class PfnGrid {

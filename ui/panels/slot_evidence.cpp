@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ui/unseen.h"
 #include "ui/words.h"
 
 namespace hmmscope::ui {
@@ -28,7 +29,7 @@ Part overlap(const WriteView& write, const Region& region) {
 void SlotEvidence::update(const ViewContext& view, const Region& region) {
   const Recording& recording = view.cursor->recording();
   const StepIndex position = view.cursor->position();
-  if (recording.events().empty()) {
+  if (!is_of_trace(recording)) {
     recording_ = nullptr;
     evidence_.clear();
     return;
@@ -53,7 +54,7 @@ void SlotEvidence::update(const ViewContext& view, const Region& region) {
 
 void SlotEvidence::rebuild(const ViewContext& view, const Region& region) {
   const Recording& recording = view.cursor->recording();
-  evidence_.assign(region.count, Evidence::computed);
+  evidence_.assign(region.count, Evidence::unknown);
   next_.resize(size_t{region.count} + 1);
   std::iota(next_.begin(), next_.end(), 0u);
   const auto open_from = [&](uint32_t slot) {

@@ -11,7 +11,7 @@ namespace hmmscope::ui {
 
 class SlotEvidence {
  public:
-  /// Empty for recordings that were computed throughout (no events): every word is known.
+  /// Empty for recordings that were computed throughout (not of a trace): every word is known.
   void update(const ViewContext& view, const Region& region);
   Evidence operator[](uint32_t slot) const {
     return evidence_.empty() ? Evidence::computed : evidence_[slot];

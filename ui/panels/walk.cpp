@@ -10,6 +10,7 @@
 #include "ui/panels/pfn_grid.h"
 #include "ui/panels/walk_card.h"
 #include "ui/panels/walk_scene.h"
+#include "ui/unseen.h"
 #include "ui/words.h"
 
 namespace hmmscope::ui {
@@ -31,7 +32,7 @@ class WalkPanel final : public Panel {
   float draw_columns(Painter& p, const ViewContext& view, const WalkScene& scene, const Rect& area,
                      Rect& last, Intents& intents) const;
 
-  RegionIndex regions_;
+  mutable RegionIndex regions_;  ///< made anew only for another recording
   PfnGrid grid_;
 };
 
@@ -43,6 +44,9 @@ std::string WalkPanel::subtitle(const ViewContext& view) const {
     if (!text.empty()) text += " \xE2\x86\x92 ";
     text += recording.function_name_of(call);
   }
+  regions_.update(&recording);
+  const std::string process = process_of(view, regions_, walk_scene(view, regions_).owner);
+  if (!process.empty()) text += (text.empty() ? "" : "  \xC2\xB7  ") + process;
   return text;
 }
 
@@ -64,7 +68,7 @@ std::string_view level_name(RegionKind kind) {
 }
 
 bool is_leaf(const ViewContext& view, const PathLevel& level) {
-  if (level.value == 0 || level.table->kind == RegionKind::pte) return false;
+  if (level.value == 0 || level.evidence == Evidence::unknown || level.table->kind == RegionKind::pte) return false;
   const Layout& layout = layout_of(view, level.word, level.value);
   return layout.field(Role::table_address) == nullptr && layout.family != Family::x86_swap &&
          level.table->kind != RegionKind::pgd;
@@ -99,7 +103,9 @@ Rect WalkPanel::draw_column(Painter& p, const ViewContext& view, const WalkScene
   p.fill(entry, t.accent_fill, 3);
   p.outline(entry, focused ? t.changed : t.accent, 3, focused ? 2 : 1);
   std::string text = fmt::format("[{}]", level.index);
-  if (is_leaf(view, level))
+  if (level.evidence == Evidence::unknown)
+    text += " ?";
+  else if (is_leaf(view, level))
     text += " leaf";
   else if (level.value == 0)
     text += " none";
@@ -112,9 +118,11 @@ Rect WalkPanel::draw_column(Painter& p, const ViewContext& view, const WalkScene
                             static_cast<uint32_t>(std::max(
                                 0.0f, (p.input().mouse_y - inner.y) / inner.h * static_cast<float>(count))));
     const WordIndex word = level.table->first + index;
-    const uint64_t value = view.cursor->load(word);
-    p.tooltip({fmt::format("{} entry {}: {}", region_kind_name(level.table->kind), index, hex(value, 16)),
-               describe_word(view, word, value),
+    const LastWrite write = last_write(view, word);
+    const uint64_t unseen = unseen_bits(view, word, write.after, write.evidence);
+    p.tooltip({fmt::format("{} entry {}: {}", region_kind_name(level.table->kind), index, hex_seen(write.after, unseen)),
+               write.evidence == Evidence::unknown ? "no probe of the trace shows this entry"
+                                                   : describe_word(view, word, write.after),
                "covers from " + hex(level.table->address + index * level.table->stride),
                "Click: select this entry"});
     if (p.clicked(box)) intents.push_back({.kind = Intent::Kind::select_word, .word = word, .text = {}});
@@ -199,25 +207,27 @@ void WalkPanel::draw(const ViewContext& view, Intents& intents) {
 }
 
 Table WalkPanel::table(const ViewContext& view) const {
-  Table table{{"what", "index", "value", "meaning"}, {}};
+  Table table{{"what", "index", "value", "meaning", "evidence"}, {}};
   if (!has_recording(view)) return table;
+  const auto add = [&](std::string_view what, uint32_t index, WordIndex word) {
+    const LastWrite write = last_write(view, word);
+    const bool unknown = write.evidence == Evidence::unknown;
+    table.rows.push_back({std::string(what), std::to_string(index),
+                          hex_seen(write.after, unseen_bits(view, word, write.after, write.evidence)),
+                          unknown ? "no probe of the trace shows this word" : describe_word(view, word, write.after),
+                          std::string(evidence_name(write.evidence))});
+  };
   RegionIndex regions;
   regions.update(&view.cursor->recording());
   const WalkScene scene = walk_scene(view, regions);
   if (scene.word == no_word) return table;
-  for (const PathLevel& level : scene.path) {
-    table.rows.push_back({std::string(region_kind_name(level.table->kind)), std::to_string(level.index),
-                          hex(level.value, 16), describe_word(view, level.word, level.value)});
-  }
+  for (const PathLevel& level : scene.path) add(region_kind_name(level.table->kind), level.index, level.word);
   if (scene.array == nullptr) return table;
   constexpr uint32_t shown =
       256;  // neighbours of the cursor; the table would be as long as the array otherwise
   const uint32_t slot = scene.slot - scene.array->first, first = slot < shown / 2 ? 0 : slot - shown / 2;
-  for (uint32_t i = first; i < std::min(scene.array->count, first + shown); ++i) {
-    const uint64_t value = view.cursor->load(scene.array->first + i);
-    table.rows.push_back(
-        {"hmm_pfns", std::to_string(i), hex(value, 16), describe_word(view, scene.array->first + i, value)});
-  }
+  for (uint32_t i = first; i < std::min(scene.array->count, first + shown); ++i)
+    add("hmm_pfns", i, scene.array->first + i);
   return table;
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "engine/machine/words.h"
+#include "ui/unseen.h"
 #include "ui/words.h"
 
 namespace hmmscope::ui {
@@ -22,7 +23,8 @@ int interest(Role role) {
   return it == order.end() ? 1000 : static_cast<int>(it - order.begin());
 }
 
-float draw_fields(Painter& p, const ViewContext& view, WordIndex word, uint64_t value, const Rect& area) {
+float draw_fields(Painter& p, const ViewContext& view, WordIndex word, uint64_t value, uint64_t unseen,
+                  const Rect& area) {
   const Theme& t = p.theme();
   auto fields = decode(layout_of(view, word, value), value);
   std::erase_if(fields, [](const DecodedField& f) { return interest(f.field->role) == 1000; });
@@ -42,9 +44,11 @@ float draw_fields(Painter& p, const ViewContext& view, WordIndex word, uint64_t 
     const Rect cell{area.x + (right ? column + 8 : 0),
                     area.y + row * static_cast<float>(right ? i - lines : i),
                     right ? area.w - column - 8 : column - 4, row};
-    const std::string text =
-        fields[i].field->width == 1 ? std::to_string(fields[i].value) : hex(fields[i].value);
-    const bool set = fields[i].value != 0;
+    const bool seen = (fields[i].field->mask() & unseen) == 0;
+    const std::string text = !seen                         ? "?"
+                             : fields[i].field->width == 1 ? std::to_string(fields[i].value)
+                                                           : hex(fields[i].value);
+    const bool set = seen && fields[i].value != 0;
     const float used = p.width(text, Font::mono_small);
     p.text_in({cell.x, cell.y, cell.w - used - 6, row}, fields[i].field->name, Font::mono_small,
               t.text_faint);
@@ -83,6 +87,8 @@ Rect draw_entry_card(Painter& p, const ViewContext& view, const WalkScene& scene
   }
   const uint64_t value = view.cursor->load(word);
   const LastWrite write = last_write(view, word);
+  const uint64_t unseen = unseen_bits(view, word, value, write.evidence);
+  const bool unknown = write.evidence == Evidence::unknown;
   const Region* region = region_of(view, word);
   const auto need = operand(view, "need"), cpu_flags = operand(view, "cpu_flags");
   const LastWrite slot_write = last_write(view, scene.slot);
@@ -102,22 +108,26 @@ Rect draw_entry_card(Painter& p, const ViewContext& view, const WalkScene& scene
             write.in_current_step ? 2 : 1);
   float y = card.y + 8;
   const std::string kind = region == nullptr ? "" : std::string(region_kind_name(region->kind));
-  std::string_view tag = write.step == no_step ? "" : evidence_name(write.evidence);
+  // A number says how it is known; that there is none says it already.
+  std::string_view tag = unknown ? "" : evidence_name(write.evidence);
   if (write.evidence == Evidence::computed) tag = "";
   const float tag_width = tag.empty() ? 0 : p.width(tag, Font::small) + 8;
   // Hex is shown whole; how it is known gives way to the line below.
-  const std::string number = kind + " " + hex(value, 16);
+  const std::string number = kind + " " + hex_seen(value, unseen);
   const bool beside = p.width(number, Font::mono) + tag_width <= width;
   const Font font = p.width(number, Font::mono) <= width ? Font::mono : Font::mono_small;
   p.text_in({card.x + 12, y, width, 20}, number, font, t.text);
   p.text_in({card.x + 12, beside ? y : y + 22, width, beside ? 20.0f : 17.0f}, tag, Font::small,
             write.evidence == Evidence::observed ? t.good : t.warning, Align::right);
   y += 22;
-  p.text_in({card.x + 12, y, width - (beside ? 0 : tag_width), 17}, value == 0 ? "empty entry" : describe_word(view, word, value),
-            Font::small, t.text_muted);
+  const std::string meaning = unknown      ? "not shown by the trace"
+                              : value == 0 ? "empty entry"
+                                           : describe_word(view, word, value);
+  p.text_in({card.x + 12, y, width - (beside ? 0 : tag_width), 17}, meaning, Font::small,
+            unknown ? t.warning : t.text_muted);
   y += 20;
   const float room = card.bottom() - y - (judged ? 48 : 6);
-  if (room >= 18) y += draw_fields(p, view, word, value, {card.x + 12, y, width, room});
+  if (room >= 18) y += draw_fields(p, view, word, value, unseen, {card.x + 12, y, width, room});
   if (!judged || card.bottom() - y < 44) return card;
   y = card.bottom() - 44;
   p.horizontal(card.x + 12, card.right() - 12, y, t.border);
@@ -164,6 +174,12 @@ void draw_walk_facts(Painter& p, const ViewContext& view, const RegionIndex& reg
          t.text);
     break;
   }
+  // What stands in a word that nothing has told of is no fact.
+  const auto told = [&](const Region& region, std::string_view name) {
+    const auto names = word_names(region.kind);
+    const auto offset = static_cast<WordIndex>(std::find(names.begin(), names.end(), name) - names.begin());
+    return last_write(view, region.first + offset).evidence != Evidence::unknown;
+  };
   std::optional<uint64_t> range_seq, sequence;
   const Region* current_range = nullptr;
   for (const Region* range : regions.owned(RegionKind::range, scene.owner)) {
@@ -173,14 +189,14 @@ void draw_walk_facts(Painter& p, const ViewContext& view, const RegionIndex& reg
   if (current_range != nullptr) {
     range_seq = named_word(view, *current_range, "notifier_seq");
     const auto request = [&](const char* name) {
-      return request_text(view, named_word(view, *current_range, name).value_or(0));
+      return told(*current_range, name) ? request_text(view, named_word(view, *current_range, name).value_or(0)) : "?";
     };
     line("request", fmt::format("default {}, mask {}", request("default_flags"), request("pfn_flags_mask")),
          t.text);
   }
   for (const Region* notifier : regions.owned(RegionKind::notifier, scene.owner)) {
     const auto start = named_word(view, *notifier, "start"), last = named_word(view, *notifier, "last");
-    if (start && last && scene.address >= *start && scene.address <= *last)
+    if (start && last && scene.address >= *start && scene.address <= *last && told(*notifier, "invalidate_seq"))
       sequence = named_word(view, *notifier, "invalidate_seq");
   }
   if (sequence) {
@@ -194,10 +210,13 @@ void draw_walk_facts(Painter& p, const ViewContext& view, const RegionIndex& reg
     for (const Region* device : regions.covering(kind, scene.address)) {
       const WordIndex word = word_at(*device, scene.address);
       const uint64_t value = view.cursor->load(word);
+      const bool unknown = last_write(view, word).evidence == Evidence::unknown;
       line(device->name.empty() ? region_kind_name(kind) : std::string_view(device->name),
            fmt::format("[{}] {}", word - device->first,
-                       value == 0 ? "empty" : describe_word(view, word, value)),
-           value == 0 ? t.text_faint : t.text);
+                       unknown      ? "?"
+                       : value == 0 ? "empty"
+                                    : describe_word(view, word, value)),
+           unknown || value == 0 ? t.text_faint : t.text);
     }
   }
 }
