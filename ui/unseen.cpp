@@ -12,7 +12,7 @@ StandIns::StandIns(const Recording& recording, const Layout& layout)
 
 uint64_t unseen_bits(const ViewContext& view, WordIndex word, uint64_t value, Evidence evidence) {
   if (evidence == Evidence::unknown) return ~0ull;
-  return StandIns(view.cursor->recording(), layout_of(view, word, value)).bits(value);
+  return StandIns(view.cursor->recording(), layout_of(view, word, value)).bits(value, evidence);
 }
 
 std::string hex_seen(uint64_t value, uint64_t unseen) {

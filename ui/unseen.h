@@ -3,7 +3,8 @@
 ///
 /// A recording of a kernel trace knows a word from the first write that tells of it on: before that, what the recording
 /// holds for it is no fact. (A scenario knows every word: the machine began with it.) And a page that only faults tell of
-/// is mapped, but no event shows where: its pfn in a recording is a stand-in beyond every memory.
+/// is mapped, but no event shows where: its pfn in a recording is a stand-in beyond every memory. What a trace shows is as
+/// it shows it, however odd: callers hand in arrays with any pfn.
 
 #include <string>
 
@@ -18,9 +19,10 @@ bool is_of_trace(const Recording& recording);
 class StandIns {
  public:
   StandIns(const Recording& recording, const Layout& layout);
-  /// The pfn bits of a present entry or a valid hmm_pfn whose pfn is a stand-in; 0 for every other word.
-  uint64_t bits(uint64_t word) const {
-    return pfn_ != nullptr && (word & live_) != 0 && pfn_->get(word) >= first ? pfn_->mask() : 0;
+  /// The pfn bits of a present entry or a valid hmm_pfn that was not seen and whose pfn is a stand-in; 0 for every other
+  /// word.
+  uint64_t bits(uint64_t word, Evidence evidence) const {
+    return pfn_ != nullptr && evidence != Evidence::observed && (word & live_) != 0 && pfn_->get(word) >= first ? pfn_->mask() : 0;
   }
 
  private:

@@ -76,12 +76,11 @@ uint64_t address_of(const ViewContext& view, WordIndex word) {
                                                   : region->address + (word - region->first) * region->stride;
 }
 
-std::string describe_word(const ViewContext& view, WordIndex word, uint64_t value) {
+std::string describe_word(const ViewContext& view, WordIndex word, uint64_t value, uint64_t unseen) {
   const Region* region = region_of(view, word);
   if (region == nullptr) return hex(value);
-  const std::string text = hmmscope::describe_word(view.document->model, region->kind, value, view.layout);
-  const StandIns stand_ins(view.cursor->recording(), layout_of(view, word, value));
-  return stand_ins.bits(value) != 0 ? without_pfn(text) : text;
+  std::string text = hmmscope::describe_word(view.document->model, region->kind, value, view.layout);
+  return unseen != 0 ? without_pfn(std::move(text)) : text;
 }
 
 std::optional<uint64_t> operand(const ViewContext& view, std::string_view name) {

@@ -37,8 +37,8 @@ const Region* region_of(const ViewContext& view, WordIndex word);
 /// The virtual address a word of a table or an array stands for; 0 for other words.
 uint64_t address_of(const ViewContext& view, WordIndex word);
 /// One line in the layout that reads the word now: "VALID WRITE order 9 pfn 0x12345", "swap type 0 offset
-/// 0x5"; "pfn not shown by any event" where a trace has a stand-in for it.
-std::string describe_word(const ViewContext& view, WordIndex word, uint64_t value);
+/// 0x5"; "pfn not shown by any event" when the `unseen` bits are those of a pfn.
+std::string describe_word(const ViewContext& view, WordIndex word, uint64_t value, uint64_t unseen);
 /// The operand of the current step with that name; nullopt when its rule has none.
 std::optional<uint64_t> operand(const ViewContext& view, std::string_view name);
 /// How an operand reads for people: numbers below 10 plain, required_fault and Boolean names in words, others

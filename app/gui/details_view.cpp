@@ -128,7 +128,7 @@ QString describe_focus(const Session& session) {
   QString html = QStringLiteral("<hr><p><b>%1</b> <code>%2</code></p><p>%3</p>")
                      .arg(QString::fromStdString(session.recording()->word_name(word)).toHtmlEscaped(),
                           QString::fromStdString(ui::hex_seen(now, unseen)),
-                          QString::fromStdString(ui::describe_word(view, word, now)).toHtmlEscaped());
+                          QString::fromStdString(ui::describe_word(view, word, now, unseen)).toHtmlEscaped());
   return html + describe_facts(*session.document(), word, session.position());
 }
 

@@ -154,14 +154,16 @@ TEST(Unseen, StandInsAreOfTracesAndOfWordsWhosePfnCounts) {
   const Told trace = test::told(true), scenario = test::told(false);
   const Layout& pte = *find_layout("pte-x86-64");
   const Layout& slot = *find_layout("hmm-5.9");
-  EXPECT_EQ(StandIns(*trace.document->recording, pte).bits(pte_of_stand_in), pte.mask(Role::pfn));
-  EXPECT_EQ(StandIns(*trace.document->recording, slot).bits(slot_of_stand_in), slot.mask(Role::pfn));
-  EXPECT_EQ(StandIns(*scenario.document->recording, pte).bits(pte_of_stand_in), 0u);
-  EXPECT_EQ(StandIns(*trace.document->recording, pte).bits(pte_of_stand_in & ~1ull), 0u);
-  EXPECT_EQ(StandIns(*trace.document->recording, slot).bits(stand_in), 0u);
-  EXPECT_EQ(StandIns(*trace.document->recording, slot).bits(0xc000000000112a92), 0u);
-  EXPECT_EQ(SlotClassifier(*trace.document->recording, slot)(slot_of_stand_in), SlotState::unplaced);
-  EXPECT_EQ(SlotClassifier(*scenario.document->recording, slot)(slot_of_stand_in), SlotState::writable);
+  EXPECT_EQ(StandIns(*trace.document->recording, pte).bits(pte_of_stand_in, Evidence::inferred), pte.mask(Role::pfn));
+  EXPECT_EQ(StandIns(*trace.document->recording, slot).bits(slot_of_stand_in, Evidence::inferred), slot.mask(Role::pfn));
+  EXPECT_EQ(StandIns(*scenario.document->recording, pte).bits(pte_of_stand_in, Evidence::inferred), 0u);
+  EXPECT_EQ(StandIns(*trace.document->recording, pte).bits(pte_of_stand_in & ~1ull, Evidence::inferred), 0u);
+  EXPECT_EQ(StandIns(*trace.document->recording, slot).bits(stand_in, Evidence::inferred), 0u);
+  EXPECT_EQ(StandIns(*trace.document->recording, slot).bits(0xc000000000112a92, Evidence::inferred), 0u);
+  // What a caller handed in was seen, whatever it is.
+  EXPECT_EQ(StandIns(*trace.document->recording, slot).bits(slot_of_stand_in, Evidence::observed), 0u);
+  EXPECT_EQ(SlotClassifier(*trace.document->recording, slot)(slot_of_stand_in, Evidence::inferred), SlotState::unplaced);
+  EXPECT_EQ(SlotClassifier(*scenario.document->recording, slot)(slot_of_stand_in, Evidence::inferred), SlotState::writable);
 }
 
 TEST(Walk, SaysWhosePageTablesItShowsWhereThereAreSeveral) {

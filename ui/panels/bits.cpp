@@ -130,7 +130,8 @@ Shown BitsPanel::shown(const ViewContext& view, WordIndex word, const CheckIndex
     shown.second_name = "engine";
     shown.first = check->kernel;
     shown.second = check->engine;
-    shown.evidence = first_evidence = Evidence::computed;
+    shown.evidence = Evidence::computed;
+    first_evidence = Evidence::observed;
     shown.note = "differ: " + differing_fields(layout_of(view, word, check->kernel), check->kernel,
                                                check->engine, check->known);
     shown.diverged = true;
@@ -339,7 +340,7 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
                                    unknown ? t.warning : t.text, Align::right);
     float x = 16 + p.text_in(row, name, Font::strong, t.text) + 12;
     const std::string meaning =
-        unknown ? "no probe of the trace shows this word" : describe_word(view, word, value);
+        unknown ? "no probe of the trace shows this word" : describe_word(view, word, value, unseen);
     const std::string text = meaning + (note.empty() ? "" : "   \xC2\xB7 " + note);
     x += p.text_in({x, y, row.right() - number - 12 - x, label_height}, text, Font::mono_small, t.text_muted);
     y += label_height;
@@ -407,7 +408,7 @@ Table BitsPanel::table(const ViewContext& view) const {
   }
   const Layout& layout = layout_of(view, word, shown.second);
   table.rows.push_back({name, "63-0", first, hex_seen(shown.second, shown.unseen),
-                        describe_word(view, word, shown.second), known});
+                        describe_word(view, word, shown.second, shown.unseen), known});
   for (const Field& field : layout.fields) {
     const std::string bits = field.width == 1
                                  ? std::to_string(field.shift)

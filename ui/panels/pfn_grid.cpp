@@ -107,7 +107,7 @@ void PfnGrid::update(const ViewContext& view, const Region& array, const Rect& a
   for (uint32_t i = 0; i < array.count; ++i) {
     SlotCell& cell = cells_[i / per_cell_];
     const Evidence known = evidence_[i];
-    const SlotState slot = known == Evidence::unknown ? SlotState::unknown : classify(words[i]);
+    const SlotState slot = classify(words[i], known);
     ++totals_[static_cast<size_t>(slot)];
     if (slot > cell.worst || cell.count == 0) {
       cell = {slot, 1, known};
@@ -201,8 +201,7 @@ void PfnGrid::interact(Painter& p, const ViewContext& view, const Region& array,
                  end = std::min(first + per_cell_, array.count);
       uint32_t slot = first;
       const auto state_of = [&](uint32_t i) {
-        return evidence_[i] == Evidence::unknown ? SlotState::unknown
-                                                 : classify(view.cursor->load(array.first + i));
+        return classify(view.cursor->load(array.first + i), evidence_[i]);
       };
       while (slot + 1 < end && state_of(slot) != cells_[cell].worst) ++slot;
       std::vector<std::string> lines;
@@ -219,7 +218,7 @@ void PfnGrid::interact(Painter& p, const ViewContext& view, const Region& array,
       } else {
         const uint64_t unseen = unseen_bits(view, array.first + slot, value, evidence_[slot]);
         lines.push_back(fmt::format("[{}] {}", slot, hex_seen(value, unseen)));
-        lines.push_back(describe_word(view, array.first + slot, value));
+        lines.push_back(describe_word(view, array.first + slot, value, unseen));
       }
       lines.push_back(fmt::format("address {}", hex(array.address + slot * array.stride)));
       p.tooltip(std::move(lines));

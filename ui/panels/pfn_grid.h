@@ -39,14 +39,15 @@ struct SlotCell {
 class SlotClassifier {
  public:
   SlotClassifier(const Recording& recording, const Layout& layout);
-  SlotState operator()(uint64_t word) const {
+  SlotState operator()(uint64_t word, Evidence evidence) const {
+    if (evidence == Evidence::unknown) return SlotState::unknown;
     if (word == 0) return SlotState::zero;
     if ((word & clash_) != 0) return SlotState::clash;
     if ((word & error_) != 0) return SlotState::error;
     if ((word & sticky_) != 0) return SlotState::flagged;
     if ((word & valid_) == 0) return SlotState::bare;
     if ((word & pfn_) == 0) return SlotState::requested;
-    if (stand_ins_.bits(word) != 0) return SlotState::unplaced;
+    if (stand_ins_.bits(word, evidence) != 0) return SlotState::unplaced;
     return (word & write_) != 0 ? SlotState::writable : SlotState::readable;
   }
 

@@ -122,7 +122,7 @@ Rect WalkPanel::draw_column(Painter& p, const ViewContext& view, const WalkScene
     const uint64_t unseen = unseen_bits(view, word, write.after, write.evidence);
     p.tooltip({fmt::format("{} entry {}: {}", region_kind_name(level.table->kind), index, hex_seen(write.after, unseen)),
                write.evidence == Evidence::unknown ? "no probe of the trace shows this entry"
-                                                   : describe_word(view, word, write.after),
+                                                   : describe_word(view, word, write.after, unseen),
                "covers from " + hex(level.table->address + index * level.table->stride),
                "Click: select this entry"});
     if (p.clicked(box)) intents.push_back({.kind = Intent::Kind::select_word, .word = word, .text = {}});
@@ -212,9 +212,10 @@ Table WalkPanel::table(const ViewContext& view) const {
   const auto add = [&](std::string_view what, uint32_t index, WordIndex word) {
     const LastWrite write = last_write(view, word);
     const bool unknown = write.evidence == Evidence::unknown;
+    const uint64_t unseen = unseen_bits(view, word, write.after, write.evidence);
     table.rows.push_back({std::string(what), std::to_string(index),
-                          hex_seen(write.after, unseen_bits(view, word, write.after, write.evidence)),
-                          unknown ? "no probe of the trace shows this word" : describe_word(view, word, write.after),
+                          hex_seen(write.after, unseen),
+                          unknown ? "no probe of the trace shows this word" : describe_word(view, word, write.after, unseen),
                           std::string(evidence_name(write.evidence))});
   };
   RegionIndex regions;

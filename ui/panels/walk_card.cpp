@@ -122,7 +122,7 @@ Rect draw_entry_card(Painter& p, const ViewContext& view, const WalkScene& scene
   y += 22;
   const std::string meaning = unknown      ? "not shown by the trace"
                               : value == 0 ? "empty entry"
-                                           : describe_word(view, word, value);
+                                           : describe_word(view, word, value, unseen);
   p.text_in({card.x + 12, y, width - (beside ? 0 : tag_width), 17}, meaning, Font::small,
             unknown ? t.warning : t.text_muted);
   y += 20;
@@ -135,7 +135,9 @@ Rect draw_entry_card(Painter& p, const ViewContext& view, const WalkScene& scene
   if (!need && !cpu_flags) {
     const std::string name = fmt::format("hmm_pfns[{}] becomes", scene.slot - scene.array->first);
     p.text_in(first, name, Font::mono_small, t.text_muted);
-    const std::string text = describe_word(view, scene.slot, slot_write.after);
+    const std::string text =
+        describe_word(view, scene.slot, slot_write.after,
+                      unseen_bits(view, scene.slot, slot_write.after, slot_write.evidence));
     p.text_in(second, text, Font::mono_small, t.field_text(Role::order));
     return card;
   }
@@ -210,12 +212,13 @@ void draw_walk_facts(Painter& p, const ViewContext& view, const RegionIndex& reg
     for (const Region* device : regions.covering(kind, scene.address)) {
       const WordIndex word = word_at(*device, scene.address);
       const uint64_t value = view.cursor->load(word);
-      const bool unknown = last_write(view, word).evidence == Evidence::unknown;
+      const Evidence evidence = last_write(view, word).evidence;
+      const bool unknown = evidence == Evidence::unknown;
       line(device->name.empty() ? region_kind_name(kind) : std::string_view(device->name),
            fmt::format("[{}] {}", word - device->first,
                        unknown      ? "?"
                        : value == 0 ? "empty"
-                                    : describe_word(view, word, value)),
+                                    : describe_word(view, word, value, unseen_bits(view, word, value, evidence))),
            unknown || value == 0 ? t.text_faint : t.text);
     }
   }
