@@ -1,5 +1,7 @@
 #include "traces/check/named_model.h"
 
+#include <fmt/format.h>
+
 #include "engine/model/kernel_release.h"
 
 namespace hmmscope::traces {
@@ -31,6 +33,15 @@ Result<KernelModel> model_of(const TraceInfo& info, const std::string& kernel) {
   if (info.page_shift != 0) model->config.page_shift = static_cast<uint8_t>(info.page_shift);
   if (info.page_table_levels != 0) model->config.levels = static_cast<uint8_t>(info.page_table_levels);
   return model;
+}
+
+std::string model_note(const KernelModel& model) {
+  const KernelModel* newest = nullptr;
+  for (const KernelModel& known : kernel_models())
+    if (newest == nullptr || known.version > newest->version) newest = &known;
+  if (newest == nullptr || model.version <= newest->version) return {};
+  return fmt::format("kernel {} is newer than the newest model, {}: the layouts and rules of {} are used", model.id,
+                     newest->id, newest->id);
 }
 
 }  // namespace hmmscope::traces

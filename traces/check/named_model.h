@@ -19,4 +19,8 @@ Result<void> apply_config(const std::string& config, const std::string& release,
 /// entry types. Errors: an unknown kernel, and one before 5.8, whose calls cannot be replayed.
 Result<KernelModel> model_of(const TraceInfo& info, const std::string& kernel);
 
+/// What to know of a model before its results are trusted: that the kernel is newer than every set of rules here, say.
+/// "" when there is nothing.
+std::string model_note(const KernelModel& model);
+
 }  // namespace hmmscope::traces

@@ -17,6 +17,7 @@
 #include "traces/reader/trace_dat_formats.h"
 #include "traces/reader/trace_dat_input.h"
 #include "traces/reader/trace_dat_sections.h"
+#include "traces/reader/trace_info.h"
 #include "traces/reader/tracecmd_api.h"
 
 namespace hmmscope::traces {
@@ -66,6 +67,7 @@ class DatCollector {
     if (const tep_event* first = tep_get_first_event(tep_); first != nullptr) note_places(*first);
     if (!places_.known) return fail(broken("has no event formats, or ones without the type and the pid"));
     take_uname(tracecmd_get_uname(handle));
+    if (std::string why = why_not_readable(parts_.info.arch); !why.empty()) return fail(broken(std::move(why)));
     take_all(handle, count);
     if (!failure_.empty()) {
       if (watch_.owes(parts_.events.size())) watch_.hand_out(prefix());

@@ -62,13 +62,23 @@ bool after(std::string_view line, std::string_view prefix, std::string_view& res
 
 }  // namespace
 
+std::string why_not_readable(std::string_view arch) {
+  if (arch.empty() || arch == "x86_64" || arch == "x86-64" || arch == "amd64") return {};
+  return "the trace is of a machine of architecture " + std::string(arch.substr(0, 40)) +
+         ": only the page table entries of x86-64 can be read";
+}
+
 Result<void> read_comment(std::string_view line, uint64_t line_number, TraceInfo& info) {
   std::string_view rest;
   if (after(line, capture_mark, rest)) {
     for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
       const size_t equals = word.find('=');
       if (equals == std::string_view::npos) continue;
-      if (!set_fact(word.substr(0, equals), word.substr(equals + 1), info)) {
+      const std::string_view key = word.substr(0, equals), value = word.substr(equals + 1);
+      if (key == "arch")
+        if (std::string why = why_not_readable(value); !why.empty())
+          return fail(Error::at_line(info.name, line_number, std::move(why)));
+      if (!set_fact(key, value, info)) {
         return fail(Error::at_line(info.name, line_number, "this value cannot be: " + std::string(word.substr(0, 80))));
       }
     }
@@ -88,6 +98,8 @@ Result<void> read_meta(std::string_view json, std::string_view name, TraceInfo& 
     const auto found = meta.find(key);
     if (found == meta.end()) continue;
     const std::string value = found->is_string() ? found->get<std::string>() : found->dump();
+    if (key == std::string_view("arch"))
+      if (std::string why = why_not_readable(value); !why.empty()) return fail(Error{std::move(why), std::string(name), 0, 0, false});
     if (!set_fact(key, value, said)) return fail(Error{key + std::string(" cannot be ") + value, std::string(name), 0, 0, false});
   }
   if (const auto config = meta.find("config"); config != meta.end() && config->is_object()) {

@@ -2,6 +2,7 @@
 /// What a trace says of itself, from its comment lines and from a meta.json beside it.
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 #include "engine/base/result.h"
@@ -11,8 +12,11 @@ namespace hmmscope::traces {
 
 /// Takes in one comment line of ftrace text ("# tracer: nop", "# entries-in-buffer/entries-written: 7/7   #P:2",
 /// "# hmmscope-capture: kernel=... "). Lines that say nothing known are ignored; a known key with a value that cannot be
-/// is an error.
+/// is an error, and so is a machine whose entries are not those of x86-64.
 Result<void> read_comment(std::string_view line, uint64_t line_number, TraceInfo& info);
+
+/// Why no trace of this machine can be read; "" when it can.
+std::string why_not_readable(std::string_view arch);
 
 /// Fills what is still unknown from meta.json text: kernel, arch, page_shift, page_table_levels, patch, config (an
 /// object of booleans). `name` appears in errors.
