@@ -2,10 +2,32 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
+#include "engine/base/errno_name.h"
+
 namespace hmmscope::traces {
 namespace {
 
-constexpr size_t max_differences = 64;
+/// Why a word has the value it has that a call does not write: it was shown so before.
+RuleId rule_of_kept(RegionKind kind) {
+  switch (kind) {
+    case RegionKind::migrate_src:
+      return RuleId::trace_migrate_src;
+    case RegionKind::migrate_dst:
+      return RuleId::trace_migrate_dst;
+    case RegionKind::pte:
+      return RuleId::trace_pte_inferred;
+    default:
+      return RuleId::trace_array_shown;
+  }
+}
+
+/// "-22 (-EINVAL)", "0"
+std::string result_text(int64_t result) {
+  const auto name = result == 0 ? std::nullopt : errno_name(result);
+  return name ? fmt::format("{} ({})", result, *name) : fmt::format("{}", result);
+}
 
 }  // namespace
 
@@ -16,7 +38,9 @@ RuleId Judge::last_rule(WordIndex word, CallId call) const {
   for (StepIndex step = recorder_.steps(); step-- > begin;)
     for (uint32_t k = 0; k < recording.write_count(step); ++k)
       if (recording.write(step, k).covers(word)) return recording.rule_of(step);
-  return RuleId::trace_array_shown;
+  const Memory& memory = recorder_.memory();
+  const RegionId region = memory.region_of(word);
+  return region == no_region ? RuleId::trace_array_shown : rule_of_kept(memory.regions()[region].kind);
 }
 
 void Judge::difference(CallCheck check) {
@@ -46,20 +70,32 @@ void Judge::compare(WordIndex word, uint64_t kernel, uint64_t engine, uint64_t k
   check.known = known;
   check.rule = last_rule(word, call);
   check.reason = "the kernel's word differs";
+  // The engine has no reason of its own for a word that it leaves alone.
+  if (rule(check.rule).id.starts_with("trace.")) check.reason += "; the engine leaves the word as it was before";
   check.step = recorder_.step(RuleId::check_diverged, {kernel, engine, known});
   recorder_.write(word, kernel, Evidence::observed);
   difference(std::move(check));
 }
 
-void Judge::value(std::string_view what, uint64_t kernel, uint64_t engine) {
+void Judge::number(std::string reason, uint64_t kernel, uint64_t engine) {
   if (kernel == engine || !in_step_ || excused(0)) return;
   CallCheck check;
   check.kernel = kernel;
   check.engine = engine;
   check.rule = recorder_.steps() == 0 ? RuleId::check_flow : recorder_.peek().rule_of(recorder_.steps() - 1);
-  check.reason = fmt::format("{}: the kernel has {:#x}, the engine {:#x}", what, kernel, engine);
+  check.reason = std::move(reason);
   check.step = recorder_.step(RuleId::check_flow, {0, kernel, engine});
   difference(std::move(check));
+}
+
+void Judge::value(std::string_view what, uint64_t kernel, uint64_t engine) {
+  if (kernel != engine) number(fmt::format("{}: the kernel has {:#x}, the engine {:#x}", what, kernel, engine), kernel, engine);
+}
+
+void Judge::returned(int64_t kernel, int64_t engine) {
+  if (kernel != engine)
+    number(fmt::format("the kernel returned {}, the engine {}", result_text(kernel), result_text(engine)),
+           static_cast<uint64_t>(kernel), static_cast<uint64_t>(engine));
 }
 
 void Judge::other_way(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason) {

@@ -21,6 +21,8 @@ namespace hmmscope::traces {
 
 class Judge {
  public:
+  static constexpr size_t max_differences = 64;  ///< kept of one call
+
   explicit Judge(Recorder& recorder) : recorder_(recorder) {}
 
   /// Engine and kernel are at the same place of the same walk.
@@ -31,6 +33,8 @@ class Judge {
   void compare(WordIndex word, uint64_t kernel, uint64_t engine, uint64_t known, CallId call);
   /// Compares a number that is no word of the machine: a return value, a count, an address.
   void value(std::string_view what, uint64_t kernel, uint64_t engine);
+  /// The same of what the call returned.
+  void returned(int64_t kernel, int64_t engine);
   /// The kernel did something else than the engine.
   void other_way(uint64_t addr, uint64_t kernel, uint64_t engine, std::string reason);
   /// A decision that rests on something the trace does not show; engine and kernel stay in step, because the
@@ -45,13 +49,15 @@ class Judge {
   void excuse(std::string reason) { excuse_ = std::move(reason); }
   void unseen_words(uint32_t count) { words_unknown_ += count; }
 
-  /// Hands the judgement over: one check for the call, then one for each further differing word (at most 64).
+  /// Hands the judgement over: one check for the call, then one for each further differing word (at most max_differences).
   void finish(CallId call, int64_t ret);
 
  private:
   void difference(CallCheck check);
   /// A difference was found; true when it does not count.
   bool excused(uint64_t addr);
+  /// A number differs that is no word of the machine.
+  void number(std::string reason, uint64_t kernel, uint64_t engine);
   RuleId last_rule(WordIndex word, CallId call) const;
 
   Recorder& recorder_;

@@ -260,8 +260,7 @@ void MigrateCall::finish(int64_t ret) {
   }
   if (judge_.in_step()) {
     if (traced_.kind == EventKind::mv_setup_in) {
-      if (const auto kernel = event(traced_.out).integer("ret"))
-        judge_.value("return value", static_cast<uint64_t>(*kernel), static_cast<uint64_t>(ret));
+      if (const auto kernel = event(traced_.out).integer("ret")) judge_.returned(*kernel, ret);
     }
     compare_field("npages", args().npages);
     // Which pages a unified setup gave back its own events show, the others only the words.
