@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -30,6 +31,7 @@ constexpr uint64_t least_special_type = 20;
 
 struct Score {
   uint64_t agreed = 0, diverged = 0, calls = 0;
+  bool by_migrations = false;
 };
 
 /// Fewer divergences are better, then more agreement.
@@ -73,14 +75,17 @@ Result<Score> score(const Trace& trace, const KernelModel& model, const Progress
   const auto recording = replay(trace, ReplayOptions{model, progress});
   if (!recording) return tl::unexpected(recording.error());
   const CheckCounts ranges = count_checks(*recording), migrations = count_migrate_checks(*recording);
-  // Migrations say nothing of a layout, and a trace of them alone is not enough to go by.
+  if (ranges.calls == 0) return Score{migrations.agreed, migrations.diverged, migrations.calls, true};
+  // Migrations say nothing of a layout: beside range faults only their differences count.
   return Score{ranges.agreed, ranges.diverged + migrations.diverged, ranges.calls};
 }
 
 }  // namespace
 
 std::string ModelGuess::text() const {
-  std::string text = fmt::format("detected from the words: {} of {} calls agree", agreed, calls);
+  std::string text = by_migrations
+                         ? fmt::format("detected from the numbering of rebuilt entries: {} of {} migrations agree", agreed, calls)
+                         : fmt::format("detected from the words: {} of {} calls agree", agreed, calls);
   if (!numbering.empty()) text += fmt::format(", entry types numbered as with {}", numbering);
   for (size_t k = 0; k < also.size(); ++k) text += (k == 0 ? "; as many under " : ", ") + also[k];
   return text;
@@ -88,18 +93,21 @@ std::string ModelGuess::text() const {
 
 Result<ModelGuess> guess_model(const Trace& trace, const Progress& progress) {
   const std::string unnamed = "the trace does not say which kernel it came from: name one with --kernel";
-  if (trace.kind("rf_in") == no_kind || trace.kind("rf_out") == no_kind)
+  const bool has_faults = trace.kind("rf_in") != no_kind && trace.kind("rf_out") != no_kind;
+  if (!has_faults && trace.kind("remove_migration_pte") == no_kind)
     return fail(Error{unnamed, trace.info().name, 0, 0, false});
   std::optional<ModelGuess> best;
   Score best_score;
   std::vector<std::string> equals;
+  uint64_t worst = 0;
   for (const KernelModel& model : kernel_models()) {
     KernelModel tried = model;
     if (trace.info().page_table_levels != 0)
       tried.config.levels = static_cast<uint8_t>(trace.info().page_table_levels);
     const auto guess = guess_numbering(trace, tried, progress);
     if (!guess) return tl::unexpected(guess.error());
-    const Score found{guess->agreed, guess->diverged, guess->calls};
+    const Score found{guess->agreed, guess->diverged, guess->calls, guess->by_migrations};
+    worst = std::max(worst, found.diverged);
     const bool first = !best, wins = first || better(found, best_score);
     if (!wins && better(best_score, found)) continue;
     if (wins) equals.clear();
@@ -114,6 +122,8 @@ Result<ModelGuess> guess_model(const Trace& trace, const Progress& progress) {
                                                          : std::string(unreliable_arrays);
     return fail(Error{unnamed + " (" + why + ")", trace.info().name, 0, 0, false});
   }
+  // Migrations that agree under every model tell nothing of the kernel.
+  if (best->by_migrations && worst == best->diverged) return fail(Error{unnamed, trace.info().name, 0, 0, false});
   for (const std::string& id : equals)
     if (id != best->model.id) best->also.push_back(id);
   return std::move(*best);
@@ -134,7 +144,7 @@ Result<ModelGuess> guess_numbering(const Trace& trace, const KernelModel& model,
     const auto found = score(trace, tried, progress);
     if (!found) return tl::unexpected(found.error());
     if (best && !better(*found, best_score)) continue;
-    best = ModelGuess{tried, found->calls, found->agreed, found->diverged, std::string(numbering.name), {}};
+    best = ModelGuess{tried, found->calls, found->agreed, found->diverged, found->by_migrations, std::string(numbering.name), {}};
     best_score = *found;
   }
   return std::move(*best);
