@@ -7,6 +7,7 @@
 
 #include "app/cli/command.h"
 #include "traces/check/candidates.h"
+#include "traces/check/named_model.h"
 #include "traces/check/summary.h"
 #include "traces/document.h"
 
@@ -86,23 +87,29 @@ class CheckCommand : public Command {
     return result;
   }
 
-  static std::string unknown_text(const traces::CheckCounts& counts) {
-    return counts.words_unknown == 0
-               ? std::string()
-               : fmt::format(", {} with bits that no event shows", counts.words_unknown);
+  /// A word is compared as often as events show it: inside the call, at its return, as the next call finds it.
+  static std::string words_text(const traces::CheckCounts& counts) {
+    std::string text;
+    if (counts.words_compared != 0)
+      text += fmt::format(", {} of a word", counts.words_compared == 1 ? "1 comparison"
+                                                                       : fmt::format("{} comparisons", counts.words_compared));
+    if (counts.words_unknown != 0)
+      text += fmt::format(", {} with bits that no event shows",
+                          counts.words_unknown == 1 ? "1 word" : fmt::format("{} words", counts.words_unknown));
+    return text;
   }
 
   void print(const Output& output, const std::string& file, const traces::Document& document,
              const traces::CheckCounts& counts, const traces::CheckCounts& migrated,
              const traces::MigrateFacts& facts) const {
-    std::string text = fmt::format("{} ({}): {}, words {}", file, document.model.id,
-                                   traces::counts_text(counts), counts.words_compared);
-    text += unknown_text(counts) + "\n";
+    std::string text =
+        fmt::format("{} ({}): {}{}\n", file, document.model.id, traces::counts_text(counts), words_text(counts));
     if (migrated.calls != 0)
-      text += fmt::format("  migrate {}, words {}{}\n  migrate {}\n", traces::counts_text(migrated), migrated.words_compared,
-                          unknown_text(migrated), traces::facts_text(facts));
+      text += fmt::format("  migrate {}{}\n  migrate {}\n", traces::counts_text(migrated), words_text(migrated),
+                          traces::facts_text(facts));
     output.print(text);
     if (!document.detected.empty()) output.print("  model " + document.detected + "\n");
+    if (const std::string note = traces::model_note(document.model); !note.empty()) output.print("  model " + note + "\n");
     if (brief_) return;
     for (const traces::Hang& hang : traces::hangs(*document.recording))
       output.print("  " + traces::hang_text(*document.recording, hang) + "\n");
@@ -120,7 +127,9 @@ class CheckCommand : public Command {
 
   /// The models are tried only where something diverges.
   static std::vector<traces::ModelTrial> trials_of(const traces::Document& document, std::string& why_not) {
-    if (traces::count_checks(*document.recording).diverged == 0) return {};
+    const bool diverged = traces::count_checks(*document.recording).diverged != 0 ||
+                          traces::count_migrate_checks(*document.recording).diverged != 0;
+    if (!diverged) return {};
     auto trials = traces::try_models(document);
     if (trials) return std::move(*trials);
     why_not = trials.error().message;
@@ -163,8 +172,10 @@ class CheckCommand : public Command {
     result.update(counts_json(counts));
     result["migrate"] = std::move(migrated);
     if (!document.detected.empty()) result["detected"] = document.detected;
+    if (const std::string note = traces::model_note(document.model); !note.empty()) result["model_note"] = note;
     std::string why_not;
     const auto trials = explain_ ? trials_of(document, why_not) : std::vector<traces::ModelTrial>();
+    if (!why_not.empty()) result["other_models_not_tried"] = why_not;
     result["hangs"] = Json::array();
     for (const traces::Hang& hang : traces::hangs(*document.recording)) {
       Json one = {{"reason", hang.text}, {"step", hang.step + 1}};

@@ -60,17 +60,6 @@ QString rule_text(RuleId id) {
   return code(QString::fromStdString(std::string(rule(id).id))) + QStringLiteral(" ") + html_of(rule(id).statement);
 }
 
-/// "as 6.16: rule pte.present: ..." out of the explanation that names the kernel's rule; empty when no model fits.
-QString kernel_rule(const traces::Document& document, const CallCheck& check,
-                    std::span<const traces::ModelTrial> trials) {
-  const QString whole = QString::fromStdString(traces::full_explanation(document, check, trials));
-  const QString mark = QStringLiteral("    kernel  as ");
-  for (const QString& line : whole.split(QLatin1Char('\n'))) {
-    if (line.startsWith(mark)) return line.mid(mark.size() - 3).toHtmlEscaped();
-  }
-  return {};
-}
-
 QString facts_list(const QString& how, const std::map<std::string, uint64_t>& counts) {
   QString html;
   for (const auto& [id, count] : counts) {
@@ -126,7 +115,7 @@ QString describe_check(const traces::Document& document, const CallCheck& check,
   if (check.verdict == Verdict::diverged) {
     html += section(QObject::tr("The rule each side took")) + QStringLiteral("<table>");
     html += row(QObject::tr("engine"), rule_text(check.rule));
-    const QString kernel = kernel_rule(document, check, trials);
+    const QString kernel = html_of(traces::kernel_side(document, check, trials));
     html += row(QObject::tr("kernel"),
                 !kernel.isEmpty() ? kernel
                 : trials.empty()  ? QObject::tr("not known: its word fits no rule of this model. "
@@ -136,8 +125,8 @@ QString describe_check(const traces::Document& document, const CallCheck& check,
   }
   if (check.verdict != Verdict::agreed) html += candidate_list(document, check, trials);
   html += facts_of_call(recording, check.call);
-  return html + QObject::tr("<p>%1 compared, %2 with bits that no event shows</p>")
-                    .arg(QString::fromStdString(ui::counted(check.words_compared, "word", "words")), grouped(check.words_unknown));
+  return html + QObject::tr("<p>%1, %2 words with bits that no event shows</p>")
+                    .arg(QString::fromStdString(ui::counted(check.words_compared, "comparison of a word", "comparisons of a word")), grouped(check.words_unknown));
 }
 
 QString describe_scenario(const traces::Document& document) {

@@ -5,118 +5,153 @@
 #include <algorithm>
 #include <iterator>
 
+#include "traces/check/concurrent.h"
 #include "traces/export/call_array.h"
-#include "traces/reader/bytes.h"
 
 namespace hmmscope::traces {
 namespace {
 
-EventIndex event_of_call(const Recording& recording, CallId call) {
-  if (call == no_call || recording.calls()[call].first_step >= recording.steps()) return no_event;
-  return recording.event_of(recording.calls()[call].first_step);
+std::string line_text(const Recording& recording, StepIndex step) {
+  const uint64_t line = recording.line_of(step);
+  return line == 0 ? fmt::format("step {}", step + 1) : fmt::format("line {}", line);
 }
 
-/// The same call in another replay of the same trace: the events have the same indices.
-CallId same_call(const Recording& recording, CallId call, const Recording& other) {
-  const EventIndex event = event_of_call(recording, call);
-  if (event == no_event) return no_call;
-  for (const CallCheck& check : other.checks())
-    if (check.call != no_call && event_of_call(other, check.call) == event) return check.call;
-  return no_call;
+/// What speaks for each explanation of one check. The explanations are found one by one; what each says for or against
+/// a defect of the kernel is gathered on the way.
+class CandidateList {
+ public:
+  CandidateList(const Document& document, const CallCheck& check, std::span<const ModelTrial> trials)
+      : document_(document),
+        recording_(*document.recording),
+        check_(check),
+        trials_(trials),
+        read_(read_of_check(recording_, check)) {}
+
+  std::vector<Candidate> take() {
+    auto other = other_model();
+    const bool contradicted = other && contradicted_;
+    if (other && !contradicted) list_.push_back(*other);
+    add_lost();
+    add_concurrent();
+    add_unobserved();
+    if (other && contradicted) list_.push_back(std::move(*other));
+    if (check_.verdict == Verdict::diverged) add_defect();
+    return std::move(list_);
+  }
+
+ private:
+  std::optional<Candidate> other_model();
+  void add_lost();
+  void add_concurrent();
+  void add_unobserved();
+  void add_defect();
+  void speaks(std::string& side, std::string_view what) { side += fmt::format("{}{}", side.empty() ? "" : "; ", what); }
+
+  const Document& document_;
+  const Recording& recording_;
+  const CallCheck& check_;
+  std::span<const ModelTrial> trials_;
+  ReadOfCheck read_;
+  bool contradicted_ = false;
+  std::string for_defect_, against_defect_;
+  std::vector<Candidate> list_;
+};
+
+/// "6.12-v9: calls 9, agreed 9, ..., migrate calls ..."
+std::string trial_text(const ModelTrial& trial) {
+  std::string text = trial.model + ": ";
+  if (trial.counts.calls != 0) text += counts_text(trial.counts);
+  if (trial.migrations.calls != 0)
+    text += (trial.counts.calls != 0 ? ", migrate " : "migrate ") + counts_text(trial.migrations);
+  return text;
 }
 
-const CallCheck* check_of(const Recording& recording, CallId call) {
-  for (const CallCheck& check : recording.checks())
-    if (check.call == call) return &check;
-  return nullptr;
-}
-
-/// The calls of a trial agree where the check's call is concerned.
-bool agrees(const Document& document, const CallCheck& check, const ModelTrial& trial) {
-  if (trial.document == nullptr) return false;
-  const CallId call = same_call(*document.recording, check.call, *trial.document->recording);
-  const CallCheck* found = call == no_call ? nullptr : check_of(*trial.document->recording, call);
-  return found != nullptr && found->verdict == Verdict::agreed;
-}
-
-/// The rule by which the other model's engine came to the kernel's word.
-std::string rule_of_word(const Document& document, const CallCheck& check, const ModelTrial& trial) {
-  const Recording &mine = *document.recording, &other = *trial.document->recording;
-  const CallId call = same_call(mine, check.call, other);
-  const auto array = call == no_call ? std::nullopt : array_of_call(other, call);
-  const auto own_array = array_of_call(mine, check.call);
-  if (!array || !own_array || check.word == no_word || check.word < own_array->first) return {};
-  const WordIndex word = array->first + (check.word - own_array->first);
-  const Call& where = other.calls()[call];
-  for (StepIndex step = std::min(where.end_step, other.steps()); step-- > where.first_step;)
-    for (uint32_t k = 0; k < other.write_count(step); ++k)
-      if (other.write(step, k).covers(word))
-        return fmt::format("{}: {}", rule(other.rule_of(step)).id, rule(other.rule_of(step)).statement);
-  return {};
-}
-
-void add_other_models(const Document& document, const CallCheck& check, std::span<const ModelTrial> trials,
-                      std::vector<Candidate>& list) {
-  std::vector<const ModelTrial*> fitting;
-  for (const ModelTrial& trial : trials)
-    if (agrees(document, check, trial)) fitting.push_back(&trial);
-  std::stable_sort(fitting.begin(), fitting.end(), [](const ModelTrial* a, const ModelTrial* b) {
-    return a->counts.diverged < b->counts.diverged;
-  });
-  if (fitting.empty()) return;
+std::optional<Candidate> CandidateList::other_model() {
+  if (trials_.empty()) return std::nullopt;
+  const auto fitting = fitting_models(document_, check_, trials_);
+  if (fitting.empty()) {
+    speaks(for_defect_, fmt::format("none of {} other models agrees here", trials_.size()));
+    return std::nullopt;
+  }
+  constexpr size_t max_shown = 4;
   std::string evidence;
-  for (const ModelTrial* trial : fitting) {
-    if (!evidence.empty()) evidence += "; ";
-    evidence += fmt::format("{}: {}", trial->model, counts_text(trial->counts));
-    if (evidence.size() > 400) break;
+  for (size_t k = 0; k < std::min(fitting.size(), max_shown); ++k) {
+    evidence += (k == 0 ? "" : "; ") + trial_text(*fitting[k].trial);
+    if (fitting[k].fit == Fit::word && k == 0) {
+      const auto there = fitting[k].trial->checks.of(recording_, check_.call);
+      const Recording& other = *fitting[k].trial->document->recording;
+      evidence += fmt::format(" ({} of this call differ{} there, the first at {})",
+                              there.size() == 1 ? "one other word" : fmt::format("{} other words", there.size()),
+                              there.size() == 1 ? "s" : "", line_text(other, other.checks()[there[0]].step));
+    }
   }
-  list.push_back({CandidateKind::other_model,
-                  fmt::format("The kernel has the layout or the rules of {}: there this call agrees.",
-                              fitting.front()->model),
-                  evidence});
+  if (fitting.size() > max_shown) evidence += fmt::format("; and {} more models", fitting.size() - max_shown);
+  const FittingModel& best = fitting.front();
+  const std::string_view what = best.fit == Fit::call ? "call" : "word";
+  contradicted_ = best.contradicted;
+  const std::string against = against_model(document_, *best.trial);
+  if (!contradicted_) {
+    speaks(against_defect_, fmt::format("model {} explains it", best.trial->model));
+    if (!against.empty()) evidence += "; against it: " + against;
+    return Candidate{CandidateKind::other_model,
+                     fmt::format("The kernel has the layout or the rules of {}: there this {} agrees.", best.trial->model, what),
+                     evidence};
+  }
+  speaks(for_defect_, fmt::format("the models under which this {} agrees do not fit the trace", what));
+  return Candidate{CandidateKind::other_model,
+                   fmt::format("Under the layout and the rules of {} this {} agrees, but {}: hardly that kernel.",
+                               best.trial->model, what, against),
+                   evidence};
 }
 
-void add_concurrent(const Recording& recording, const CallCheck& check, std::vector<Candidate>& list) {
-  if (check.call == no_call) return;
-  const Call& call = recording.calls()[check.call];
-  const auto arguments = recording.arguments(check.call);
-  if (arguments.size() < 2) return;
-  size_t found = 0;
-  std::string first;
-  const StepIndex end = std::min(call.end_step, recording.steps());
-  for (StepIndex step = call.first_step; step < end; ++step) {
-    const RuleId fired = recording.rule_of(step);
-    const bool callback = fired == RuleId::trace_callback;
-    if (!callback && fired != RuleId::trace_invalidate_start) continue;
-    const auto operands = recording.operands(step);
-    const uint64_t from = operands[callback ? 1 : 0], to = operands[callback ? 2 : 1];
-    if (to <= arguments[0] || from >= arguments[1]) continue;
-    const EventIndex event = recording.event_of(step);
-    if (event != no_event && recording.events()[event].task == call.task) continue;
-    if (found++ == 0)
-      first = fmt::format("step {}{}: {:#x}-{:#x}", step + 1,
-                          event != no_event ? fmt::format(", line {}", recording.events()[event].line) : "",
-                          from, to);
+/// Only what was lost before the end of the call can have had a part in it.
+void CandidateList::add_lost() {
+  if (document_.gaps.empty()) return speaks(for_defect_, "no event was lost");
+  int64_t begin_ns = 0, end_ns = 0;
+  if (check_.call != no_call) {
+    const CallTime time = time_of_call(recording_, recording_.calls()[check_.call]);
+    begin_ns = time.begin_ns;
+    end_ns = time.end_ns;
   }
-  if (found == 0) return;
-  list.push_back({CandidateKind::concurrent_invalidation,
-                  "Another task invalidated a part of the range while the call ran: the kernel may have seen "
-                  "entries that no event shows.",
-                  fmt::format("{} of them, the first at {}", found, first)});
+  size_t count = 0;
+  const Gap* last = nullptr;
+  for (const Gap& gap : document_.gaps) {
+    if (check_.call != no_call && gap.from_ns >= end_ns) continue;
+    ++count;
+    if (last == nullptr || gap.to_ns > last->to_ns) last = &gap;
+  }
+  if (last == nullptr) return speaks(for_defect_, "no event was lost before the end of the call");
+  const uint64_t line = last->event == no_event ? 0 : recording_.events()[last->event].line;
+  std::string when = "while the call ran";
+  if (check_.call == no_call)
+    when = "somewhere";
+  else if (last->to_ns <= begin_ns)
+    when = fmt::format("until {:.6f} s before the call", static_cast<double>(begin_ns - last->to_ns) / 1e9);
+  std::string evidence = fmt::format("{} before the end of the call, the last one {}: {}{}",
+                                     count == 1 ? "one gap" : fmt::format("{} gaps", count), when, gap_text(*last),
+                                     line == 0 ? "" : fmt::format(" (line {})", line));
+  if (read_.shown != no_step && last->step <= read_.shown)
+    evidence += fmt::format("; against it: {} shows the entry after that", line_text(recording_, read_.shown));
+  speaks(against_defect_, "events were lost");
+  list_.push_back({CandidateKind::lost_events,
+                   "The ring buffer lost events: what the engine was shown may be older than what the kernel read.",
+                   evidence});
 }
 
-void add_lost(const Recording& recording, const CallCheck& check, std::vector<Candidate>& list) {
-  const std::vector<Gap> gaps = gaps_of(recording);
-  if (gaps.empty()) return;
-  const StepIndex end = check.call == no_call ? recording.steps() : recording.calls()[check.call].end_step;
-  const Gap* last = &gaps.front();
-  for (const Gap& gap : gaps)
-    if (gap.step < end) last = &gap;
-  const uint64_t line = last->event == no_event ? 0 : recording.events()[last->event].line;
-  list.push_back({CandidateKind::lost_events,
-                  "The ring buffer lost events: what the engine was shown may be older than what the kernel read.",
-                  fmt::format("{} gaps, the last one before the end of the call at {} (line {})", gaps.size(),
-                              gap_text(*last), line)});
+void CandidateList::add_concurrent() {
+  const std::string when = read_.shown == no_step
+                               ? "while the call ran"
+                               : fmt::format("between the read of the entry ({}) and the return", line_text(recording_, read_.shown));
+  const std::string_view what = read_.is_page ? "this page" : "a part of the range";
+  const Invalidations found = invalidations_during(recording_, check_, read_);
+  if (found.count == 0) return speaks(for_defect_, fmt::format("nobody else is seen to invalidate {} {}", what, when));
+  speaks(against_defect_, fmt::format("another task invalidated {}", what));
+  list_.push_back({CandidateKind::concurrent_invalidation,
+                   fmt::format("Another task invalidated {} {}: the kernel may have seen an entry that no event shows.",
+                               what, when),
+                   fmt::format("{} of them, the first at step {}, {}: {:#x}-{:#x}{}", found.count, found.first + 1,
+                               line_text(recording_, found.first), found.start, found.end,
+                               found.space_known ? "" : " (no event tells in whose address space)")});
 }
 
 std::string list_counts(const std::map<std::string, uint64_t>& counts, uint64_t& sum) {
@@ -132,6 +167,46 @@ std::string join(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
   return text;
+}
+
+void CandidateList::add_unobserved() {
+  const CallFactCounts facts = count_facts(recording_, check_.call);
+  uint64_t unknown = 0;
+  const std::string rules = list_counts(facts.unknown, unknown);
+  const bool unjudged = check_.verdict == Verdict::unknown;
+  if (unknown == 0 && !unjudged) return speaks(for_defect_, "every fact of the call is shown");
+  std::string evidence = unjudged ? check_.reason : fmt::format("{} words are unknown ({})", unknown, rules);
+  if (!facts.probes.empty()) evidence += "; these would tell: " + join(facts.probes);
+  speaks(against_defect_, "not every fact of the call is shown");
+  list_.push_back({CandidateKind::unobserved_state, "The kernel read something that no event shows.", std::move(evidence)});
+}
+
+void CandidateList::add_defect() {
+  const CheckCounts ranges = count_checks(recording_), migrations = count_migrate_checks(recording_);
+  const uint64_t agreed = ranges.agreed + migrations.agreed, diverged = ranges.diverged + migrations.diverged;
+  if (agreed != 0) speaks(for_defect_, fmt::format("{} the engine's rules", agreed == 1 ? "another call follows" : fmt::format("{} other calls follow", agreed)));
+  if (diverged > 1) speaks(against_defect_, diverged == 2 ? "another call diverges, too" : fmt::format("{} other calls diverge, too", diverged - 1));
+  std::string evidence = "for it: " + (for_defect_.empty() ? "nothing more than the difference" : for_defect_);
+  if (!against_defect_.empty()) evidence += ". Against it: " + against_defect_;
+  if (trials_.empty()) evidence += ". Other models were not tried";
+  list_.push_back({CandidateKind::kernel_defect,
+                   "The kernel does not follow its own rules here, or the engine's rule is wrong.", std::move(evidence)});
+}
+
+/// Steps in front of a call that show what it was given.
+bool tells_arguments(RuleId fired) {
+  switch (fired) {
+    case RuleId::trace_array_shown:
+    case RuleId::trace_array_unknown:
+    case RuleId::trace_range_shown:
+    case RuleId::trace_migrate_args:
+    case RuleId::trace_migrate_src:
+    case RuleId::trace_migrate_dst:
+    case RuleId::trace_migrate_slots:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -152,41 +227,15 @@ std::string_view candidate_name(CandidateKind kind) {
   return "";
 }
 
-Result<std::vector<ModelTrial>> try_models(const Document& document, const Progress& progress,
-                                           const std::function<void(std::string_view model)>& begins) {
-  if (document.kind != SourceKind::trace) return fail("only a trace can be run again under other models");
-  if (is_standard_input(document.path))
-    return fail("standard input cannot be read again: save the trace to a file");
-  std::vector<ModelTrial> trials;
-  for (const KernelModel& model : kernel_models()) {
-    if (model.id == document.model.id) continue;
-    if (begins) begins(model.id);
-    OpenOptions options;
-    options.kernel = model.id;
-    options.progress = progress;
-    auto opened = open_document(document.path, options);
-    if (!opened && opened.error().message == "cancelled") return tl::unexpected(opened.error());
-    if (!opened) continue;  // a model that cannot read this configuration explains nothing
-    const CheckCounts counts = count_checks(*(*opened)->recording);
-    // What explains nothing need not be kept.
-    if (counts.diverged >= count_checks(*document.recording).diverged) *opened = nullptr;
-    trials.push_back({model.id, counts, std::move(*opened)});
-  }
-  return trials;
-}
-
 CallFactCounts count_facts(const Recording& recording, CallId id) {
   CallFactCounts facts;
   if (id == no_call) return facts;
   const Call& call = recording.calls()[id];
   StepIndex begin = call.first_step;
-  while (begin > 0 && (recording.rule_of(begin - 1) == RuleId::trace_array_shown ||
-                       recording.rule_of(begin - 1) == RuleId::trace_array_unknown ||
-                       recording.rule_of(begin - 1) == RuleId::trace_range_shown)) {
-    --begin;
-  }
+  while (begin > 0 && tells_arguments(recording.rule_of(begin - 1))) --begin;
   for (StepIndex step = begin; step < std::min(call.end_step, recording.steps()); ++step) {
     const std::string id_text(rule(recording.rule_of(step)).id);
+    if (id_text.starts_with("check.")) continue;
     for (uint32_t k = 0; k < recording.write_count(step); ++k) {
       const WriteView write = recording.write(step, k);
       if (write.evidence == Evidence::observed) facts.observed[id_text] += write.count;
@@ -208,33 +257,7 @@ CallFactCounts count_facts(const Recording& recording, CallId id) {
 
 std::vector<Candidate> candidates(const Document& document, const CallCheck& check,
                                   std::span<const ModelTrial> trials) {
-  const Recording& recording = *document.recording;
-  std::vector<Candidate> list;
-  add_other_models(document, check, trials, list);
-  add_lost(recording, check, list);
-  add_concurrent(recording, check, list);
-  const CallFactCounts facts = count_facts(recording, check.call);
-  uint64_t unknown = 0;
-  const std::string rules = list_counts(facts.unknown, unknown);
-  if (unknown != 0 || check.verdict == Verdict::unknown) {
-    std::string evidence = check.verdict == Verdict::unknown
-                               ? check.reason
-                               : fmt::format("{} words are unknown ({})", unknown, rules);
-    if (!facts.probes.empty()) evidence += "; these would tell: " + join(facts.probes);
-    list.push_back(
-        {CandidateKind::unobserved_state, "The kernel read something that no event shows.", evidence});
-  }
-  if (check.verdict == Verdict::diverged && list.empty()) {
-    const std::string tried = trials.empty()
-                                  ? "other models were not tried"
-                                  : fmt::format("none of {} other models agrees here", trials.size());
-    list.push_back(
-        {CandidateKind::kernel_defect,
-         "The kernel does not follow its own rules here, or the engine's rule is wrong.",
-         tried +
-             ", no event was lost, nobody else invalidated the range, and every fact of the call is shown"});
-  }
-  return list;
+  return CandidateList(document, check, trials).take();
 }
 
 std::string full_explanation(const Document& document, const CallCheck& check,
@@ -242,20 +265,14 @@ std::string full_explanation(const Document& document, const CallCheck& check,
   const Recording& recording = *document.recording;
   std::string text = explanation_text(recording, document.model, check);
   const auto out = std::back_inserter(text);
-  if (document.model.hmm_pfn != nullptr)
-    fmt::format_to(out, "    layout  {} of model {}\n", document.model.hmm_pfn->id, document.model.id);
-  for (const ModelTrial& trial : trials) {
-    if (check.verdict != Verdict::diverged || !agrees(document, check, trial)) continue;
-    if (const std::string kernel = rule_of_word(document, check, trial); !kernel.empty()) {
-      fmt::format_to(out, "    kernel  as {}: rule {}\n", trial.model, kernel);
-      break;
-    }
-  }
+  fmt::format_to(out, "    layout  {} of model {}\n", layout_of_check(recording, document.model, check).id, document.model.id);
+  if (const std::string kernel = kernel_side(document, check, trials); !kernel.empty())
+    fmt::format_to(out, "    kernel  {}\n", kernel);
   const CallFactCounts facts = count_facts(recording, check.call);
   const auto line = [&](std::string_view how, const std::map<std::string, uint64_t>& counts) {
     uint64_t sum = 0;
     const std::string rules = list_counts(counts, sum);
-    if (sum != 0) fmt::format_to(out, "    {:<9} {} words: {}\n", how, sum, rules);
+    if (sum != 0) fmt::format_to(out, "    {:<9} {} {}: {}\n", how, sum, sum == 1 ? "word" : "words", rules);
   };
   line("observed", facts.observed);
   line("inferred", facts.inferred);

@@ -65,8 +65,11 @@ void SideEvents::notifier(const EventView& event, uint32_t index, EventKind kind
         if (world_.space_of_mm(mm) != nullptr) world_.bind(event.task(), mm);
       recorder.enter(Function::mmu_notifier_invalidate_range_start, {start, end, number(event, "event")},
                      event.task());
-      recorder.step(RuleId::trace_invalidate_start,
-                    {start, end, number(event, "event"), number(event, "owner")});
+      // Whose mm it is nobody knows before a task has shown it.
+      if (const AddressSpace* whose = world_.space_of_mm(mm); whose != nullptr)
+        recorder.step(RuleId::trace_invalidate_start, {start, end, why, number(event, "owner"), whose->id()});
+      else
+        recorder.step(RuleId::trace_invalidate_start, {start, end, why, number(event, "owner")});
       // Outside mprotect it is NUMA balancing, which takes all access away until the next touch.
       if (why == event_protection_vma && !task.protecting) world_.forget_ptes(world_.space_of(event.task()), start, end);
       return;
