@@ -276,6 +276,18 @@ TEST(Export, EngineRunsHaveNoEvents) {
   EXPECT_THAT(exported(**document, write_pfns_csv), HasSubstr(",3,0x7f0000003000,"));
 }
 
+/// Of the calls inside of others only those with a verdict have rows: the page says so.
+TEST(Export, HtmlSaysHowManyCallsItLeavesOut) {
+  const auto document = opened("6.12-snapshot.trace.txt");
+  ASSERT_NE(document, nullptr);
+  const Recording& recording = *document->recording;
+  const std::vector<uint32_t> of_call = check_of_calls(recording);
+  size_t inner = 0;
+  for (CallId id = 0; id < recording.calls().size(); ++id) inner += of_call[id] == no_check && recording.calls()[id].depth != 0;
+  ASSERT_GT(inner, 0u);
+  EXPECT_THAT(exported(*document, write_html), HasSubstr("<p>" + std::to_string(inner) + " calls inside of others"));
+}
+
 TEST(TextWriter, EscapesWhatItsFormatsCannotHold) {
   StringSink sink;
   {
@@ -286,10 +298,12 @@ TEST(TextWriter, EscapesWhatItsFormatsCannotHold) {
         .raw("|")
         .csv("plain")
         .raw("|")
+        .csv("b\xff,\xc3\xa4")
+        .raw("|")
         .html("<&\"\xed\xa0\x80>");
   }
   EXPECT_EQ(sink.text,
-            "\"a\\\"b\\\\c\\u000a\xef\xbf\xbd\xc3\xa4\"|\"x,\"\"y\"\"\"|plain|&lt;&amp;&quot;"
+            "\"a\\\"b\\\\c\\u000a\xef\xbf\xbd\xc3\xa4\"|\"x,\"\"y\"\"\"|plain|\"b\xef\xbf\xbd,\xc3\xa4\"|&lt;&amp;&quot;"
             "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd&gt;");
 }
 

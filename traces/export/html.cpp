@@ -113,9 +113,12 @@ class Report {
   }
   void calls() {
     const std::vector<uint32_t> of_call = check_of_calls(recording_);
-    size_t shown = 0, all = 0;
+    size_t shown = 0, all = 0, inner = 0;
     for (CallId id = 0; id < recording_.calls().size(); ++id) {
-      if (of_call[id] == no_check && recording_.calls()[id].depth != 0) continue;
+      if (of_call[id] == no_check && recording_.calls()[id].depth != 0) {
+        ++inner;
+        continue;
+      }
       if (all++ == 0)
         out_.raw(
             "<h2>Calls</h2>\n<table>\n<tr><th>step</th><th>time</th><th>task</th><th>function</th><th>range</"
@@ -126,6 +129,7 @@ class Report {
     }
     if (all != 0) out_.raw("</table>\n");
     if (all > shown) out_.print("<p>{} more calls are not listed.</p>\n", all - shown);
+    if (inner != 0) out_.print("<p>{} calls inside of others, which have no verdict of their own, are not listed.</p>\n", inner);
   }
   void call_row(CallId id, uint32_t check) {
     const Call& call = recording_.calls()[id];

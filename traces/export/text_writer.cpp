@@ -1,5 +1,7 @@
 #include "traces/export/text_writer.h"
 
+#include <algorithm>
+
 namespace hmmscope::traces {
 namespace {
 
@@ -51,13 +53,26 @@ TextWriter& TextWriter::json(std::string_view text) {
 }
 
 TextWriter& TextWriter::csv(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return raw(text);
-  raw("\"");
-  for (const char c : text) {
-    if (c == '"') raw("\"");
-    raw({&c, 1});
+  const bool quoted = text.find_first_of(",\"\r\n") != std::string_view::npos;
+  if (quoted) raw("\"");
+  while (!text.empty()) {
+    const size_t quote = std::min(text.find('"'), text.size());
+    utf8(text.substr(0, quote));
+    text.remove_prefix(quote);
+    if (text.empty()) break;
+    raw("\"\"");
+    text.remove_prefix(1);
   }
-  return raw("\"");
+  if (quoted) raw("\"");
+  return *this;
+}
+
+void TextWriter::utf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t length = sequence_length(text);
+    raw(length == 0 ? replacement : text.substr(0, length));
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
 }
 
 TextWriter& TextWriter::html(std::string_view text) {

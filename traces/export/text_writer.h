@@ -31,13 +31,14 @@ class TextWriter {
   TextWriter& json(std::string_view text);
   /// A 64-bit word as JSON: "0x1f", a string, because JSON numbers lose bits in most readers.
   TextWriter& hex(uint64_t word) { return print("\"{:#x}\"", word); }
-  /// A CSV field, quoted when it has to be (RFC 4180).
+  /// A CSV field, quoted when it has to be (RFC 4180). Bytes that are not UTF-8 become U+FFFD.
   TextWriter& csv(std::string_view text);
   /// Text of an HTML element or attribute.
   TextWriter& html(std::string_view text);
   void flush();
 
  private:
+  void utf8(std::string_view text);
   TextWriter& full() {
     if (buffer_.size() >= block) flush();
     return *this;
