@@ -23,10 +23,14 @@ struct Opened {
   std::string detected = {}, unobserved = {};
   std::string schedule_end = {}, schedule_text = {}, schedule = {};
   std::vector<scenario::Failure> postponed = {};
+  std::string left_out = {};
+  std::optional<Error> incomplete = {};
 };
 
 Result<Opened> from_trace(std::shared_ptr<const Bytes> bytes, const std::filesystem::path& path, const OpenOptions& options) {
-  const auto trace = open_trace(std::move(bytes), path, options.progress);
+  ReadOptions reading(options.progress);
+  reading.accept_incomplete = options.accept_incomplete;
+  const auto trace = open_trace(std::move(bytes), path, reading);
   if (!trace) return tl::unexpected(trace.error());
   std::string detected;
   Result<KernelModel> model = fail("");
@@ -54,6 +58,9 @@ Result<Opened> from_trace(std::shared_ptr<const Bytes> bytes, const std::filesys
   if (!recording) return tl::unexpected(recording.error());
   Opened opened{SourceKind::trace, std::move(*model), std::move(*recording)};
   opened.detected = std::move(detected);
+  if (const uint64_t line = (*trace)->info().left_out_line; line != 0)
+    opened.left_out = "line " + std::to_string(line) + ", the last one, which no end of line follows: it may be cut inside a number";
+  opened.incomplete = (*trace)->info().incomplete;
   for (const TraceSection& section : (*trace)->info().sections)
     if (section.title == "unobserved") opened.unobserved = section.text;
   return opened;
@@ -162,6 +169,8 @@ Result<std::shared_ptr<const Document>> open_document(const std::filesystem::pat
   document->failures = std::move(opened->failures);
   document->postponed = std::move(opened->postponed);
   document->detected = std::move(opened->detected);
+  document->left_out = std::move(opened->left_out);
+  document->incomplete = std::move(opened->incomplete);
   document->unobserved = std::move(opened->unobserved);
   const auto recording = std::make_shared<const Recording>(std::move(opened->recording));
   document->recording = recording;

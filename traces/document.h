@@ -33,6 +33,8 @@ struct Document {
   std::shared_ptr<const History> history;
   // traces only
   std::string detected;                     ///< how the model was found when the trace does not name its kernel
+  std::string left_out;                     ///< what of the file was not read, and why; mostly empty
+  std::optional<Error> incomplete;          ///< the file is cut off, and this is what is in front (OpenOptions::accept_incomplete)
   std::string unobserved;                   ///< what the capture could not show and what it costs, a line each
   // scenarios only
   uint32_t expectations = 0;
@@ -48,6 +50,7 @@ struct OpenOptions {
   Progress progress;
   std::string schedule = {};      ///< scenarios with tasks: overrides the file's schedule
   std::optional<uint64_t> seed = {};   ///< the same, at random
+  bool accept_incomplete = false;      ///< traces: see ReadOptions
 };
 
 /// The title of what is opened from `path`: the file's name without directory and suffixes.

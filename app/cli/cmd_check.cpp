@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 #include <vector>
 
 #include "app/cli/command.h"
+#include "app/cli/error_json.h"
 #include "traces/check/candidates.h"
 #include "traces/check/named_model.h"
 #include "traces/check/summary.h"
@@ -34,42 +36,66 @@ class CheckCommand : public Command {
     arguments.flag("--brief", brief_, "Only the counts, without explanations");
   }
 
+  /// A file that cannot be checked, or not to its end, leaves the others as they are; what is told of it ends with 2.
   int run(const Output& output) override {
-    traces::CheckCounts total, migrations;
-    traces::MigrateFacts all_facts;
+    Totals totals;
+    std::vector<Error> errors;
     Json files = Json::array();
     for (const std::string& file : files_) {
-      traces::OpenOptions options;
-      options.kernel = kernel_;
-      const auto opened = traces::open_document(file, options);
-      if (!opened) return output.bad_input(opened.error());
-      const traces::Document& document = **opened;
-      if (document.recording->events().empty())
-        return output.bad_input(Error{"shows nothing that a kernel did: there is nothing to compare the engine with", file, 0, 0, false});
-      const traces::CheckCounts counts = traces::count_checks(*document.recording);
-      const traces::CheckCounts migrated = traces::count_migrate_checks(*document.recording);
-      total += counts;
-      const traces::MigrateFacts facts = traces::count_migrate_facts(*document.recording);
-      migrations += migrated;
-      all_facts += facts;
-      if (output.json)
-        files.push_back(as_json(file, document, counts, migrate_json(migrated, facts)));
-      else
-        print(output, file, document, counts, migrated, facts);
+      Json row;
+      const auto wrong = check(output, file, totals, row);
+      if (wrong) {
+        errors.push_back(*wrong);
+        if (output.json && row.empty()) row["file"] = file;
+        if (output.json) row["error"] = error_json(*wrong);
+        else (void)output.bad_input(*wrong);
+      }
+      files.push_back(std::move(row));
     }
+    if (totals.files == 0) return output.json ? output.bad_input(errors.front()) : exit_bad_input;
     if (output.json) {
-      Json result = counts_json(total);
-      result["migrate"] = migrate_json(migrations, all_facts);
+      Json result = counts_json(totals.counts);
+      result["migrate"] = migrate_json(totals.migrations, totals.facts);
+      if (!errors.empty()) result["error"] = error_json(errors.front());
       result["files"] = std::move(files);
       output.print(result.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
     } else {
-      output.print("migrate " + traces::counts_text(migrations) + "\n");
-      output.print(traces::counts_text(total) + "\n");
+      output.print("migrate " + traces::counts_text(totals.migrations) + "\n");
+      output.print(traces::counts_text(totals.counts) + "\n");
     }
-    return total.diverged == 0 && migrations.diverged == 0 ? exit_ok : exit_check_failed;
+    if (!errors.empty()) return exit_bad_input;
+    return totals.counts.diverged == 0 && totals.migrations.diverged == 0 ? exit_ok : exit_check_failed;
   }
 
  private:
+  struct Totals {
+    size_t files = 0;   ///< that were checked
+    traces::CheckCounts counts, migrations;
+    traces::MigrateFacts facts;
+  };
+
+  /// One file: printed, or as a row of the JSON. What is wrong with it, nothing when all is well.
+  std::optional<Error> check(const Output& output, const std::string& file, Totals& totals, Json& row) const {
+    traces::OpenOptions options;
+    options.kernel = kernel_;
+    options.accept_incomplete = true;
+    const auto opened = traces::open_document(file, options);
+    if (!opened) return opened.error();
+    const traces::Document& document = **opened;
+    if (document.recording->events().empty())
+      return Error{"shows nothing that a kernel did: there is nothing to compare the engine with", file, 0, 0, false};
+    const traces::CheckCounts counts = traces::count_checks(*document.recording);
+    const traces::CheckCounts migrated = traces::count_migrate_checks(*document.recording);
+    const traces::MigrateFacts facts = traces::count_migrate_facts(*document.recording);
+    ++totals.files;
+    totals.counts += counts;
+    totals.migrations += migrated;
+    totals.facts += facts;
+    if (output.json) row = as_json(file, document, counts, migrate_json(migrated, facts));
+    else print(output, file, document, counts, migrated, facts);
+    return document.incomplete;
+  }
+
   static Json counts_json(const traces::CheckCounts& counts) {
     return {{"calls", counts.calls},          {"agreed", counts.agreed},
             {"diverged", counts.diverged},    {"unknown", counts.unknown},
@@ -110,6 +136,7 @@ class CheckCommand : public Command {
     output.print(text);
     if (!document.detected.empty()) output.print("  model " + document.detected + "\n");
     if (const std::string note = traces::model_note(document.model); !note.empty()) output.print("  model " + note + "\n");
+    if (!document.left_out.empty()) output.print("  left out: " + document.left_out + "\n");
     if (brief_) return;
     for (const traces::Hang& hang : traces::hangs(*document.recording))
       output.print("  " + traces::hang_text(*document.recording, hang) + "\n");
@@ -173,6 +200,7 @@ class CheckCommand : public Command {
     result["migrate"] = std::move(migrated);
     if (!document.detected.empty()) result["detected"] = document.detected;
     if (const std::string note = traces::model_note(document.model); !note.empty()) result["model_note"] = note;
+    if (!document.left_out.empty()) result["left_out"] = document.left_out;
     std::string why_not;
     const auto trials = explain_ ? trials_of(document, why_not) : std::vector<traces::ModelTrial>();
     if (!why_not.empty()) result["other_models_not_tried"] = why_not;

@@ -58,6 +58,7 @@ class ExportCommand : public Command {
     const auto opened = traces::open_document(file_, options);
     if (!opened) return output.bad_input(opened.error());
     if (const auto written = write(**opened); !written) return output.bad_input(written.error());
+    if (!(*opened)->left_out.empty()) std::fprintf(output.err, "hmmscope: left out: %s\n", (*opened)->left_out.c_str());
     if (output.json && output_ != "-") {
       nlohmann::ordered_json files = written_;
       output.print(nlohmann::ordered_json{{"format", format_}, {"files", std::move(files)}}.dump(2) + "\n");

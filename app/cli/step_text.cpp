@@ -154,14 +154,17 @@ std::string summary_text(const traces::Document& document) {
   line("steps", std::to_string(recording.steps()));
   line("calls", std::to_string(recording.calls().size()));
   line("words", std::to_string(recording.word_count()));
+  line("left out", document.left_out);
   return text;
 }
 
 json summary_json(const traces::Document& document) {
   const Recording& recording = *document.recording;
-  return {{"title", document.title}, {"kernel", recording.meta("kernel")}, {"patch", recording.meta("patch")},
+  json result = {{"title", document.title}, {"kernel", recording.meta("kernel")}, {"patch", recording.meta("patch")},
           {"model", document.model.id}, {"layout", document.model.hmm_pfn != nullptr ? document.model.hmm_pfn->id : ""},
           {"steps", recording.steps()}, {"calls", recording.calls().size()}, {"words", recording.word_count()}};
+  if (!document.left_out.empty()) result["left_out"] = document.left_out;
+  return result;
 }
 
 }  // namespace hmmscope::app

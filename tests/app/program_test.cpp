@@ -177,6 +177,47 @@ TEST(Program, MalformedFilesEndWithTwoAndAPlace) {
   }
 }
 
+/// What is whole is checked and told, of a cut file and of the files beside one that cannot be read.
+TEST(Program, CheckTellsWhatIsWholeAndWhatIsNot) {
+  const ScratchDirectory scratch;
+  const std::string trace = content_of(std::filesystem::path(HMMSCOPE_SOURCE_DIR) / plain_sample);
+  const size_t out = trace.find('\n', trace.find("rf_out:"));
+  ASSERT_NE(out, std::string::npos);
+  const std::string cut = scratch.write("cut.txt", trace.substr(0, out + 20)).string();
+  const Ran ran = run_program({"check", cut});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.out, HasSubstr("\ncalls 1, agreed 1, diverged 0, unknown 0\n"));
+  EXPECT_THAT(ran.err, HasSubstr("cut.txt:"));
+  const Ran many = run_program({"check", cut, "nowhere.txt", plain_sample});
+  EXPECT_EQ(many.code, 2);
+  EXPECT_THAT(many.out, HasSubstr("\ncalls 2, agreed 2, diverged 0, unknown 0\n"));
+  EXPECT_THAT(many.err, AllOf(HasSubstr("cut.txt:"), HasSubstr("nowhere.txt: cannot be opened")));
+  const Ran json = run_program({"check", "--json", cut, "nowhere.txt", plain_sample});
+  EXPECT_EQ(json.code, 2);
+  const auto told = nlohmann::json::parse(json.out, nullptr, false);
+  ASSERT_TRUE(told.is_object()) << json.out;
+  EXPECT_EQ(told["error"].value("file", ""), cut);
+  EXPECT_EQ(told.value("agreed", 0), 2);
+  ASSERT_EQ(told["files"].size(), 3u);
+  EXPECT_EQ(told["files"][0].value("agreed", 0), 1);
+  EXPECT_TRUE(told["files"][0].contains("error"));
+  EXPECT_EQ(told["files"][1].value("file", ""), "nowhere.txt");
+  EXPECT_TRUE(told["files"][1].contains("error"));
+  EXPECT_FALSE(told["files"][2].contains("error"));
+}
+
+TEST(Program, CheckSaysWhichLineIsLeftOut) {
+  const ScratchDirectory scratch;
+  std::string trace = content_of(std::filesystem::path(HMMSCOPE_SOURCE_DIR) / plain_sample);
+  trace.pop_back();   // the end of the last line
+  const std::string file = scratch.write("unended.txt", trace).string();
+  const Ran ran = run_program({"check", file});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("\n  left out: line "));
+  EXPECT_THAT(run_program({"check", "--json", file}).out, HasSubstr("\"left_out\": \"line "));
+  EXPECT_THAT(run_program({"replay", file}).out, HasSubstr("left out"));
+}
+
 TEST(Program, EveryCommandSpeaksJson) {
   for (const Arguments& arguments : {Arguments{"decode", "0xd200000000140000"},
                                      {"decode", "0x1", "--layout", "all"},

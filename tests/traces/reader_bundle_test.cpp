@@ -66,6 +66,7 @@ TEST(CaptureBundle, DamageIsAnErrorWithItsLine) {
                           {no_version, 1, "not a number"},
                           {head + notes, 9, "ends before its trace"},
                           {head + "#| stray\n" + trace, 3, "in front of the first section"},
+                          {head + notes + trace + trace.substr(trace.rfind("\n", trace.size() - 2) + 1, 70), 13, "in the middle of this line"},
                           {head + notes + "hello\n" + trace, 9, "expected a comment line"}}) {
     const auto opened = read(bad.text);
     ASSERT_FALSE(opened) << bad.message;

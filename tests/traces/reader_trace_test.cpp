@@ -170,12 +170,66 @@ TEST(TraceReader, ErrorsNameTheLine) {
   expect_error("# tracer: nop\n#\n", "test.txt: holds no events (2 lines read)");
   expect_error(event + "garbage\n" + event, "test.txt:2: not a line of an ftrace text: \"garbage\"");
   expect_error(event + "              sh-55      [99999] .....    75.000001: e: a=1\n", "test.txt:2: the cpu number");
-  expect_error(event + event.substr(0, event.size() - 1), "test.txt:2: the file ends in the middle of this line");
+  expect_error(event + event.substr(0, 40), "test.txt:2: the file ends in the middle of this line");
   expect_error(event + std::string(100000, '\0'), "test.txt:2: the file ends in the middle");
   expect_error(event + std::string(1 << 20, 'x') + "\n", "test.txt:2: not a line");
   expect_error("# hmmscope-capture: kernel=6.12 page_shift=99\n" + event, "test.txt:1: this value cannot be: page_shift=99");
   expect_error("# tracer: nop\n# entries-in-buffer/entries-written: 3/3   #P:2\n" + event,
                "test.txt:3: the header announces 3 events, but the file ends after 1");
+}
+
+/// It may be cut inside a number: it is no event, but costs nothing else.
+TEST(TraceReader, ALastLineWithoutItsEndIsLeftOut) {
+  const std::string event = "              sh-55      [001] .....    75.000001: e: a=1\n";
+  for (const std::string head : {"", "# tracer: nop\n# entries-in-buffer/entries-written: 2/2   #P:2\n"}) {
+    const auto read = read_text(head + event + event.substr(0, event.size() - 1));
+    ASSERT_TRUE(read) << read.error().to_string();
+    EXPECT_EQ((*read)->size(), 1u);
+    EXPECT_EQ((*read)->info().left_out_line, head.empty() ? 2u : 4u);
+  }
+  const auto comment = read_text(event + "# the end");
+  ASSERT_TRUE(comment);
+  EXPECT_EQ((*comment)->info().left_out_line, 0u);
+}
+
+TEST(TraceReader, ACutTextIsReadUpToThereWhenAskedFor) {
+  const std::string event = "              sh-55      [001] .....    75.000001: e: a=1\n";
+  ReadOptions options;
+  options.accept_incomplete = true;
+  for (const auto& [text, says] : {std::pair(event + event + event.substr(0, 40), "test.txt:3: the file ends in the middle of this line"),
+                                   std::pair("# entries-in-buffer/entries-written: 9/9   #P:2\n" + event + event + event.substr(0, event.size() - 2),
+                                             "test.txt:4: the header announces 9 events")}) {
+    EXPECT_FALSE(read_text(text));
+    const auto bytes = std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size());
+    const auto read = read_trace(bytes, "test.txt", options);
+    ASSERT_TRUE(read) << read.error().to_string();
+    EXPECT_EQ((*read)->size(), 2u);
+    ASSERT_TRUE((*read)->info().incomplete);
+    EXPECT_TRUE((*read)->info().incomplete->to_string().starts_with(says)) << (*read)->info().incomplete->to_string();
+  }
+}
+
+/// Tools that copy a text put such behind its lines, and a mark in front of it.
+TEST(TraceReader, BlanksBehindLinesAndAByteOrderMarkChangeNothing) {
+  const std::string head = "# hmmscope-capture: kernel=6.12.1\n", event = "              sh-55      [001] .....    75.000001: e: a=0x1f b=";
+  for (const char* end : {"\n", "  \n", "\r\n", "\r\r\n", "\t \r\n"}) {
+    for (const char* last : {"{0x1,0x2}", "name", "0x2a"}) {
+      const auto read = read_text("\xef\xbb\xbf" + head + event + last + end + event + last + end);
+      ASSERT_TRUE(read) << read.error().to_string();
+      EXPECT_EQ((*read)->info().kernel, "6.12.1");
+      for (const size_t k : {0, 1}) {
+        EXPECT_EQ((**read)[k].number("a"), 0x1fu);
+        EXPECT_EQ((**read)[k].text("b"), last == std::string("{0x1,0x2}") ? "0x1,0x2" : last);
+        EXPECT_FALSE((**read)[k].array_damaged("b") && last[0] == '{');
+        EXPECT_TRUE((**read)[k].payload().ends_with(last));
+      }
+    }
+  }
+}
+
+TEST(TraceReader, TheVerboseLatencyFormatIsNamed) {
+  expect_error("# tracer: nop\n#\n           cat  1234 1 0 00000001 00000002 [0000000000000003] 0.005ms (+0.001ms): e: a=1\n",
+               "verbose latency format");
 }
 
 TEST(TraceReader, NulBytesAndLongLinesAreOnlyBytes) {

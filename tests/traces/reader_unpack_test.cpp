@@ -162,5 +162,13 @@ TEST(OpenBytes, SaysWhatIsWrongWithAPath) {
   EXPECT_NE(open_bytes("/").error().to_string().find("is a directory"), std::string::npos);
 }
 
+/// A sound frame, as zstd --long=30 writes: its window is larger than what is given to it.
+TEST(UnpackZstd, AWindowTooLargeIsNamed) {
+  const std::string frame("\x28\xb5\x2f\xfd\x00\xa0\x01\x00\x00", 9);
+  const auto bytes = unpack(frame, Packing::zstd, "x.zst");
+  ASSERT_FALSE(bytes);
+  EXPECT_NE(bytes.error().message.find("needs a window"), std::string::npos) << bytes.error().to_string();
+}
+
 }  // namespace
 }  // namespace hmmscope::traces

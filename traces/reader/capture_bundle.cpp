@@ -4,6 +4,7 @@
 
 #include "traces/reader/ftrace_text.h"
 #include "traces/reader/text_fields.h"
+#include "traces/reader/text_line.h"
 
 namespace hmmscope::traces {
 namespace {
@@ -18,9 +19,8 @@ constexpr uint64_t max_notes = uint64_t{256} << 20;  ///< bytes in front of the 
 
 std::string_view take_line(std::string_view& text) {
   const size_t newline = text.find('\n');
-  std::string_view line = text.substr(0, newline);
+  const std::string_view line = without_line_end(text.substr(0, newline));
   text.remove_prefix(newline == std::string_view::npos ? text.size() : newline + 1);
-  if (line.ends_with('\r')) line.remove_suffix(1);
   return line;
 }
 
@@ -75,10 +75,10 @@ class Notes {
 class CaptureBundle final : public TraceSource {
  public:
   std::string_view name() const override { return "hmmscope capture"; }
-  int recognise(std::string_view head) const override { return head.starts_with(bundle_mark) ? 200 : 0; }
+  int recognise(std::string_view head) const override { return head.substr(byte_order_mark(head)).starts_with(bundle_mark) ? 200 : 0; }
 
   Result<Trace::Parts> read(std::shared_ptr<const Bytes> bytes, std::string_view name, ReadWatch& watch) const override {
-    auto sections = Notes(bytes->view(), name).read();
+    auto sections = Notes(bytes->view().substr(byte_order_mark(bytes->view())), name).read();
     if (!sections) return tl::unexpected(sections.error());
     const auto complete = [&](Trace::Parts& parts) {
       parts.info.format = this->name();
@@ -87,6 +87,9 @@ class CaptureBundle final : public TraceSource {
     ReadWatch with_notes(watch, complete);
     auto parts = ftrace_text_source().read(std::move(bytes), name, with_notes);
     if (parts) complete(*parts);
+    // The script ends every line.
+    if (parts && parts->info.left_out_line != 0 && !parts->info.incomplete)
+      parts->info.incomplete = Error::at_line(parts->info.name, parts->info.left_out_line, "the capture ends in the middle of this line (a truncated copy?)");
     return parts;
   }
 };

@@ -4,6 +4,7 @@
 
 #include "traces/reader/byte_mask.h"
 #include "traces/reader/hex_run.h"
+#include "traces/reader/text_line.h"
 
 namespace hmmscope::traces {
 namespace {
@@ -54,9 +55,7 @@ void FieldSplit::split(std::string_view text) {
 }
 
 std::string_view FieldSplit::payload() const {
-  std::string_view line = text_.substr(0, text_.find('\n'));
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
+  return without_line_end(text_.substr(0, text_.find('\n')));
 }
 
 bool FieldSplit::ends_at(const char* at) const {

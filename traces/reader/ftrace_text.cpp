@@ -41,6 +41,7 @@ class FtraceText final : public TraceSource {
   std::string_view name() const override { return "ftrace text"; }
 
   int recognise(std::string_view head) const override {
+    head.remove_prefix(byte_order_mark(head));
     if (head.starts_with("# tracer:") || head.starts_with("# hmmscope-capture:")) return 100;
     ParsedLine parsed;
     for (int lines = 0; lines < 400 && !head.empty(); ++lines) {
@@ -76,7 +77,7 @@ Result<Trace::Parts> read_ftrace_text(const std::shared_ptr<const Bytes>& bytes,
       return scanners[piece].scan(bytes, cuts[piece], cuts[piece + 1], size, count);
     }));
   }
-  scanners[0].scan(bytes, 0, cuts[1], size, count);
+  scanners[0].scan(bytes, byte_order_mark(bytes->view()), cuts[1], size, count);
   for (std::future<bool>& one : running) one.wait();
   for (size_t piece = 1; piece < count; ++piece) scanners[0].take_over(std::move(scanners[piece]));
   return scanners[0].finish(bytes);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "traces/reader/text_line.h"
@@ -33,13 +34,13 @@ class KindTable {
   }
   /// For names that another table has made canonical.
   KindId find_or_add_canonical(std::string name) {
-    size_t kind = 0;
-    while (kind < kinds_.size() && kinds_[kind] != name) ++kind;
-    if (kind == kinds_.size()) {
-      if (kind >= limit) return no_kind;
-      kinds_.push_back(std::move(name));
-    }
-    return static_cast<KindId>(kind);
+    const auto found = by_name_.find(name);
+    if (found != by_name_.end()) return found->second;
+    if (kinds_.size() >= limit) return no_kind;
+    const auto kind = static_cast<KindId>(kinds_.size());
+    kinds_.push_back(name);
+    by_name_.emplace(std::move(name), kind);
+    return kind;
   }
   const std::vector<std::string>& kinds() const { return kinds_; }
   std::vector<std::string> take() { return std::move(kinds_); }
@@ -65,13 +66,10 @@ class KindTable {
 
   KindId add(const EventName& name, uint32_t prefix, uint64_t hash) {
     std::string canonical = (prefix == 1 ? "sys_enter_" : prefix == 2 ? "sys_exit_" : "") + std::string(name.name);
-    size_t kind = 0;
-    while (kind < kinds_.size() && kinds_[kind] != canonical) ++kind;
-    if (kind == kinds_.size()) {
-      if (kind >= limit || rows_.size() >= limit) return no_kind;
-      kinds_.push_back(std::move(canonical));
-    }
-    rows_.push_back({hash, prefix, static_cast<KindId>(kind), std::string(name.name)});
+    if (rows_.size() >= limit && !by_name_.contains(canonical)) return no_kind;
+    const KindId kind = find_or_add_canonical(std::move(canonical));
+    if (kind == no_kind) return no_kind;
+    rows_.push_back({hash, prefix, kind, std::string(name.name)});
     if (rows_.size() * 2 > slots_.size()) grow();
     else place(static_cast<uint32_t>(rows_.size() - 1));
     return rows_.back().kind;
@@ -89,6 +87,7 @@ class KindTable {
   std::vector<uint32_t> slots_;
   std::vector<Row> rows_;
   std::vector<std::string> kinds_;
+  std::unordered_map<std::string, KindId> by_name_;   ///< of kinds_
 };
 
 /// Pids -> tasks. One task a pid: the kernel resolves names late, so the last real name printed is the best one.

@@ -37,6 +37,8 @@ struct ReadOptions {
   Progress progress;
   PrefixSink prefix;
   uint64_t first_prefix = 4096;   ///< events, at least 1
+  /// A text that is cut off is read up to there, and TraceInfo::incomplete says so; otherwise that is the error.
+  bool accept_incomplete = false;
 };
 
 /// The same for readers of formats: they hand parts over, and say whether it is time to.

@@ -58,6 +58,11 @@ ReadWatch watch_of(const ReadOptions& options, std::function<void(TraceInfo&)> c
   return ReadWatch(options.progress, hand_out, options.first_prefix);
 }
 
+Result<std::shared_ptr<const Trace>> trace_of(Trace::Parts parts, const ReadOptions& options) {
+  if (parts.info.incomplete && !options.accept_incomplete) return fail(std::move(*parts.info.incomplete));
+  return std::make_shared<const Trace>(std::move(parts));
+}
+
 }  // namespace
 
 std::span<const TraceSource* const> trace_sources() {
@@ -92,7 +97,7 @@ Result<std::shared_ptr<const Trace>> open_trace(std::shared_ptr<const Bytes> fil
   auto parts = read_bytes(std::move(file), display_name(path), watch);
   if (!parts) return tl::unexpected(parts.error());
   complete(parts->info);
-  return std::make_shared<const Trace>(std::move(*parts));
+  return trace_of(std::move(*parts), options);
 }
 
 Result<std::shared_ptr<const Trace>> read_trace(std::span<const uint8_t> bytes, std::string_view name,
@@ -102,7 +107,7 @@ Result<std::shared_ptr<const Trace>> read_trace(std::span<const uint8_t> bytes, 
   ReadWatch watch = watch_of(options);
   auto parts = read_bytes(std::move(*copy), name, watch);
   if (!parts) return tl::unexpected(parts.error());
-  return std::make_shared<const Trace>(std::move(*parts));
+  return trace_of(std::move(*parts), options);
 }
 
 }  // namespace hmmscope::traces

@@ -54,9 +54,7 @@ TextDecoder::TextDecoder(std::shared_ptr<const Bytes> bytes, const std::vector<s
 
 std::string_view TextDecoder::line_from(uint64_t offset) const {
   const std::string_view rest = bytes_->view().substr(offset);
-  std::string_view line = rest.substr(0, rest.find('\n'));
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
+  return without_line_end(rest.substr(0, rest.find('\n')));
 }
 
 std::string_view TextDecoder::payload_of(const TraceEvent& event) const {

@@ -41,6 +41,15 @@ struct ParsedLine {
 /// `line` without its newline. Time is linear in the part of the line before the event.
 LineKind parse_line(std::string_view line, ParsedLine& out);
 
+/// Blanks and carriage returns behind a line are of tools that copied it.
+inline std::string_view without_line_end(std::string_view line) {
+  while (!line.empty() && (line.back() == ' ' || line.back() == '\t' || line.back() == '\r')) line.remove_suffix(1);
+  return line;
+}
+
+/// Bytes of the mark that some tools put in front of UTF-8.
+inline size_t byte_order_mark(std::string_view text) { return text.starts_with("\xef\xbb\xbf") ? 3 : 0; }
+
 /// How the payload of an event is written.
 enum class PayloadForm : uint8_t {
   fields,      ///< "(probe) name=value ..."

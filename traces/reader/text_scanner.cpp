@@ -52,8 +52,8 @@ bool TextScanner::scan(const std::shared_ptr<const Bytes>& text, uint64_t from, 
     } else {
       const auto* newline = static_cast<const char*>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
       if (newline == nullptr) {
-        stop(cut_short({at, static_cast<size_t>(end - at)}));
-        return false;
+        leave_out({at, static_cast<size_t>(end - at)});
+        return true;
       }
       if (!take_line({at, static_cast<size_t>(newline - at)}, static_cast<uint64_t>(at - begin_))) {
         stop(std::move(error_));
@@ -79,7 +79,7 @@ bool TextScanner::scan(const std::shared_ptr<const Bytes>& text, uint64_t from, 
 void TextScanner::end_at(std::string_view text, uint64_t from) {
   if (stopped_ || from == text.size()) return;
   ++line_;
-  stop(cut_short(text.substr(from)));
+  leave_out(text.substr(from));
 }
 
 void TextScanner::look() {
@@ -97,9 +97,10 @@ bool TextScanner::set_error(std::string message) {
   return false;
 }
 
-Error TextScanner::cut_short(std::string_view rest) const {
-  return Error::at_line(parts_.info.name, line_, "the file ends in the middle of this line: " + quoted(rest) + " (a truncated copy?)");
-}
+/// A line without an end may be cut inside a number, which nobody can see: it is never taken for an event.
+void TextScanner::leave_out(std::string_view rest) { unended_ = rest; }
+
+Error TextScanner::at_end(std::string message) const { return Error::at_line(parts_.info.name, line_, std::move(message)); }
 
 /// A line whose task, CPU, flags, seconds and event name were all met before: the byte behind it, or nullptr when it is
 /// not such a line. What it does is what take_event does.
@@ -232,6 +233,7 @@ bool TextScanner::take_other(std::string_view line) {
   const bool stack = start != std::string_view::npos && line.substr(start).starts_with("=>");
   const bool free_text = last_form_ == PayloadForm::print ||
                          (last_form_ == PayloadForm::fields && last_event_.find('=') == std::string_view::npos);
+  verbose_ = verbose_ || (before_events && line.find("ms (+") != std::string_view::npos);
   if (!before_events && !stack && !free_text) return set_error("not a line of an ftrace text: " + quoted(line));
   if (parts_.info.unparsed_lines++ == 0) parts_.info.first_unparsed_line = line_;
   return true;
@@ -285,6 +287,7 @@ void TextScanner::take_over(TextScanner&& next) {
   parts_.events.append(next.parts_.events, kinds, tasks, static_cast<uint32_t>(line_));
   for (const TraceEvent& mark : next.marks_) marks_.push_back(here(mark));
   if (next.stopped_ && next.error_.line != 0) next.error_.line += line_;
+  unended_ = next.unended_;
   take_over_info(next);
   if (next.stopped_) stop(std::move(next.error_));
 }
@@ -318,27 +321,34 @@ Trace::Parts TextScanner::prefix() const {
   return parts;
 }
 
-/// The text holds what it announces; otherwise error_ says what is missing.
-bool TextScanner::complete() {
-  const TraceInfo& info = parts_.info;
-  if (parts_.events.empty()) {
-    error_ = Error{"holds no events (" + std::to_string(line_) + " lines read)", info.name, 0, 0, false};
-    return false;
-  }
-  if (info.has_entry_counts && parts_.events.size() + info.lost_events < info.entries_in_buffer) {
-    return set_error("the header announces " + std::to_string(info.entries_in_buffer) + " events, but the file ends after " +
-                     std::to_string(parts_.events.size()) + " (a truncated copy? if events were left out on purpose, " +
-                     "remove the entries-in-buffer line)");
-  }
-  return true;
+/// Why the text is not all of what was written. A last line that is an event as far as it goes, and the last one that is
+/// announced, lacks nothing but perhaps its own end: it is left out, and that is noted.
+std::optional<Error> TextScanner::missing() {
+  TraceInfo& info = parts_.info;
+  const LineKind last = unended_ ? parse_line(*unended_, parsed_) : LineKind::blank;
+  if (last != LineKind::blank && last != LineKind::event && last != LineKind::comment)
+    return at_end("the file ends in the middle of this line: " + quoted(*unended_) + " (a truncated copy?)");
+  if (last == LineKind::event) info.left_out_line = line_;
+  const uint64_t seen = parts_.events.size() + info.lost_events + (last == LineKind::event ? 1 : 0);
+  if (!info.has_entry_counts || seen >= info.entries_in_buffer) return std::nullopt;
+  return at_end("the header announces " + std::to_string(info.entries_in_buffer) + " events, but the file ends after " +
+                std::to_string(parts_.events.size()) + " (a truncated copy? if events were left out on purpose, " +
+                "remove the entries-in-buffer line)");
 }
 
 Result<Trace::Parts> TextScanner::finish(const std::shared_ptr<const Bytes>& text) {
   settle_marks(last_time_);
   bytes_ = text;
-  if (stopped_ || !complete()) {
+  if (!stopped_) parts_.info.incomplete = missing();
+  if (!stopped_ && parts_.events.empty() && verbose_)
+    stop(Error{"is in the verbose latency format, which is not read here: record with the trace option noverbose", parts_.info.name, 0, 0, false});
+  if (!stopped_ && parts_.events.empty()) {
+    stop(parts_.info.incomplete ? *parts_.info.incomplete
+                                : Error{"holds no events (" + std::to_string(line_) + " lines read)", parts_.info.name, 0, 0, false});
+  }
+  if (stopped_ || parts_.info.incomplete) {
     if (watch_.owes(parts_.events.size())) watch_.hand_out(prefix());
-    return fail(std::move(error_));
+    if (stopped_) return fail(std::move(error_));
   }
   if (!sorted_) parts_.events.sort_by_time();
   parts_.tasks = tasks_.take();

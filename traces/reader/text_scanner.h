@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,7 +33,7 @@ class TextScanner {
   /// calls go on where the one before ended, with the same bytes in front. `expected`: the bytes of the whole text, 0 when
   /// unknown; `pieces` of about the same size are scanned at once. An error stays in the scanner: false.
   bool scan(const std::shared_ptr<const Bytes>& text, uint64_t from, uint64_t to, uint64_t expected, size_t pieces = 1);
-  /// The bytes behind `from` are no whole line: an error, unless there are none.
+  /// The bytes behind `from` are no whole line, unless there are none.
   void end_at(std::string_view text, uint64_t from);
   void fail_with(Error error) { stop(std::move(error)); }
   /// Hands out what there is when a prefix is due.
@@ -40,13 +41,14 @@ class TextScanner {
 
   /// Appends the piece behind this one.
   void take_over(TextScanner&& next);
-  /// The trace, or the error of this or a later piece, after what was read before it was handed out. `text` is all of it.
+  /// The trace, which says of itself when it is not complete, or the error of this or a later piece, after what was read before it was handed out. `text` is all of it.
   Result<Trace::Parts> finish(const std::shared_ptr<const Bytes>& text);
 
  private:
   void stop(Error error);
   bool set_error(std::string message);
-  Error cut_short(std::string_view rest) const;
+  void leave_out(std::string_view rest);
+  Error at_end(std::string message) const;
 
   const char* take_known(const char* line, const char* end);
   void remember(std::string_view line);
@@ -61,7 +63,7 @@ class TextScanner {
 
   void take_over_info(const TextScanner& next);
   Trace::Parts prefix() const;
-  bool complete();
+  std::optional<Error> missing();
 
   std::shared_ptr<const Bytes> bytes_;
   const char* begin_ = nullptr;   ///< of the text
@@ -82,9 +84,11 @@ class TextScanner {
   PayloadForm last_form_ = PayloadForm::fields;
   std::string_view last_event_;
   bool format_known_ = false;
+  bool verbose_ = false;          ///< a line in front of the events is of the verbose latency format
   bool sorted_ = true;
   const bool first_;
   bool stopped_ = false;          ///< by error_
+  std::optional<std::string_view> unended_;   ///< the last line, without a newline
   uint64_t next_look_ = 0, next_report_ = 0;
   std::vector<std::pair<std::string_view, uint64_t>> comments_;   ///< of a later piece, with their lines in it
 };

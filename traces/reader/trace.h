@@ -55,6 +55,8 @@ struct TraceInfo {
   bool arrays_reliable = true; ///< false for `trace-cmd report` without -R, see unreliable_arrays
   uint64_t unparsed_lines = 0; ///< lines that are neither comment nor event (continuations of a marker, tool chatter)
   uint64_t first_unparsed_line = 0;
+  uint64_t left_out_line = 0;  ///< the last line, an event without a newline behind it, which may be cut inside a number; 0: none
+  std::optional<Error> incomplete;   ///< why this is not all that the file once held (ReadOptions::accept_incomplete)
   std::vector<TraceSection> sections;  ///< empty but for captures of the scripts in traces/capture
 
   /// What the section "about" of a capture says behind this key; empty when it does not.

@@ -189,7 +189,8 @@ class DatCollector {
     const auto id = load<uint16_t>(record, places_.type);
     if (id < by_id_.size() && by_id_[id] != nullptr) return by_id_[id].get();
     tep_event* event = tep_find_event(tep_, id);
-    if (event == nullptr) return stop("has a record whose event has no format"), nullptr;
+    if (event == nullptr)
+      return stop(fmt::format("has no format for event {}, of which its record {} on CPU {} is", id, parts_.events.size() + 1, record.cpu)), nullptr;
     Known* known = known_event(*event);
     if (known == nullptr) stop("has more than 65534 different events");
     return known;

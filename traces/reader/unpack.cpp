@@ -2,6 +2,7 @@
 #include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <memory>
@@ -103,7 +104,10 @@ class ZstdDecoder final : public Decoder {
     const size_t ret = ZSTD_decompressStream(stream_, &out, &in);
     Chunk chunk{in.pos, out.pos, false, nullptr};
     const bool used_up = last && in.pos == in.size;
-    if (ZSTD_isError(ret)) chunk.failure = "damaged zstd data";
+    if (ZSTD_isError(ret)) {
+      const bool window = ZSTD_getErrorCode(ret) == ZSTD_error_frameParameter_windowTooLarge;
+      chunk.failure = window ? "the zstd data needs a window of more than 128 MiB: unpack it with zstd -d --long=31" : "damaged zstd data";
+    }
     else if (ret == 0) chunk.finished = used_up;
     else if (used_up && out.pos < out.size) chunk.failure = "the zstd data ends too early (truncated file?)";
     return chunk;
