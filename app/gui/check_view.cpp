@@ -176,10 +176,15 @@ void CheckView::set_zoom(double zoom) {
 }
 
 void CheckView::fit_columns() {
-  const int character = QFontMetrics(table_->font()).averageCharWidth();
+  const QFontMetrics metrics(table_->font());
+  const int character = metrics.averageCharWidth(), air = character * 3;
+  // Of a long table only the first thousand rows are looked at: later ones have larger steps and other calls.
+  const auto longest_call = text_of(function_name(Function::migrate_vma_finalize));
+  const int least[column_count] = {character * 8, metrics.horizontalAdvance(grouped(session_.steps())) + air,
+                                   metrics.horizontalAdvance(longest_call) + air, character * 8, character * 8};
   table_->resizeColumnsToContents();
   for (int i = 0; i < column_count; ++i)
-    table_->setColumnWidth(i, std::clamp(table_->columnWidth(i), character * 8, character * 48));
+    table_->setColumnWidth(i, std::max(least[i], std::min(table_->columnWidth(i), character * 48)));
 }
 
 void CheckView::refill() {

@@ -125,46 +125,6 @@ TEST_F(Window, KeysStepAndACanvasKeepsItsArrows) {
   EXPECT_FALSE(bits->hasFocus());
 }
 
-TEST_F(Window, LeftAndRightStepWhereverTheFocusIs) {
-  MainWindow window(setup());
-  window.show();
-  window.show_document(test::small_document(), 3);
-  window.activateWindow();
-  QTest::qWait(20);
-  for (const char* id : {"walk", "bits", "decision", "history", "timeline", "events", "divergences"}) {
-    if (QAction* show = window.actions().action(QStringLiteral("view.") + QString::fromLatin1(id));
-        !window.dock(QString::fromLatin1(id))->isVisible())
-      show->trigger();
-    window.dock(QString::fromLatin1(id))->go_to();
-    QWidget* focus = QApplication::focusWidget();
-    ASSERT_NE(focus, nullptr) << id;
-    ASSERT_TRUE(window.dock(QString::fromLatin1(id))->isAncestorOf(focus)) << id;
-    QTest::keyClick(focus, Qt::Key_Right);
-    EXPECT_EQ(window.session().position(), 4u) << id;
-    QTest::keyClick(focus, Qt::Key_Left);
-    EXPECT_EQ(window.session().position(), 3u) << id;
-  }
-}
-
-TEST_F(Window, EscapeCancelsALoadUnlessAFieldTakesIt) {
-  MainWindow window(setup());
-  window.show();
-  window.show_document(test::small_document(), 3);
-  window.activateWindow();
-  QTest::qWait(20);
-  window.open(saved_recording());  // its end comes by an event, and none is let happen
-  window.actions().action(QStringLiteral("edit.palette"))->trigger();
-  ASSERT_TRUE(window.loader().busy());
-  QTest::keyClick(QApplication::focusWidget(), Qt::Key_Escape);
-  EXPECT_FALSE(window.palette_dialog().isVisible());
-  ASSERT_TRUE(window.loader().busy());
-  QWidget* bits = window.canvas(QStringLiteral("bits"))->surface();
-  bits->setFocus();
-  QTest::keyClick(bits, Qt::Key_Escape);
-  EXPECT_FALSE(window.loader().busy());
-  EXPECT_EQ(window.session().position(), 3u);
-}
-
 TEST_F(Window, OpensAFileOffTheUiThreadAndRestoresThePlace) {
   const QString path = saved_recording();
   {

@@ -392,7 +392,7 @@ void BitsPanel::draw(const ViewContext& view, Intents& intents) {
 }
 
 Table BitsPanel::table(const ViewContext& view) const {
-  Table table{{"field", "bits", "before", "after", "meaning", "evidence"}, {}};
+  Table table{{"field", "bits", "before", "after", "evidence", "meaning"}, {}};
   const WordIndex word = focused_word(view);
   if (word == no_word) return table;
   CheckIndex checks;
@@ -403,25 +403,25 @@ Table BitsPanel::table(const ViewContext& view) const {
   const std::string name = view.cursor->recording().word_name(word), first = hex_seen(shown.first, shown.first_unseen),
                     known(evidence_name(shown.evidence));
   if (shown.unknown()) {
-    table.rows.push_back({name, "63-0", first, "unknown", "no probe of the trace shows this word", known});
+    table.rows.push_back({name, "63-0", first, "unknown", known, "no probe of the trace shows this word"});
     return table;
   }
   const Layout& layout = layout_of(view, word, shown.second);
   table.rows.push_back({name, "63-0", first, hex_seen(shown.second, shown.unseen),
-                        describe_word(view, word, shown.second, shown.unseen), known});
+                        known, describe_word(view, word, shown.second, shown.unseen)});
   for (const Field& field : layout.fields) {
     const std::string bits = field.width == 1
                                  ? std::to_string(field.shift)
                                  : fmt::format("{}-{}", field.shift + field.width - 1, field.shift);
     const bool unseen = (field.mask() & shown.unseen) != 0;
     table.rows.push_back({field.name, bits, seen_value(field, shown.first, shown.first_unseen),
-                          seen_value(field, shown.second, shown.unseen), field.meaning,
-                          unseen ? std::string(evidence_name(Evidence::unknown)) : known});
+                          seen_value(field, shown.second, shown.unseen),
+                          unseen ? std::string(evidence_name(Evidence::unknown)) : known, field.meaning});
   }
   const Layout& read = layout_of(view, word, shown.word_to_read());
   for (const OtherReading& reading : other_readings(read, shown.word_to_read(), shown.unseen_to_read())) {
     table.rows.push_back({reading.layout->id, "63-0", shown.diverged ? reading.fields : "",
-                          shown.diverged ? "" : reading.fields, reading.remark, ""});
+                          shown.diverged ? "" : reading.fields, "", reading.remark});
   }
   return table;
 }
