@@ -159,6 +159,7 @@ void BitsPanel::bit_tooltip(Painter& p, const Layout& layout, int bit, std::opti
   if (lines.empty()) lines.push_back(fmt::format("bit {}: no field", bit));
   lines.push_back(fmt::format("{}, kernels {}", layout.title, layout.versions));
   lines.emplace_back(editable ? "Click: its history. Space: toggle it and run on from here" : "Click: its history");
+  lines.emplace_back("Shift and the arrows left and right: the next bit");
   p.tooltip(std::move(lines));
 }
 
