@@ -30,9 +30,8 @@ class CheckCommand : public Command {
                    "Read the traces as of this kernel model, whatever they say of themselves")
         .type_name("MODEL");
     arguments.flag("--explain", explain_,
-                 "Also the facts of each call that does not agree, and candidate explanations: the trace is "
-                 "run again under "
-                 "every other model");
+                 "Also the facts of each call that does not agree, and candidate explanations: where a call "
+                 "diverges, the trace is run again under every other model");
     arguments.flag("--brief", brief_, "Only the counts, without explanations");
   }
 

@@ -74,6 +74,26 @@ TEST(Program, CheckNeedsWhatAKernelDid) {
   EXPECT_THAT(ran.err, HasSubstr("nothing to compare"));
 }
 
+/// A trace of migrations alone is run again under other models, too.
+TEST(Program, CheckTriesOtherModelsForMigrations) {
+  const std::string migrations = "traces/samples/6.12-migrate_fault.trace.txt.xz";
+  const Ran ran = run_program({"check", "--explain", "--kernel", "6.16", migrations});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("candidate 1: other layout or rules. The kernel has the layout or the rules of 6.12: there this call agrees."));
+  EXPECT_THAT(ran.out, HasSubstr("candidate 2: kernel defect."));
+  EXPECT_THAT(ran.out, testing::Not(HasSubstr("not tried")));
+  const auto json = nlohmann::json::parse(run_program({"check", "--explain", "--kernel", "6.16", migrations, "--json"}).out);
+  EXPECT_EQ(json["files"][0]["findings"][0]["candidates"][0]["kind"], "other layout or rules");
+}
+
+TEST(Program, CheckNotesAKernelNewerThanItsRules) {
+  const Ran ran = run_program({"check", "--kernel", "9.9", "traces/samples/6.12-snapshot.trace.txt"});
+  EXPECT_THAT(ran.out, HasSubstr("kernel 9.9 is newer than the newest model, 7.3"));
+  EXPECT_THAT(ran.out, HasSubstr("comparisons of a word"));
+  const Ran json = run_program({"check", "--kernel", "9.9", "traces/samples/6.12-snapshot.trace.txt", "--json"});
+  EXPECT_THAT(json.out, HasSubstr("\"model_note\""));
+}
+
 TEST(Program, ANumberTooLargeForJsonNamesItsLine) {
   const ScratchDirectory scratch;
   const std::string file = scratch.write("large.json", "{\"title\": \"1e400\",\n \"hmmscope-scenario\":\n 1e400}");

@@ -74,7 +74,7 @@ class Report {
     const CheckCounts counts = count_checks(recording_);
     if (counts.calls != 0) {
       row("check", counts_text(counts));
-      row("words compared", fmt::format("{}", counts.words_compared));
+      row("comparisons of a word", fmt::format("{}", counts.words_compared));
     }
     const CheckCounts migrations = count_migrate_checks(recording_);
     if (migrations.calls != 0) row("check of migrations", counts_text(migrations));
