@@ -97,10 +97,11 @@ std::optional<Candidate> CandidateList::other_model() {
                      fmt::format("The kernel has the layout or the rules of {}: there this {} agrees.", best.trial->model, what),
                      evidence};
   }
-  speaks(for_defect_, fmt::format("the models under which this {} agrees do not fit the trace", what));
+  speaks(for_defect_, fmt::format("the models under which this {} agrees {}", what,
+                                  best.trial->broken != 0 ? "do not fit the trace" : "are not that of the kernel that the trace names"));
   return Candidate{CandidateKind::other_model,
-                   fmt::format("Under the layout and the rules of {} this {} agrees, but {}: hardly that kernel.",
-                               best.trial->model, what, against),
+                   fmt::format("Under the layout and the rules of {} this {} agrees, but {}: {}.", best.trial->model, what, against,
+                               best.trial->broken != 0 ? "hardly that kernel" : "only if it is mistaken there"),
                    evidence};
 }
 

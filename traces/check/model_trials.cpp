@@ -239,8 +239,10 @@ std::string kernel_side(const Document& document, const CallCheck& check, std::s
   const KernelModel& model = trial.document->model;
   const Layout &own = layout_of_check(mine, document.model, check), &layout = layout_of_check(mine, model, check);
   const RegionKind kind = mine.regions()[mine.region_of(check.word)].kind;
-  std::string text = fmt::format("as {}{}: layout {}", trial.model,
-                                 fitting.front().contradicted ? ", which hardly is the kernel of this trace" : "", layout.id);
+  std::string text = "as " + trial.model;
+  if (fitting.front().contradicted)
+    text += trial.broken != 0 ? ", which hardly is the kernel of this trace" : ", which is not the kernel that the trace names";
+  text += fmt::format(": layout {}", layout.id);
   if (const std::string difference = layout_difference(own, layout); !difference.empty()) text += ": " + difference;
   if (const std::string read = describe_word(model, kind, check.kernel); read != describe_word(document.model, kind, check.kernel))
     text += fmt::format("; it reads {}", read);
