@@ -116,7 +116,8 @@ remove_leftovers() {
     # Without a number it is one that begins, or the only copy of a capture that could not be written elsewhere.
     if [ -z "$owner" ] || runs_as "$owner" hmmscope-capture; then continue; fi
     for waiting in $(processes_with "$left/gate"); do
-      act "end process $waiting, a command that waits for its capture" kill "$waiting"
+      runs_as "$waiting" "$left/gate" || continue # it was who looked
+      act "end process $waiting, a command that waits for its capture" kill "$waiting" 2>/dev/null
     done
     unfinished=$(cat "$left/part" 2>/dev/null)
     case $unfinished in *.part) [ ! -f "$unfinished" ] || act "remove $unfinished" rm -f -- "$unfinished" ;; esac
