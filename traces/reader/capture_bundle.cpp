@@ -19,8 +19,9 @@ constexpr uint64_t max_notes = uint64_t{256} << 20;  ///< bytes in front of the 
 
 std::string_view take_line(std::string_view& text) {
   const size_t newline = text.find('\n');
-  const std::string_view line = without_line_end(text.substr(0, newline));
+  std::string_view line = text.substr(0, newline);
   text.remove_prefix(newline == std::string_view::npos ? text.size() : newline + 1);
+  while (line.ends_with('\r')) line.remove_suffix(1);   // notes keep their blanks
   return line;
 }
 
@@ -36,7 +37,7 @@ class Notes {
         return error("more than 256 MiB of notes in front of the trace");
       const std::string_view line = take_line(rest);
       if (line.starts_with(section_mark)) {
-        const std::string_view title = line.substr(section_mark.size());
+        const std::string_view title = without_line_end(line.substr(section_mark.size()));
         if (title == trace_section) return std::move(sections_);
         if (sections_.size() == max_sections) return error("more than 4096 sections");
         sections_.push_back({std::string(title), {}});
