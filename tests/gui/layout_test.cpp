@@ -22,16 +22,25 @@ class KeptLayout : public testing::Test {
     window.restore_state();
     window.resize(size);
     window.show();
-    QTest::qWait(50);
+    (void)QTest::qWaitForWindowExposed(&window);
     Dock* const timeline = window.dock(QStringLiteral("timeline"));
+    settle(*timeline);
     if (pulled_to != 0) {
       settings_.setValue(QStringLiteral("window/by_hand"), true);
       window.resizeDocks({window.dock(QStringLiteral("lesson")), timeline}, {size.height() - pulled_to, pulled_to}, Qt::Vertical);
-      QTest::qWait(50);
+      settle(*timeline);
     }
     const int height = timeline->height();
     window.close();
     return height;
+  }
+
+  /// Until nothing moves any more, however slow the machine is.
+  static void settle(const Dock& dock) {
+    for (int same = 0, height = -1; same < 4; same = dock.height() == height ? same + 1 : 0) {
+      height = dock.height();
+      QTest::qWait(20);
+    }
   }
 
   QTemporaryDir folder_;
