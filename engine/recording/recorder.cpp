@@ -19,6 +19,17 @@ bool shows_nothing(const Call& call) {
          call.first_step == call.end_step;
 }
 
+/// Words of a run that is cut where the words it replaces change their pattern: eight page tables' worth.
+constexpr uint32_t long_run = 4096;
+
+/// What is kept of every old word is the same, and neither the old nor the new values carry into it.
+bool stays_linear(const Part& old, uint64_t base, uint64_t stride, uint64_t keep) {
+  if (!old.pattern.linear) return false;
+  const uint64_t below = (keep & -keep) - 1;   // the bits that may count up
+  const auto fits = [&](uint64_t from, uint64_t step) { return step <= below / old.count && (from & below) <= below - step * (old.count - 1); };
+  return fits(old.pattern.base, old.pattern.stride) && fits(base, stride);
+}
+
 }  // namespace
 
 Recorder::Recorder(Memory& memory) : memory_(&memory) {
@@ -102,7 +113,6 @@ void Recorder::append_run(WordIndex first, const Recording::Run& run, uint64_t n
 }
 
 void Recorder::fill(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, Evidence evidence) {
-  constexpr uint32_t long_run = 4096;
   while (count >= long_run) {
     const Part old = first_part(memory_->words().subspan(first, count));
     fill_part(first, old.count, base, stride, evidence, old.pattern);
@@ -130,6 +140,20 @@ void Recorder::fill_part(WordIndex first, uint32_t count, uint64_t base, uint64_
 void Recorder::fill_keeping(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, uint64_t keep,
                             Evidence evidence) {
   if (keep == 0) return fill(first, count, base, stride, evidence);
+  while (count >= long_run) {
+    const Part old = first_part(memory_->words().subspan(first, count));
+    if (stays_linear(old, base, stride, keep))
+      fill_part(first, old.count, (old.pattern.base & keep) | base, stride, evidence, old.pattern);
+    else
+      keep_part(first, old.count, base, stride, keep, evidence);
+    first += old.count;
+    count -= old.count;
+    base += old.count * stride;
+  }
+  keep_part(first, count, base, stride, keep, evidence);
+}
+
+void Recorder::keep_part(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, uint64_t keep, Evidence evidence) {
   if (count == 0) return;
   uint64_t* words = memory_->data() + first;
   if (count == 1) return write(first, (*words & keep) | base, evidence);

@@ -76,6 +76,7 @@ class Recorder {
   }
   /// `old`: the pattern of the words' values.
   void fill_part(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, Evidence evidence, const Pattern& old);
+  void keep_part(WordIndex first, uint32_t count, uint64_t base, uint64_t stride, uint64_t keep, Evidence evidence);
   /// Records the words' old values; the caller then stores the new ones and sets the run's new shape.
   Recording::Run begin_run(WordIndex first, uint32_t count);
   void append_run(WordIndex first, const Recording::Run& run, uint64_t new_base, Evidence evidence);

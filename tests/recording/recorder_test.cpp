@@ -133,6 +133,43 @@ TEST_F(RecorderTest, LongRunsAreCutWhereTheOldWordsChangeTheirPattern) {
   EXPECT_LT(recording.bytes(), before.size() * 8 + 10000) << "beside the initial words hardly more than the 300";
 }
 
+/// With bits that each word keeps, whatever the old words are: as word by word.
+TEST_F(RecorderTest, LongRunsKeepBitsAsShortOnesDo) {
+  constexpr uint32_t count = 9000;
+  add(RegionKind::hmm_pfns, count);
+  const uint64_t keeps[] = {0xf000000000000000, 0x0800000000000000, 0xff00, 1, ~uint64_t{0}};
+  const uint64_t strides[] = {0, 1, 0x1000, uint64_t{1} << 50, ~uint64_t{0}};
+  uint32_t parts = 0, round = 0;
+  Recorder recorder(memory_);
+  std::vector<uint64_t> truth(count, 0);
+  for (const uint64_t keep : keeps)
+    for (const uint64_t stride : strides) {
+      recorder.step(RuleId::unknown_rule);
+      const uint64_t base = 0x2000000000000000 + 77 * ++round;
+      recorder.fill_keeping(0, count, base, stride, keep);
+      for (uint32_t k = 0; k < count; ++k) truth[k] = (truth[k] & keep) | (base + k * stride);
+      for (uint32_t k = 0; k < count; ++k) ASSERT_EQ(memory_.load(k), truth[k]) << std::hex << keep << " " << stride << " " << k;
+      // Some of them become others.
+      recorder.step(RuleId::unknown_rule);
+      recorder.fill(1000 + round, 300, keep ^ stride, 3);
+      for (uint32_t k = 0; k < 300; ++k) truth[1000 + round + k] = (keep ^ stride) + 3 * uint64_t{k};
+    }
+  const Recording recording = std::move(recorder).finish();
+  std::vector<uint64_t> now(count, 0);
+  for (StepIndex step = 0; step < recording.steps(); ++step) {
+    parts = std::max(parts, recording.write_count(step));
+    for (uint32_t n = 0; n < recording.write_count(step); ++n) {
+      const WriteView write = recording.write(step, n);
+      for (uint32_t k = 0; k < write.count; ++k) {
+        ASSERT_EQ(write.old_at(k), now[write.first + k]);
+        now[write.first + k] = write.new_at(k);
+      }
+    }
+  }
+  EXPECT_EQ(now, truth);
+  EXPECT_GT(parts, 1u);
+}
+
 TEST_F(RecorderTest, CallsNestAndKnowTheirSteps) {
   Recorder recorder(memory_);
   recorder.step(RuleId::unknown_rule);
