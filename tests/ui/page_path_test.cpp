@@ -75,6 +75,39 @@ TEST(Walk, AWordOfADevicesTableLeadsToTheCpusEntry) {
   EXPECT_EQ(scene.slot, world.array + 10);
 }
 
+/// A trace knows which address space a device's words are of; another process has the same address, too.
+TEST(Walk, AWordOfATracesDeviceLeadsToItsOwnProcess) {
+  Memory memory;
+  const auto add = [&](RegionKind kind, uint32_t owner) {
+    Region region;
+    region.kind = kind;
+    region.owner = owner;
+    region.address = start;
+    region.count = 16;
+    region.stride = 4096;
+    region.name = "region";
+    return memory.region(memory.add_region(std::move(region))).first;
+  };
+  add(RegionKind::hmm_pfns, 2);
+  add(RegionKind::hmm_pfns, 5);
+  const WordIndex device = add(RegionKind::device_table, 5);
+  Recorder recorder(memory);
+  recorder.add_event({1000, 1, 0, 0, 0});
+  recorder.set_event(0);
+  recorder.step(RuleId::trace_mirror_maps, {1, start, start + 0x10000});
+  recorder.write(device, 0x8000000000001234, Evidence::inferred);
+  const auto document = std::make_shared<traces::Document>();
+  document->model = *kernel_model("6.12");
+  document->recording = std::make_shared<const Recording>(std::move(recorder).finish());
+  document->keyframes = std::make_shared<const Keyframes>(document->recording);
+  document->history = std::make_shared<const History>(document->recording);
+  RegionIndex index;
+  index.update(document->recording.get());
+  Stage stage("walk", document, 1);
+  stage.view.selection.word = device;
+  EXPECT_EQ(walk_scene(stage.view, index).owner, 5u);
+}
+
 /// Two calls with an array each: the walk of a struct hmm_range is that of its own pages, not of the last array.
 TEST(Walk, AWordOfARangeLeadsToItsOwnPages) {
   Memory memory;

@@ -37,7 +37,7 @@ void Mirrors::use(Walk& walk) {
     const uint64_t pages = (walk.end - walk.start) >> page_bits;
     if (tables.size() == max_tables || !world_.spend_pages(pages)) return;
     const WordIndex first = world_.array(RegionKind::device_table, *walk.space, walk.notifier, walk.start, static_cast<uint32_t>(pages),
-                                         fmt::format("device of notifier {:#x}", walk.notifier));
+                                         fmt::format("device {:#x}", walk.notifier));
     tables.push_back({walk.start, walk.end, first});
   }
   world_.recorder().step(RuleId::trace_mirror_maps, {walk.notifier, walk.start, walk.end});

@@ -1,5 +1,6 @@
 #include "ui/panels/walk_scene.h"
 
+#include "ui/unseen.h"
 #include "ui/words.h"
 
 namespace hmmscope::ui {
@@ -9,8 +10,8 @@ bool is_device_table(RegionKind kind) {
   return kind == RegionKind::device_table || kind == RegionKind::mirror_table;
 }
 
-/// The address space behind a word of a device's table, whose owner number is the device's: the one with page
-/// tables, else an array, at that address. The lowest when several have.
+/// The address space behind a word of a device's table, whose owner number is the device's (but in a trace, which knows the
+/// address space and not the device): the one with page tables, else an array, at that address. The lowest when several have.
 uint32_t space_of(const RegionIndex& regions, uint32_t device, uint64_t address) {
   for (const RegionKind kind : {RegionKind::pgd, RegionKind::hmm_pfns}) {
     for (const uint32_t owner : regions.owners(kind)) {
@@ -35,7 +36,7 @@ WalkScene walk_scene(const ViewContext& view, const RegionIndex& regions) {
   if (region == nullptr) return scene;
   scene.owner = region->owner;
   scene.address = address_of(view, scene.word);
-  if (is_device_table(region->kind)) scene.owner = space_of(regions, region->owner, scene.address);
+  if (is_device_table(region->kind) && !is_of_trace(view.cursor->recording())) scene.owner = space_of(regions, region->owner, scene.address);
   if (region->stride == 0) {
     // A struct's word: look at where the struct says, or at the last array, so that the walk does not vanish.
     const auto arrays = regions.owned(RegionKind::hmm_pfns, region->owner);
