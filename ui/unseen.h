@@ -8,6 +8,7 @@
 
 #include <string>
 
+#include "traces/stand_in.h"
 #include "ui/view.h"
 
 namespace hmmscope::ui {
@@ -22,12 +23,10 @@ class StandIns {
   /// The pfn bits of a present entry or a valid hmm_pfn that was not seen and whose pfn is a stand-in; 0 for every other
   /// word.
   uint64_t bits(uint64_t word, Evidence evidence) const {
-    return pfn_ != nullptr && evidence != Evidence::observed && (word & live_) != 0 && pfn_->get(word) >= first ? pfn_->mask() : 0;
+    return pfn_ != nullptr && evidence != Evidence::observed && (word & live_) != 0 && pfn_->get(word) >= traces::first_stand_in_pfn ? pfn_->mask() : 0;
   }
 
  private:
-  /// Replays number their stand-ins from here; no machine has this much memory.
-  static constexpr uint64_t first = uint64_t{1} << 33;
   const Field* pfn_ = nullptr;  ///< nullptr: no stand-ins here
   uint64_t live_ = 0;           ///< one of these is set in words whose pfn counts
 };

@@ -7,12 +7,11 @@
 #include "engine/fault/handle_mm_fault.h"
 #include "engine/migrate/entry_conversion.h"
 #include "traces/replay/world.h"
+#include "traces/stand_in.h"
 
 namespace hmmscope::traces {
 namespace {
 
-/// Names pages whose pfn nothing has shown yet; no machine has memory up there.
-constexpr uint64_t first_placeholder = uint64_t{1} << 33;
 /// A read fault of a file maps its neighbours, too (fault_around_bytes).
 constexpr uint64_t fault_around = 64u << 10;
 constexpr uint8_t known_all = pte_fact::all | pte_fact::seen;
@@ -92,9 +91,9 @@ void World::forget_words(WordIndex first, uint32_t count) {
   facts_.set(first, count, 0);
 }
 
-uint64_t World::placeholder_pfn() { return first_placeholder + placeholders_++; }
+uint64_t World::placeholder_pfn() { return first_stand_in_pfn + placeholders_++; }
 
-bool World::is_placeholder(uint64_t pfn) { return pfn >= first_placeholder; }
+bool World::is_placeholder(uint64_t pfn) { return pfn >= first_stand_in_pfn; }
 
 void World::resolve_placeholder(uint64_t addr, uint64_t placeholder, uint64_t pfn) {
   if (!is_placeholder(placeholder) || !spend_entries(machine_->address_spaces().size())) return;
