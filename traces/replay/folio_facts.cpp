@@ -41,7 +41,9 @@ bool FolioFacts::page(const AddressSpace& space, const Vma& vma, uint64_t addr, 
   const bool of_fault = fault_page != 0 && fault_page == pfn;
   const bool fault_holds_lock = of_fault && machine.model().fault_page_locked;
   const uint64_t others = (anonymous ? 0 : 1) + (of_fault ? 1 : 0);
-  const uint64_t writable = x86::pte_write(machine.load(space.find_entry(Level::pte, addr)));
+  // A damaged trace may have unmapped it meanwhile, table and all.
+  const WordIndex entry = space.find_entry(Level::pte, addr);
+  const bool writable = entry != no_word && x86::pte_write(machine.load(entry));
   const DeviceMemory* device = machine.physical().device_of(pfn);
   const uint64_t memory = device == nullptr  ? folio_flag::lru
                           : device->coherent ? folio_flag::device_coherent
