@@ -8,8 +8,6 @@
 namespace hmmscope::traces {
 namespace {
 
-constexpr uint64_t page_size = 4096, pmd_size = page_size << 9, pud_size = pmd_size << 9;
-
 bool is_inside(const Recording& recording, StepIndex step, CallId call) {
   for (CallId at = recording.call_of(step); at != no_call; at = recording.calls()[at].parent)
     if (at == call) return true;
@@ -30,14 +28,14 @@ std::optional<ShownEntry> entry_shown(const Recording& recording, StepIndex step
   };
   switch (recording.rule_of(step)) {
     case RuleId::trace_pte_shown:
-      return operands.empty() ? std::nullopt : std::optional(of_size(page_size));
+      return operands.empty() ? std::nullopt : std::optional(of_size(page_bytes));
     case RuleId::trace_ptes_shown:
       if (operands.size() < 2) return std::nullopt;
-      return ShownEntry{operands[0], operands[0] + operands[1] * page_size};
+      return ShownEntry{operands[0], operands[0] + operands[1] * page_bytes};
     case RuleId::trace_pmd_shown:
-      return large(pmd_size);
+      return large(level_size(Level::pmd));
     case RuleId::trace_pud_shown:
-      return large(pud_size);
+      return large(level_size(Level::pud));
     case RuleId::trace_hugetlb_shown:
       if (operands.size() < 3 || operands[2] == 0) return std::nullopt;
       return of_size(operands[2]);
